@@ -1,0 +1,69 @@
+// Package web is what people and monitors see of a running bridge: today its health.
+//
+// GET /healthz answers while the process lives. GET /readyz answers 200 with the warnings an administrator should know
+// of, and 503 while the bridge starts, drains or has no listener that serves. Neither tells a name of a device.
+package web
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Readiness is what /readyz says.
+type Readiness struct {
+	Ready    bool     `json:"ready"`
+	State    string   `json:"state"` // "starting", "serving", "draining"
+	Warnings []string `json:"warnings"`
+}
+
+// Health returns the handler of /healthz and /readyz. ready is asked at each request, by any goroutine.
+func Health(ready func() Readiness) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeReadiness(w, ready()) })
+	return mux
+}
+
+func writeReadiness(w http.ResponseWriter, r Readiness) {
+	if r.Warnings == nil {
+		r.Warnings = []string{}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !r.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(r)
+}
+
+// OnlyHosts answers 421 to requests for other hosts than loopback's names, loopback addresses and names, so that a page
+// of a stranger cannot reach the handler through a name of its own (DNS rebinding).
+func OnlyHosts(names []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !allowedHost(r.Host, names) {
+			http.Error(w, "this name is not in admin.names", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func allowedHost(hostport string, names []string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	if host == "localhost" || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
