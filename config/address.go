@@ -1,0 +1,182 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+var (
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$`)
+	mailForm = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+	numbers  = regexp.MustCompile(`^[0-9.]+$`)
+)
+
+// localRanges are where devices of one's own network are: loopback, private (RFC 1918, RFC 4193) and link-local
+// (RFC 3927, RFC 4291) addresses.
+func localRanges() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("fc00::/7"),
+		netip.MustParsePrefix("fe80::/10"),
+	}
+}
+
+// isLocal tells whether every address of p lies in one of the local ranges.
+func isLocal(p netip.Prefix) bool {
+	return slices.ContainsFunc(localRanges(), func(r netip.Prefix) bool {
+		return r.Bits() <= p.Bits() && r.Contains(p.Addr())
+	})
+}
+
+// prefix reads an address or a range such as 10.20.0.0/16.
+func prefix(text string) (netip.Prefix, *mistake) {
+	const mend = "write an address such as 10.20.3.7 or a range such as 10.20.0.0/16"
+	if !strings.Contains(text, "/") {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, wrong(mend, "%s is neither an address nor a range", quoted(text))
+		}
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, wrong(mend, "%s is neither an address nor a range", quoted(text))
+	case p.Addr().Is4In6():
+		return netip.Prefix{}, wrong("write the range as IPv4, such as 10.20.0.0/16", "%s is an IPv4 range written as IPv6", text)
+	case p != p.Masked():
+		return netip.Prefix{}, wrong("write "+p.Masked().String()+" or the address alone", "%s has bits set beyond its /%d", text, p.Bits())
+	}
+	return p, nil
+}
+
+// listenAddress reads host:port, whose host is empty (every address), an address, or localhost.
+func listenAddress(text string) (string, *mistake) {
+	const mend = `write host:port, such as ":993" or "10.20.0.5:993"`
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || !isPort(port, 0) {
+		return "", wrong(mend, "%s is no address to listen on", quoted(text))
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
+		return "", wrong(mend, "%s is no address of this machine", quoted(host))
+	}
+	return text, nil
+}
+
+// maybeListenAddress is a listenAddress that may be empty: none.
+func maybeListenAddress(text string) (string, *mistake) {
+	if text == "" {
+		return "", nil
+	}
+	return listenAddress(text)
+}
+
+// dialAddress reads host:port of a server.
+func dialAddress(standardPort string) func(string) (string, *mistake) {
+	return func(text string) (string, *mistake) {
+		host, port, err := net.SplitHostPort(text)
+		switch {
+		case err != nil && isHost(text):
+			return "", wrong("write "+text+":"+standardPort, "%s has no port", quoted(text))
+		case err != nil || !isHost(host) || !isPort(port, 1):
+			return "", wrong("write host:port, such as mail.contoso.local:"+standardPort, "%s is no address of a server", quoted(text))
+		}
+		return text, nil
+	}
+}
+
+func isPort(text string, low uint64) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n >= low
+}
+
+// isHost tells whether text is a DNS name or an IP address.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	return isHostName(text)
+}
+
+func isHostName(text string) bool {
+	return len(text) <= 253 && hostForm.MatchString(text) && !numbers.MatchString(text)
+}
+
+// host reads a DNS name or an IP address, as certificates carry them.
+func host(text string) (string, *mistake) {
+	if !isHost(text) {
+		return "", wrong("write a host name or an IP address, without port and without *", "%s is no host name", quoted(text))
+	}
+	return text, nil
+}
+
+// maybeHost is a host that may be empty.
+func maybeHost(text string) (string, *mistake) {
+	if text == "" {
+		return "", nil
+	}
+	return host(text)
+}
+
+// word reads a name of the administrator's choice that records, rules and metrics carry.
+func word(text string) (string, *mistake) {
+	if !nameForm.MatchString(text) {
+		return "", wrong("write 1 to 64 letters, digits, dots, dashes or underscores", "%s is no name", quoted(text))
+	}
+	return text, nil
+}
+
+// label reads the name of this instance: printable, one line.
+func label(text string) (string, *mistake) {
+	printable := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	if text == "" || !printable || utf8.RuneCountInString(text) > 256 {
+		return "", wrong("write 1 to 256 printable characters", "%s is no name", quoted(text))
+	}
+	return text, nil
+}
+
+func mailAddress(text string) (string, *mistake) {
+	if text != "" && !mailForm.MatchString(text) {
+		return "", wrong("write an address such as it@contoso.com", "%s is no mail address", quoted(text))
+	}
+	return text, nil
+}
+
+func httpsURL(text string) (string, *mistake) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return "", wrong("write a URL that begins with https://", "this is no https address")
+	}
+	return text, nil
+}
+
+// path reads a file's path; relative ones start at the configuration's folder.
+func (d *decoder) path(text string) (string, *mistake) {
+	if text == "" || strings.ContainsRune(text, 0) {
+		return "", wrong("write a path", "%s is no path", quoted(text))
+	}
+	return filepath.Clean(inFolder(d.folder, text)), nil
+}
+
+// maybePath is a path that may be empty.
+func (d *decoder) maybePath(text string) (string, *mistake) {
+	if text == "" {
+		return "", nil
+	}
+	return d.path(text)
+}

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"crypto/tls"
+	"strings"
+)
+
+// letsEncrypt is the ACME directory that is asked where the file names none.
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
+// Certificate is one entry of certificates: exactly one of its fields is set.
+type Certificate struct {
+	// A certificate of the bridge's own CA, which devices must be given.
+	LocalCA *LocalCA `yaml:"local_ca,omitempty"`
+
+	// A certificate from an ACME service such as Let's Encrypt. Until it has issued, the local CA serves the entry.
+	ACME *ACME `yaml:"acme,omitempty"`
+
+	// A certificate kept by others, read again when it changes.
+	File *CertificateFile `yaml:"file,omitempty"`
+}
+
+// LocalCA asks for a leaf of the bridge's own CA: RSA-2048, 397 days, renewed at two thirds.
+type LocalCA struct {
+	// DNS names and IP addresses, all in one certificate.
+	// Default: the host's name, its full name, localhost and this machine's addresses.
+	Names []string `yaml:"names,omitempty" jsonschema:"minItems=1"`
+
+	// What the CA signs with: sha256.
+	Signature string `yaml:"signature" jsonschema:"enum=sha256"`
+}
+
+// ACME asks for a leaf of an ACME service (RFC 8555), with an RSA key.
+type ACME struct {
+	// DNS names, all in one certificate.
+	Names []string `yaml:"names" jsonschema:"required,minItems=1"`
+
+	// Where the service writes to before a certificate runs out.
+	Email string `yaml:"email"`
+
+	// The service's directory, an https address.
+	Directory string `yaml:"directory" jsonschema:"pattern=^https://"`
+
+	// The path of a PEM file with the root of the service's own certificate, in addition to the system's.
+	CA string `yaml:"ca"`
+
+	// The text of the file that CA names; nil without one. Not a key.
+	CAPEM []byte `yaml:"-"`
+
+	// The address that answers HTTP-01 challenges; "" switches it off.
+	HTTP string `yaml:"http"`
+
+	// The address that answers TLS-ALPN-01 challenges; "" switches it off.
+	TLSALPN string `yaml:"tls_alpn"`
+}
+
+// CertificateFile names a certificate and its key, as PEM files.
+type CertificateFile struct {
+	// The path of the certificate, with the chain below it.
+	Certificate string `yaml:"certificate" jsonschema:"required"`
+
+	// The path of its private key, which others on the machine may not be able to read.
+	Key string `yaml:"key" jsonschema:"required"`
+}
+
+func defaultLocalCA() *LocalCA { return &LocalCA{Signature: "sha256"} }
+
+func defaultACME() *ACME {
+	return &ACME{Directory: letsEncrypt, HTTP: ":80", TLSALPN: ":443"}
+}
+
+func (c *Certificate) read(d *decoder, o *object) {
+	o.group("local_ca", func(o *object) {
+		c.LocalCA = defaultLocalCA()
+		c.LocalCA.read(o)
+	})
+	o.group("acme", func(o *object) {
+		c.ACME = defaultACME()
+		c.ACME.read(d, o)
+	})
+	o.group("file", func(o *object) {
+		c.File = &CertificateFile{}
+		c.File.read(d, o)
+	})
+	if len(o.pairs) != 1 {
+		o.fault(wrong("write one of local_ca, acme or file, and a further entry for each other", "an entry is one certificate, and %d keys stand here", len(o.pairs)))
+	}
+}
+
+func (l *LocalCA) read(o *object) {
+	some(o, "names", &l.Names, host)
+	scalar(o, "signature", &l.Signature, oneOf("sha256"))
+}
+
+func (a *ACME) read(d *decoder, o *object) {
+	o.required("names", "[bridge.contoso.com]")
+	some(o, "names", &a.Names, publicName)
+	scalar(o, "email", &a.Email, mailAddress)
+	scalar(o, "directory", &a.Directory, httpsURL)
+	d.readCA(o, &a.CA, &a.CAPEM)
+	scalar(o, "http", &a.HTTP, maybeListenAddress)
+	scalar(o, "tls_alpn", &a.TLSALPN, maybeListenAddress)
+	if a.HTTP == "" && a.TLSALPN == "" {
+		o.fault(wrong(`write http: ":80" or tls_alpn: ":443"`, "with both challenges off nothing can be issued"))
+	}
+}
+
+// publicName is a name that an ACME service can check over HTTP or TLS.
+func publicName(text string) (string, *mistake) {
+	switch {
+	case strings.HasPrefix(text, "*."):
+		return "", wrong("write each name", "%s is a pattern, which cannot be proven over HTTP or TLS", quoted(text))
+	case !isHostName(text) || !strings.Contains(strings.TrimSuffix(text, "."), "."):
+		return "", wrong("write a full DNS name such as bridge.contoso.com, and other names in an entry local_ca", "%s is no public DNS name", quoted(text))
+	}
+	return text, nil
+}
+
+func (f *CertificateFile) read(d *decoder, o *object) {
+	o.required("certificate", "the path of a PEM file")
+	o.required("key", "the path of a PEM file")
+	before := len(d.faults)
+	scalar(o, "certificate", &f.Certificate, d.path)
+	scalar(o, "key", &f.Key, d.path)
+	if f.Certificate == "" || f.Key == "" || len(d.faults) > before {
+		return
+	}
+	d.checkPair(o, f)
+}
+
+// checkPair proves that certificate and key can be read, belong together, and that the key is kept from others.
+func (d *decoder) checkPair(o *object, f *CertificateFile) {
+	certificate, err := readBounded(f.Certificate, maxFile)
+	if err != nil {
+		d.faultIn(o.path+".certificate", ofError(err))
+	}
+	key, keyErr := readBounded(f.Key, maxFile)
+	if keyErr == nil {
+		keyErr = checkPrivate(f.Key, d.env)
+	}
+	if keyErr != nil {
+		d.faultIn(o.path+".key", ofError(keyErr))
+	}
+	if err != nil || keyErr != nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+		o.fault(wrong("name a certificate and its own key, both as PEM", "the two files are no pair (%s)", strings.TrimPrefix(err.Error(), "tls: ")))
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import "time"
+
+// Config is everything a bridge is told. Treat it as read only.
+type Config struct {
+	// The folder for all that the bridge keeps. It is made with mode 0700; certificates/ and control.sock are in it.
+	DataDir string `yaml:"data_dir" jsonschema:"minLength=1"`
+
+	// The name of this instance, in every record. Default: the host's name.
+	Name string `yaml:"name" jsonschema:"minLength=1,maxLength=256"`
+
+	// How long running sessions may go on after SIGTERM.
+	Drain time.Duration `yaml:"drain"`
+
+	// Where devices connect. A list replaces the built-in listeners, and each entry starts from the values shown.
+	Listeners []Listener `yaml:"listeners" jsonschema:"minItems=1"`
+
+	// What listeners prove themselves with. The first entry serves devices that send no server name.
+	// Default: one local_ca entry with the names and addresses of this machine.
+	Certificates []Certificate `yaml:"certificates" jsonschema:"minItems=1"`
+
+	// The mail services behind the bridge, by name, in the order of the file. Once given they replace the built-in one.
+	// The first serves every session that no rule leads elsewhere.
+	Upstreams []Upstream `yaml:"upstreams"`
+
+	// Who goes to which upstream. Each setting comes from the first matching rule that sets it.
+	Rules []Rule `yaml:"rules,omitempty"`
+
+	// The log, session records included.
+	Log Log `yaml:"log"`
+
+	// Health, and later the dashboard.
+	Admin Admin `yaml:"admin"`
+
+	// What works and is probably not meant, each with its position. Not a key.
+	Warnings []string `yaml:"-"`
+}
+
+// Log says what is logged and where to.
+type Log struct {
+	// The least level written: debug, info, warn or error. Session records are written at any level.
+	Level string `yaml:"level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
+
+	// How a line looks: json or console.
+	Format string `yaml:"format" jsonschema:"enum=json,enum=console"`
+
+	// Where lines go: stderr, stdout, or the path of a file, which is rotated.
+	Output []string `yaml:"output" jsonschema:"minItems=1"`
+
+	// When log files are rotated.
+	Rotate Rotate `yaml:"rotate"`
+}
+
+// Rotate says when log files are rotated.
+type Rotate struct {
+	// The size at which a new file is begun, in whole MiB.
+	Size int64 `yaml:"size" drawbridge:"size"`
+
+	// How many old files are kept; 0 keeps all.
+	Keep int `yaml:"keep" jsonschema:"minimum=0"`
+}
+
+// Admin is the address for people and monitors, not for devices.
+type Admin struct {
+	// Where /healthz and /readyz answer, on loopback only; "" switches it off.
+	Address string `yaml:"address"`
+
+	// Host names it answers to besides loopback's; others get 421, against DNS rebinding.
+	Names []string `yaml:"names"`
+}
+
+const mebibyte = 1 << 20
+
+func (l *Log) read(d *decoder, o *object) {
+	scalar(o, "level", &l.Level, oneOf("debug", "info", "warn", "error"))
+	scalar(o, "format", &l.Format, oneOf("json", "console"))
+	some(o, "output", &l.Output, d.output)
+	o.group("rotate", func(o *object) {
+		scalar(o, "size", &l.Rotate.Size, wholeMebibytes)
+		scalar(o, "keep", &l.Rotate.Keep, count(0))
+	})
+}
+
+// output reads stderr, stdout or a path.
+func (d *decoder) output(text string) (string, *mistake) {
+	if text == "stderr" || text == "stdout" {
+		return text, nil
+	}
+	return d.path(text)
+}
+
+func wholeMebibytes(text string) (int64, *mistake) {
+	n, m := size(mebibyte, 1<<40)(text)
+	if m == nil && n%mebibyte != 0 {
+		return 0, wrong("write whole MiB, such as 100MiB", "%s is no whole number of MiB", text)
+	}
+	return n, m
+}
+
+func (a *Admin) read(o *object) {
+	scalar(o, "address", &a.Address, adminAddress)
+	list(o, "names", &a.Names, host)
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"path/filepath"
+)
+
+// Where a configuration file's bridge keeps its data, and what an instance without a host name is called.
+const (
+	systemDataDir = "/var/lib/drawbridge"
+	namelessHost  = "drawbridge"
+)
+
+// Default returns what holds without a file: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 and 1110,
+// Exchange Online with passthrough, a local CA, health on 127.0.0.1:8025, and data in $XDG_STATE_HOME/drawbridge
+// (~/.local/state/drawbridge; /var/lib/drawbridge for a user without home). Each call returns a new value.
+func Default() *Config {
+	env := System()
+	c := defaults(env)
+	c.DataDir = stateFolder(env)
+	return c
+}
+
+// defaults returns what holds for the keys that a file leaves out.
+func defaults(env Environment) *Config {
+	return &Config{
+		DataDir:      systemDataDir,
+		Name:         env.name(),
+		Drain:        defaultDrain,
+		Listeners:    defaultListeners(),
+		Certificates: []Certificate{{LocalCA: defaultLocalCA()}},
+		Upstreams:    []Upstream{exchangeOnline()},
+		Log: Log{
+			Level:  "info",
+			Format: "json",
+			Output: []string{"stderr"},
+			Rotate: Rotate{Size: 100 * mebibyte, Keep: 10},
+		},
+		Admin: Admin{Address: "127.0.0.1:8025", Names: []string{}},
+	}
+}
+
+func defaultListeners() []Listener {
+	entry := func(name, protocol, address, mode string) Listener {
+		l := defaultListener()
+		l.Name, l.Protocol, l.Address, l.TLS = name, protocol, address, mode
+		return l
+	}
+	return []Listener{
+		entry("imaps", "imap", ":1993", "implicit"),
+		entry("pop3s", "pop3", ":1995", "implicit"),
+		entry("imap", "imap", ":1143", "starttls"),
+		entry("pop3", "pop3", ":1110", "starttls"),
+	}
+}
+
+// stateFolder follows the XDG Base Directory Specification, which says that a relative path is to be ignored.
+func stateFolder(env Environment) string {
+	if folder, ok := env.lookup("XDG_STATE_HOME"); ok && filepath.IsAbs(folder) {
+		return filepath.Join(folder, "drawbridge")
+	}
+	if home, ok := env.lookup("HOME"); ok && filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "drawbridge")
+	}
+	return systemDataDir
+}

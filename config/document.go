@@ -1,0 +1,188 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds of a configuration file. Aliases count as often as they are used.
+const (
+	maxFile  = 1 << 20 // bytes
+	maxNodes = 200_000
+	maxDepth = 32
+)
+
+// document parses the one YAML document of a file; nil when it found a fault.
+func (d *decoder) document(data []byte) *yaml.Node {
+	if len(data) > maxFile {
+		d.faultOfFile(0, 0, wrong("split off what does not belong here", "the file is larger than %s", FormatSize(maxFile)))
+		return nil
+	}
+	if !utf8.Valid(data) {
+		line, column := invalidAt(data)
+		d.faultOfFile(line, column, wrong("save the file as UTF-8", "the file is not UTF-8 text"))
+		return nil
+	}
+	root := d.parse(data)
+	if root == nil || !d.bounded(root) {
+		return nil
+	}
+	return root
+}
+
+func (d *decoder) parse(data []byte) *yaml.Node {
+	reader := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	err := reader.Decode(&document)
+	switch {
+	case errors.Is(err, io.EOF):
+		d.emptyFile()
+		return nil
+	case err != nil:
+		d.syntaxFault(data, err)
+		return nil
+	}
+	switch err := reader.Decode(&second); {
+	case err == nil:
+		d.faultOfFile(second.Line, second.Column, wrong("keep one document and delete the line with ---", "the file holds a second document"))
+		return nil
+	case !errors.Is(err, io.EOF):
+		d.syntaxFault(data, err)
+		return nil
+	}
+	if isEmpty(document.Content[0]) {
+		d.emptyFile()
+		return nil
+	}
+	return document.Content[0]
+}
+
+func isEmpty(n *yaml.Node) bool {
+	return isNull(n) || n.Kind == yaml.MappingNode && len(n.Content) == 0
+}
+
+func (d *decoder) emptyFile() {
+	d.faultOfFile(0, 0, wrong("write at least one key, or leave --config out to run with the defaults", "the file is empty"))
+}
+
+func (d *decoder) faultOfFile(line, column int, m *mistake) {
+	d.faults = append(d.faults, Fault{File: d.file, Line: line, Column: column, Problem: m.problem, Mend: m.mend})
+}
+
+func invalidAt(data []byte) (line, column int) {
+	line, column = 1, 1
+	for len(data) > 0 {
+		r, n := utf8.DecodeRune(data)
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+		data = data[n:]
+	}
+	return line, column
+}
+
+// bounded walks the tree as the readers will and tells what is too deep, too much, or carries a tag of its own.
+func (d *decoder) bounded(root *yaml.Node) bool {
+	left := maxNodes
+	before := len(d.faults)
+	d.walk(root, 0, &left)
+	return len(d.faults) == before
+}
+
+func (d *decoder) walk(n *yaml.Node, depth int, left *int) {
+	if *left--; *left < 0 {
+		return
+	}
+	switch {
+	case *left == 0:
+		d.faultAt(n, "", wrong("write the values out", "aliases (*) make the file too large"))
+		return
+	case depth > maxDepth:
+		d.faultAt(n, "", wrong("check the brackets, the indentation and the aliases (*)", "keys are nested more than %d deep", maxDepth))
+		*left = 0
+		return
+	case n.Kind == yaml.AliasNode:
+		d.walk(n.Alias, depth+1, left)
+		return
+	case n.Style&yaml.TaggedStyle != 0:
+		d.faultAt(n, "", wrong("delete the word with ! or quote the value", "a tag (!) stands before the value"))
+		return
+	}
+	for _, child := range n.Content {
+		d.walk(child, depth+1, left)
+	}
+}
+
+var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+// syntaxFault puts what the YAML parser says into plain words. Nothing of the file is repeated: it might be a secret.
+func (d *decoder) syntaxFault(data []byte, err error) {
+	if line, column, ok := tabIndent(data); ok {
+		d.faultOfFile(line, column, wrong("indent with spaces", "a tab indents this line"))
+		return
+	}
+	line, text := 1, err.Error() // the parser leaves out the number of the first line
+	if part := syntaxLine.FindStringSubmatch(text); part != nil {
+		if n, err := strconv.Atoi(part[1]); err == nil {
+			line = n
+		}
+		text = part[2]
+	}
+	line, column := beginOf(data, line)
+	d.faultOfFile(line, column, inPlainWords(text))
+}
+
+// beginOf returns where a line's text begins; the parser may name a line beyond the last.
+func beginOf(data []byte, line int) (int, int) {
+	lines := strings.Split(strings.TrimRight(string(data), "\r\n"), "\n")
+	line = min(line, len(lines))
+	text := lines[line-1]
+	return line, len(text) - len(strings.TrimLeft(text, " ")) + 1
+}
+
+// tabIndent finds the first line whose indentation holds a tab.
+func tabIndent(data []byte) (line, column int, ok bool) {
+	for i, text := range strings.Split(string(data), "\n") {
+		indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
+		if tab := strings.IndexByte(indent, '\t'); tab >= 0 && len(indent) < len(strings.TrimRight(text, "\r")) {
+			return i + 1, tab + 1, true
+		}
+	}
+	return 0, 0, false
+}
+
+func inPlainWords(text string) *mistake {
+	for _, known := range []struct {
+		says string
+		m    mistake
+	}{
+		{"mapping values are not allowed", mistake{"a colon stands where none can", "check the indentation here and one line above, and quote a value that holds a colon and a space"}},
+		{"did not find expected key", mistake{"this line, or the one above, does not fit the indentation around it", "indent keys of one group alike, and close every quote and bracket"}},
+		{"did not find expected '-'", mistake{"an entry of a list does not fit the dashes around it", "indent all dashes of a list alike"}},
+		{"could not find expected ':'", mistake{"a key has no colon, or a quote is not closed", "write key: value, with a space after the colon"}},
+		{"did not find expected ',' or", mistake{"a bracket is not closed, or a comma is missing", "close it, and put a comma between entries"}},
+		{"unexpected end of stream", mistake{"a quote that begins in this line, or above, is not closed", "close it"}},
+		{"alphabetic or numeric", mistake{"a value begins with * or &, which YAML keeps for itself", "put the value in single quotes"}},
+		{"cannot start any token", mistake{"a value begins with a character that YAML keeps for itself", "put the value in single quotes"}},
+		{"unknown anchor", mistake{"a value begins with *, and no anchor (&) of this name stands above", "put a value that begins with * in single quotes"}},
+		{"contains itself", mistake{"an alias (*) stands inside of what it stands for", "write the value out"}},
+		{"escape", mistake{"a backslash in double quotes begins no known escape", "use single quotes"}},
+		{"control characters", mistake{"the file holds control characters", "delete them"}},
+	} {
+		if strings.Contains(text, known.says) {
+			return &known.m
+		}
+	}
+	return wrong("check indentation, quotes and brackets around this line", "this is not YAML")
+}

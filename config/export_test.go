@@ -1,0 +1,28 @@
+package config
+
+import (
+	"os"
+	"testing"
+)
+
+// KnownKeys returns the shape of every key that some reader asks for.
+func KnownKeys(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for _, file := range []string{"testdata/good-example.yaml", "testdata/bad-certificate-missing-file.yaml", "reference.yaml"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDecoder(file, Environment{})
+		root := d.document(data)
+		d.value("", "", root, root).read(func(o *object) { defaults(Environment{}).read(d, o) })
+		for key := range d.keys {
+			all[key] = true
+		}
+	}
+	return all
+}
+
+// GuardedByMount is guardedByMount, whose folder /run/secrets a test cannot fill.
+func GuardedByMount(path string) bool { return guardedByMount(path, Environment{}) }

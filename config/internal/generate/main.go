@@ -1,0 +1,36 @@
+// Command generate writes what is generated from the configuration's types and their comments: the JSON schema for
+// editors and the commented reference. It runs in the folder of package config, by go generate.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	for name, generate := range generators() {
+		text, err := generate()
+		if err != nil {
+			return fmt.Errorf("make %s: %w", name, err)
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// generators returns what makes each file.
+func generators() map[string]func() ([]byte, error) {
+	return map[string]func() ([]byte, error){
+		"drawbridge.schema.json": schema,
+		"reference.yaml":         reference,
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+
+	"drawbridge/config"
+)
+
+const (
+	packagePath  = "drawbridge/config"
+	durationForm = `^([0-9]+(ms|s|m|h|d))+$`
+	sizeForm     = `^[0-9]+(B|KiB|MiB|GiB)$`
+	nameForm     = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
+)
+
+// reflector reads types by their yaml tags and describes them by their comments.
+func reflector() (*jsonschema.Reflector, error) {
+	r := &jsonschema.Reflector{
+		Anonymous:                  true,
+		FieldNameTag:               "yaml",
+		RequiredFromJSONSchemaTags: true,
+		Mapper:                     special,
+	}
+	err := r.AddGoComments(packagePath, ".", jsonschema.WithFullComment())
+	return r, err
+}
+
+// schema returns the JSON schema of a configuration file.
+func schema() ([]byte, error) {
+	r, err := reflector()
+	if err != nil {
+		return nil, err
+	}
+	e, err := example()
+	if err != nil {
+		return nil, err
+	}
+	root := r.Reflect(config.Config{})
+	for name, definition := range r.Reflect(config.Upstream{}).Definitions {
+		root.Definitions[name] = definition
+	}
+	root.Title = "Drawbridge configuration"
+	for _, definition := range root.Definitions {
+		describe(definition)
+	}
+	refine(root.Definitions)
+	addDefaults(root.Definitions, e)
+	addTaken(root.Definitions)
+	text, err := json.MarshalIndent(root, "", "  ")
+	return append(text, '\n'), err
+}
+
+// special maps the types whose form in the file is not that of the Go value.
+func special(t reflect.Type) *jsonschema.Schema {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: durationForm}, {Const: 0}}}
+	case reflect.TypeFor[netip.Prefix]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`}
+	case reflect.TypeFor[config.Ciphers]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			{Type: "string", Enum: []any{"legacy", "modern"}},
+			{Type: "array", Items: &jsonschema.Schema{Type: "string", Pattern: "^TLS_"}, MinItems: one()},
+		}}
+	case reflect.TypeFor[[]config.Upstream]():
+		return &jsonschema.Schema{
+			Type:                 "object",
+			PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
+			AdditionalProperties: &jsonschema.Schema{Ref: "#/$defs/Upstream"},
+			MinProperties:        one(),
+		}
+	}
+	return nil
+}
+
+func one() *uint64 {
+	n := uint64(1)
+	return &n
+}
+
+// describe joins the lines of comments and adds the forms that tags cannot say.
+func describe(s *jsonschema.Schema) {
+	s.Description = ""
+	for p := range s.Properties.ValuesFromOldest() {
+		p.Description = strings.Join(strings.Fields(p.Description), " ")
+		p.Description, _, _ = strings.Cut(p.Description, " In Go:")
+		if all := withNumbers(p.Enum); len(all) > len(p.Enum) {
+			p.Type, p.Enum = "", all
+		}
+	}
+}
+
+// withNumbers lets versions stand without quotes, where YAML reads them as numbers.
+func withNumbers(enum []any) []any {
+	all := enum
+	for _, e := range enum {
+		text, _ := e.(string)
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// refine adds what holds between the keys of a group.
+func refine(all jsonschema.Definitions) {
+	all["Config"].MinProperties = one()
+	all["Rule"].MinProperties = one()
+	all["Certificate"].MinProperties, all["Certificate"].MaxProperties = one(), one()
+	all["Upstream"].AnyOf = []*jsonschema.Schema{{Required: []string{"imap"}}, {Required: []string{"pop3"}}}
+	for _, t := range []reflect.Type{reflect.TypeFor[config.Listener](), reflect.TypeFor[config.Rotate]()} {
+		for f := range fieldsOf(t) {
+			if f.Tag.Get("drawbridge") == "size" {
+				p := all[t.Name()].Properties.Value(keyOf(f))
+				p.Type, p.Pattern = "string", sizeForm
+			}
+		}
+	}
+	for key, p := range all["Match"].Properties.FromOldest() {
+		if p.Type == "array" {
+			list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
+			single := &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{p.Items, list}}
+			all["Match"].Properties.Set(key, single)
+		}
+	}
+}
+
+// addDefaults writes the values that hold without the key.
+func addDefaults(all jsonschema.Definitions, e examples) {
+	for _, v := range []any{e.Defaults, e.Defaults.Log, e.Defaults.Log.Rotate, e.Defaults.Admin, e.Listener, e.Listener.Limits,
+		e.Upstream, e.Upstream.Limits, e.Upstream.Guesses, *e.Defaults.Certificates[0].LocalCA, *e.Certificates[1].ACME} {
+		addDefaultsOf(all[reflect.TypeOf(v).Name()], reflect.ValueOf(v))
+	}
+}
+
+func addDefaultsOf(s *jsonschema.Schema, v reflect.Value) {
+	for f := range fieldsOf(v.Type()) {
+		p, known := s.Properties.Get(keyOf(f))
+		if known && p.Ref == "" && !isExample(v.Type(), keyOf(f)) {
+			if leaf, ok := leafOf(f, v.FieldByIndex(f.Index)); ok {
+				p.Default = leaf
+			}
+		}
+	}
+}
+
+// addTaken adds the values that are taken of keys that are not built yet, because they ask for what is done anyway.
+func addTaken(all jsonschema.Definitions) {
+	root := all["Config"]
+	for _, u := range config.NotBuilt() {
+		if len(u.Taken) == 0 {
+			continue
+		}
+		s, key := owner(all, root, u.Key)
+		values := make([]any, len(u.Taken))
+		for i, text := range u.Taken {
+			values[i] = plain(text)
+		}
+		s.Properties.Set(key, &jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
+	}
+}
+
+// owner finds, or makes, the group that a key's shape stands in.
+func owner(all jsonschema.Definitions, s *jsonschema.Schema, shape string) (*jsonschema.Schema, string) {
+	head, rest, more := strings.Cut(shape, ".")
+	if !more {
+		return s, head
+	}
+	if head == "rules[]" {
+		return owner(all, all["Rule"], rest)
+	}
+	group, ok := s.Properties.Get(head)
+	if !ok {
+		group = &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+		s.Properties.Set(head, group)
+	}
+	return owner(all, group, rest)
+}
+
+// plain reads a value of the table of unbuilt keys.
+func plain(text string) any {
+	switch text {
+	case "[]":
+		return []any{}
+	case "false":
+		return false
+	}
+	return text
+}

@@ -1,0 +1,153 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+const defaultDrain = 2 * time.Minute
+
+// Environment is what a configuration takes from the machine. The zero value has no host name and no variables.
+type Environment struct {
+	Hostname string                           // the default of name
+	Timezone string                           // the name of the machine's own zone, such as Europe/Berlin; may be empty
+	Lookup   func(name string) (string, bool) // environment variables; nil: none
+}
+
+// System returns the environment of this process.
+func System() Environment {
+	host, _ := os.Hostname() // without one, name has another default
+	return Environment{Hostname: host, Timezone: machineZone(), Lookup: os.LookupEnv}
+}
+
+// machineZone returns the machine's time zone by name, as far as TZ or the link /etc/localtime tell.
+func machineZone() string {
+	if zone := os.Getenv("TZ"); zone != "" {
+		return strings.TrimPrefix(zone, ":")
+	}
+	link, err := os.Readlink("/etc/localtime")
+	if err != nil {
+		return ""
+	}
+	_, zone, _ := strings.Cut(link, "zoneinfo/")
+	return zone
+}
+
+func (e Environment) lookup(name string) (string, bool) {
+	if e.Lookup == nil {
+		return "", false
+	}
+	return e.Lookup(name)
+}
+
+func (e Environment) name() string {
+	if e.Hostname == "" {
+		return namelessHost
+	}
+	return e.Hostname
+}
+
+// Load reads and checks a configuration file. An error is Faults, with everything that is wrong with the file, or
+// says in one sentence why it could not be read; errors.Is finds the cause.
+func Load(path string) (*Config, error) {
+	data, err := readBounded(path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, System())
+}
+
+// Parse checks the text of a configuration file. Relative paths in it start at the folder of name. An error is
+// Faults. Files that the configuration names are read.
+func Parse(name string, data []byte, env Environment) (*Config, error) {
+	d := newDecoder(name, env)
+	c := defaults(env)
+	if root := d.document(data); root != nil {
+		d.value("", "", root, root).read(func(o *object) { c.read(d, o) })
+		d.check(c)
+	}
+	if len(d.faults) > 0 {
+		d.faults.sort()
+		return nil, d.faults
+	}
+	d.warnings.sort()
+	for _, w := range d.warnings {
+		c.Warnings = append(c.Warnings, w.String())
+	}
+	return c, nil
+}
+
+func (c *Config) read(d *decoder, o *object) {
+	scalar(o, "data_dir", &c.DataDir, d.path)
+	scalar(o, "name", &c.Name, label)
+	scalar(o, "drain", &c.Drain, duration)
+	c.readListeners(o)
+	c.readCertificates(d, o)
+	c.readUpstreams(d, o)
+	c.readRules(o)
+	o.group("log", func(o *object) { c.Log.read(d, o) })
+	o.group("admin", c.Admin.read)
+}
+
+func (c *Config) readListeners(o *object) {
+	items, ok := o.entries("listeners")
+	if !ok {
+		return
+	}
+	c.Listeners = make([]Listener, len(items))
+	for i, item := range items {
+		c.Listeners[i] = defaultListener()
+		item.read(c.Listeners[i].read)
+	}
+}
+
+func (c *Config) readCertificates(d *decoder, o *object) {
+	items, ok := o.entries("certificates")
+	if !ok {
+		return
+	}
+	c.Certificates = make([]Certificate, len(items))
+	for i, item := range items {
+		item.read(func(o *object) { c.Certificates[i].read(d, o) })
+	}
+}
+
+// readUpstreams keeps the order of the file: the first upstream serves what no rule leads elsewhere.
+func (c *Config) readUpstreams(d *decoder, o *object) {
+	v, ok := o.take("upstreams")
+	if !ok {
+		return
+	}
+	all, ok := v.object()
+	if !ok {
+		return
+	}
+	if len(all.pairs) == 0 {
+		v.fault(wrong("write an upstream, or leave the key out for Exchange Online", "no upstream stands here"))
+	}
+	if len(all.pairs) > maxEntries {
+		v.fault(wrong(fmt.Sprintf("write at most %d", maxEntries), "%d upstreams are too many", len(all.pairs)))
+		all.pairs = all.pairs[:maxEntries]
+	}
+	c.Upstreams = make([]Upstream, len(all.pairs))
+	for i, p := range all.pairs {
+		c.Upstreams[i] = defaultUpstream()
+		c.Upstreams[i].readNamed(d, v.named(p), p)
+	}
+}
+
+func (c *Config) readRules(o *object) {
+	v, ok := o.take("rules")
+	if !ok {
+		return
+	}
+	items, _ := v.items()
+	items = v.bounded(items, maxRules)
+	c.Rules = make([]Rule, len(items))
+	for i, item := range items {
+		c.Rules[i].Index = i
+		item.read(c.Rules[i].read)
+	}
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Unbuilt is a key, or one value of a key, that the contract has and this version has not.
+type Unbuilt struct {
+	Key   string   // its shape: [] stands for every entry of a list, * for every name
+	Value string   // only this value of the key; empty: every value
+	Taken []string // values that ask for what the program does anyway, and are taken
+	Mend  string   // what to write meanwhile
+}
+
+// unbuilt is all that is not built yet. Whoever builds a key deletes its line.
+var unbuilt = []Unbuilt{
+	{Key: "accounts", Taken: []string{"[]"}, Mend: "leave it out: devices log in with the name and password of their upstream (auth: passthrough)"},
+	{Key: "token_key", Mend: "leave it out: no tokens are kept"},
+	{Key: "timezone", Taken: []string{"Local"}, Mend: "leave it out: nothing is scheduled, and the machine's own time zone holds"},
+	{Key: "contact", Mend: "leave it out: no device is blocked by a stage"},
+
+	{Key: "listeners[].min_version", Value: "ssl3", Mend: `write "1.0", 1.1, 1.2 or 1.3`},
+	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_RC4_128_MD5", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_AES_256_CBC_SHA256", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", Mend: "leave it out"},
+	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", Mend: "leave it out"},
+	{Key: "certificates[].local_ca.signature", Value: "sha1", Mend: "write sha256"},
+	{Key: "upstreams.*.auth", Value: "oauth2", Mend: "write passthrough"},
+	{Key: "upstreams.*.auth.oauth2", Mend: "write auth: passthrough"},
+
+	{Key: "rules[].mailbox", Mend: "leave it out: the upstream opens the mailbox of the login"},
+	{Key: "rules[].stage", Value: "warn", Mend: "write bridge or leave stage out"},
+	{Key: "rules[].stage", Value: "brownout", Mend: "write bridge or leave stage out"},
+	{Key: "rules[].stage", Value: "block", Mend: "write bridge or leave stage out"},
+	{Key: "rules[].schedule", Mend: "leave it out: every device is served at any time"},
+	{Key: "rules[].block_from", Mend: "leave it out: no device is blocked by a date"},
+	{Key: "rules[].message", Mend: "leave it out: no device is warned"},
+	{Key: "rules[].dry_run", Taken: []string{"false"}, Mend: "leave it out: every device is served as at stage bridge"},
+	{Key: "rules[].cut_sessions", Taken: []string{"false"}, Mend: "leave it out: a running session keeps its decision"},
+	{Key: "rules[].match.mac", Mend: "match by source instead"},
+	{Key: "rules[].match.device", Mend: "match by source and account instead"},
+	{Key: "rules[].match.upstream_percent", Mend: "match by source or account instead"},
+	{Key: "rules[].match.not.mac", Mend: "match by source instead"},
+	{Key: "rules[].match.not.device", Mend: "match by source and account instead"},
+	{Key: "rules[].match.not.upstream_percent", Mend: "match by source or account instead"},
+
+	{Key: "inventory.store", Mend: "leave it out: session records go to the log alone"},
+	{Key: "inventory.dsn", Taken: []string{""}, Mend: "leave it out: session records go to the log alone"},
+	{Key: "inventory.identify_by", Taken: []string{"source"}, Mend: "write source or leave it out"},
+	{Key: "inventory.keep", Mend: "leave it out: keep the log by log.rotate"},
+	{Key: "inventory.journal", Mend: "leave it out: session records go to the log alone"},
+	{Key: "inventory.enrich.reverse_dns", Taken: []string{"false"}, Mend: "write false or leave it out"},
+	{Key: "inventory.enrich.mac_address", Taken: []string{"false"}, Mend: "write false or leave it out"},
+	{Key: "inventory.enrich.snmp", Taken: []string{"false"}, Mend: "write false or leave it out"},
+
+	{Key: "admin.password", Mend: "leave it out and keep admin.address on loopback"},
+	{Key: "admin.certificate", Mend: "leave it out and keep admin.address on loopback"},
+}
+
+// NotBuilt returns all keys and values that the contract has and this version has not.
+func NotBuilt() []Unbuilt { return slices.Clone(unbuilt) }
+
+const notBuiltYet = "not built yet"
+
+// notBuilt judges a key that no reader asked for: true when the contract has it. Its fault stands at the key.
+func (o *object) notBuilt(key *yaml.Node, v value) bool {
+	for _, u := range unbuilt {
+		switch {
+		case u.Value != "" || !strings.HasPrefix(u.Key, v.shape):
+			continue
+		case u.Key == v.shape:
+			if !v.taken(u) {
+				v.d.faultAt(key, v.path, wrong(u.Mend, notBuiltYet))
+				v.scan()
+			}
+			return true
+		case strings.HasPrefix(u.Key, v.shape+"."):
+			v.read(func(*object) {}) // all of its keys are of this table
+			return true
+		}
+	}
+	return false
+}
+
+// scan finds what no reader is needed for, equal keys and split hashes, in a value that is not built yet.
+func (v value) scan() {
+	switch v.node.Kind {
+	case yaml.MappingNode:
+		o, _ := v.object()
+		for _, p := range o.pairs {
+			o.child(p).scan()
+		}
+	case yaml.SequenceNode:
+		items, _ := v.items()
+		for _, item := range items {
+			item.scan()
+		}
+	}
+}
+
+// taken tells whether the value asks for what the program does anyway.
+func (v value) taken(u Unbuilt) bool {
+	plain, ok := plainly(v.node)
+	if !ok {
+		return false
+	}
+	if v.shape == "timezone" && plain != "" && plain == v.d.env.Timezone {
+		return true
+	}
+	return slices.Contains(u.Taken, plain)
+}
+
+// plainly writes a scalar or an empty list as the table does.
+func plainly(n *yaml.Node) (string, bool) {
+	switch {
+	case n.Kind == yaml.SequenceNode && len(n.Content) == 0:
+		return "[]", true
+	case n.Kind == yaml.ScalarNode && !isNull(n):
+		return n.Value, true
+	}
+	return "", false
+}
+
+// notBuiltValue tells a value of a built key that the contract has and this version has not.
+func (v value) notBuiltValue(text string) bool {
+	for _, u := range unbuilt {
+		if u.Value != "" && u.Value == text && u.Key == v.shape {
+			v.fault(wrong(u.Mend, "%s is %s", text, notBuiltYet))
+			return true
+		}
+	}
+	return false
+}
+
+// unbuiltBelow returns the next word of every key of the table below a shape, as candidates for a suggestion.
+func unbuiltBelow(shape string) []string {
+	var words []string
+	for _, u := range unbuilt {
+		rest, below := u.Key, true
+		if shape != "" {
+			rest, below = strings.CutPrefix(u.Key, shape+".")
+		}
+		if below && u.Value == "" {
+			word, _, _ := strings.Cut(rest, ".")
+			words = append(words, strings.TrimSuffix(word, "[]"))
+		}
+	}
+	return words
+}

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxSecret bounds a secret's file, in bytes.
+const maxSecret = 64 << 10
+
+// errNotFound stands for a missing environment variable.
+var errNotFound = errors.New("it is not set")
+
+// SecretSource is how a configuration names a secret: the value itself, {file: PATH} or {env: NAME}. Exactly one of
+// the three is set once it was decoded.
+type SecretSource struct {
+	Value Secret
+	File  string
+	Env   string
+}
+
+// UnmarshalYAML takes a text, or a map with the one key file or env. Its errors never hold the value.
+func (s *SecretSource) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.Value != "" && n.Tag != "!!null" {
+		*s = SecretSource{Value: NewSecret(n.Value)}
+		return nil
+	}
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[1].Kind != yaml.ScalarNode || n.Content[1].Value == "" {
+		return errors.New("a secret is a text, {file: PATH} or {env: NAME}")
+	}
+	switch n.Content[0].Value {
+	case "file":
+		*s = SecretSource{File: n.Content[1].Value}
+	case "env":
+		*s = SecretSource{Env: n.Content[1].Value}
+	default:
+		return errors.New("a secret is read from file or env, nothing else")
+	}
+	return nil
+}
+
+// Read returns the secret. A relative file starts at folder; one line end after a file's text is cut. A file that
+// everybody on the machine may read is refused, except where its mount keeps others out: below /run/secrets,
+// $CREDENTIALS_DIRECTORY and in Kubernetes' projected volumes.
+func (s SecretSource) Read(folder string, env Environment) (Secret, error) {
+	switch {
+	case s.File != "":
+		return readSecretFile(inFolder(folder, s.File), env)
+	case s.Env != "":
+		return readSecretVariable(s.Env, env)
+	}
+	return s.Value, nil
+}
+
+func readSecretVariable(name string, env Environment) (Secret, error) {
+	text, ok := env.lookup(name)
+	if !ok || text == "" {
+		return Secret{}, fmt.Errorf("environment variable %s: %w; set it or name another source", name, errNotFound)
+	}
+	return NewSecret(text), nil
+}
+
+func readSecretFile(path string, env Environment) (Secret, error) {
+	data, err := readBounded(path, maxSecret)
+	if err != nil {
+		return Secret{}, err
+	}
+	if err := checkPrivate(path, env); err != nil {
+		return Secret{}, err
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if text == "" {
+		return Secret{}, fmt.Errorf("%s is empty; write the secret into it", path)
+	}
+	return NewSecret(text), nil
+}
+
+// checkPrivate refuses a file that everybody may read, unless it lies where its mount keeps others out.
+func checkPrivate(path string, env Environment) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileProblem(path, err)
+	}
+	if info.Mode().Perm()&0o004 == 0 || guardedByMount(path, env) {
+		return nil
+	}
+	return fmt.Errorf("%s can be read by everybody on this machine; run: chmod o-rwx %s", path, shellQuote(path))
+}
+
+// guardedByMount tells the places whose files are world-readable by custom and reachable by the service alone.
+func guardedByMount(path string, env Environment) bool {
+	if inside(path, "/run/secrets") {
+		return true
+	}
+	if folder, ok := env.lookup("CREDENTIALS_DIRECTORY"); ok && filepath.IsAbs(folder) && inside(path, folder) {
+		return true
+	}
+	return projected(path)
+}
+
+// projected recognises a volume that the kubelet's atomic writer filled: each file is a link through ..data, itself a
+// link to a folder whose name begins with two dots and the time it was written.
+func projected(path string) bool {
+	target, err := os.Readlink(filepath.Join(filepath.Dir(path), "..data"))
+	if err != nil || !strings.HasPrefix(target, "..") || strings.ContainsRune(target, filepath.Separator) {
+		return false
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false
+	}
+	volume, err := filepath.EvalSymlinks(filepath.Join(filepath.Dir(path), "..data"))
+	return err == nil && inside(real, volume)
+}
+
+// inside tells whether path, links resolved where it can be, lies below folder.
+func inside(path, folder string) bool {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(absolute); err == nil {
+		absolute = real
+	}
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		folder = real
+	}
+	rest, err := filepath.Rel(folder, absolute)
+	return err == nil && filepath.IsLocal(rest) && rest != "."
+}
+
+// readBounded reads a regular file of at most limit bytes.
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fileProblem(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder; name the file in it", path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fileProblem(path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %s; name another file", path, FormatSize(limit))
+	}
+	return data, nil
+}
+
+// fileProblem says in plain words why a file could not be read; errors.Is still finds the cause.
+func fileProblem(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &fileError{path + " does not exist; create it or name another file", err}
+	case errors.Is(err, fs.ErrPermission):
+		return &fileError{path + " may not be read by this user; give it read access", err}
+	}
+	return &fileError{fmt.Sprintf("%s cannot be read (%v); check the path", path, errors.Unwrap(err)), err}
+}
+
+type fileError struct {
+	text  string
+	cause error
+}
+
+func (e *fileError) Error() string { return e.text }
+func (e *fileError) Unwrap() error { return e.cause }
+
+// shellQuote quotes a path for pasting into a POSIX shell.
+func shellQuote(path string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@"
+	if strings.Trim(path, plain) == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+func inFolder(folder, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}

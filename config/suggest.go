@@ -1,0 +1,82 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// suggest says what to write instead of an unknown key: the nearest known one, or all of them.
+func suggest(key string, known []string) string {
+	if near := nearest(key, known); near != "" {
+		return "write " + near
+	}
+	if len(known) == 0 {
+		return "leave it out"
+	}
+	known = slices.Clone(known)
+	slices.Sort(known)
+	return "the keys here are " + strings.Join(slices.Compact(known), ", ")
+}
+
+// oneOf reads a word of a closed list.
+func oneOf(words ...string) func(string) (string, *mistake) {
+	return func(text string) (string, *mistake) {
+		if slices.Contains(words, text) {
+			return text, nil
+		}
+		return "", wrong("write "+alternatives(words), "%s is not a value of this key", quoted(text))
+	}
+}
+
+// alternatives writes a list as a person would: a, b or c.
+func alternatives(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// nearest returns the known word that is most like text, or "" when none is like it.
+func nearest(text string, known []string) string {
+	if len(text) > maxShown {
+		return ""
+	}
+	alike := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "_")) }
+	text = alike(text)
+	best, least := "", max(1, (len(text)+1)/3)+1
+	for _, word := range known {
+		if d := distance(text, alike(word)); d < least && d < len(word) {
+			best, least = word, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, change or swap with their neighbour to turn a into b (optimal string
+// alignment).
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ(a[i-1], b[j-1]))
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,223 @@
+package config
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Upstream is one mail service behind the bridge.
+type Upstream struct {
+	// The name rules and records use: the key in the file.
+	Name string `yaml:"-"`
+
+	// Its IMAP service, as host:port. At least one of imap and pop3 must stand.
+	IMAP string `yaml:"imap,omitempty" jsonschema:"minLength=1"`
+
+	// Its POP3 service, as host:port.
+	POP3 string `yaml:"pop3,omitempty" jsonschema:"minLength=1"`
+
+	// How TLS begins: implicit or starttls.
+	TLS string `yaml:"tls" jsonschema:"enum=implicit,enum=starttls"`
+
+	// The oldest TLS version spoken with it: 1.2 or 1.3. Nothing lower exists.
+	MinVersion string `yaml:"min_version" jsonschema:"enum=1.2,enum=1.3"`
+
+	// The name its certificate must carry; "": the host above.
+	ServerName string `yaml:"server_name"`
+
+	// Which of its addresses are dialled: any, ipv4 or ipv6.
+	Family string `yaml:"family" jsonschema:"enum=any,enum=ipv4,enum=ipv6"`
+
+	// The path of a PEM file with a private root, in addition to the system's; "": none.
+	CA string `yaml:"ca"`
+
+	// The text of the file that CA names; nil without one. Not a key.
+	CAPEM []byte `yaml:"-"`
+
+	// How long a dial may take, up to the greeting.
+	DialTimeout time.Duration `yaml:"dial_timeout"`
+
+	// How long a login may take.
+	LoginTimeout time.Duration `yaml:"login_timeout"`
+
+	// What is asked of it at most. 0 switches a limit off.
+	Limits UpstreamLimits `yaml:"limits"`
+
+	// How many wrong passwords go up for an account, so that nobody can lock it through the bridge.
+	Guesses Guesses `yaml:"guesses"`
+
+	// How devices' logins become logins there: passthrough hands the device's own name and password on.
+	Auth string `yaml:"auth" jsonschema:"required,enum=passthrough"`
+}
+
+// UpstreamLimits bound what is asked of an upstream. 0 switches a limit off.
+type UpstreamLimits struct {
+	// Sessions at once of one mailbox.
+	SessionsPerMailbox int `yaml:"sessions_per_mailbox" jsonschema:"minimum=0"`
+
+	// Connections begun in a second, with a burst of one second.
+	DialsPerSecond int `yaml:"dials_per_second" jsonschema:"minimum=0"`
+
+	// How long a login waits for its turn; 0: as long as the device does.
+	Queue time.Duration `yaml:"queue"`
+}
+
+// Guesses bound how many passwords that were not accepted before go up for one account.
+type Guesses struct {
+	// How many passwords, at least 1.
+	Count int `yaml:"count" jsonschema:"minimum=1"`
+
+	// In what time.
+	Per time.Duration `yaml:"per"`
+}
+
+// ExchangeOnline is the name of the built-in upstream.
+const ExchangeOnline = "exchange-online"
+
+func defaultUpstream() Upstream {
+	return Upstream{
+		TLS:          "implicit",
+		MinVersion:   "1.2",
+		Family:       "any",
+		DialTimeout:  30 * time.Second,
+		LoginTimeout: 60 * time.Second,
+		Limits:       UpstreamLimits{SessionsPerMailbox: 10, DialsPerSecond: 100, Queue: 30 * time.Second},
+		Guesses:      Guesses{Count: 2, Per: 30 * time.Minute},
+	}
+}
+
+func exchangeOnline() Upstream {
+	u := defaultUpstream()
+	u.Name = ExchangeOnline
+	u.IMAP = "outlook.office365.com:993"
+	u.POP3 = "outlook.office365.com:995"
+	u.Auth = "passthrough"
+	return u
+}
+
+// Serves tells whether the upstream has a service for "imap" or "pop3".
+func (u *Upstream) Serves(protocol string) bool {
+	return protocol == "imap" && u.IMAP != "" || protocol == "pop3" && u.POP3 != ""
+}
+
+func (u *Upstream) readNamed(d *decoder, entry value, p *pair) {
+	u.Name = p.key.Value
+	if _, m := word(u.Name); m != nil {
+		d.faultAt(p.key, entry.path, m)
+	}
+	entry.read(func(o *object) { u.read(d, o) })
+}
+
+func (u *Upstream) read(d *decoder, o *object) {
+	o.required("auth", "passthrough")
+	if !o.given("imap") && !o.given("pop3") {
+		o.fault(wrong("write imap: host:993 or pop3: host:995", "neither imap nor pop3 stands here"))
+	}
+	scalar(o, "imap", &u.IMAP, dialAddress("993"))
+	scalar(o, "pop3", &u.POP3, dialAddress("995"))
+	scalar(o, "tls", &u.TLS, oneOf("implicit", "starttls"))
+	scalar(o, "min_version", &u.MinVersion, upstreamVersion)
+	scalar(o, "server_name", &u.ServerName, maybeHost)
+	scalar(o, "family", &u.Family, oneOf("any", "ipv4", "ipv6"))
+	d.readCA(o, &u.CA, &u.CAPEM)
+	scalar(o, "dial_timeout", &u.DialTimeout, someTime)
+	scalar(o, "login_timeout", &u.LoginTimeout, someTime)
+	o.group("limits", u.Limits.read)
+	o.group("guesses", u.Guesses.read)
+	u.readAuth(o)
+	d.warnOfPort(o, "imap", u.IMAP, u.TLS)
+	d.warnOfPort(o, "pop3", u.POP3, u.TLS)
+}
+
+func (l *UpstreamLimits) read(o *object) {
+	scalar(o, "sessions_per_mailbox", &l.SessionsPerMailbox, count(0))
+	scalar(o, "dials_per_second", &l.DialsPerSecond, count(0))
+	scalar(o, "queue", &l.Queue, duration)
+}
+
+func (g *Guesses) read(o *object) {
+	scalar(o, "count", &g.Count, count(1))
+	scalar(o, "per", &g.Per, someTime)
+}
+
+// readAuth reads a word, or a group of keys, none of which is built yet.
+func (u *Upstream) readAuth(o *object) {
+	v, ok := o.take("auth")
+	if !ok {
+		return
+	}
+	if v.node.Kind == yaml.MappingNode {
+		v.read(func(*object) {})
+		return
+	}
+	read(v, &u.Auth, oneOf("passthrough"))
+}
+
+func upstreamVersion(text string) (string, *mistake) {
+	switch text {
+	case "1.2", "1.3":
+		return text, nil
+	case "1.0", "1.1", "ssl3", "ssl2":
+		return "", wrong("write 1.2 or 1.3", "nothing lower than TLS 1.2 exists towards an upstream")
+	}
+	return "", wrong("write 1.2 or 1.3", "%s is no TLS version", quoted(text))
+}
+
+// warnOfPort tells a port whose custom is the other way to begin TLS.
+func (d *decoder) warnOfPort(o *object, key, address, mode string) {
+	_, port, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+	case mode == "starttls" && (port == "993" || port == "995"):
+		d.warnIn(o.path+"."+key, wrong("if the login fails, write tls: implicit", "port %s is the one for implicit TLS, and tls is starttls", port))
+	case mode == "implicit" && (port == "143" || port == "110"):
+		d.warnIn(o.path+"."+key, wrong("if the connection fails, write tls: starttls", "port %s is the one for STARTTLS, and tls is implicit", port))
+	}
+}
+
+// readCA reads the key ca: the path of roots in PEM, and proves that the file holds at least one certificate.
+func (d *decoder) readCA(o *object, path *string, text *[]byte) {
+	scalar(o, "ca", path, d.maybePath)
+	if *path == "" {
+		return
+	}
+	data, err := readBounded(*path, maxFile)
+	if err != nil {
+		d.faultIn(o.path+".ca", ofError(err))
+		return
+	}
+	if m := checkRoots(data); m != nil {
+		d.faultIn(o.path+".ca", m)
+		return
+	}
+	*text = data
+}
+
+func checkRoots(data []byte) *mistake {
+	found := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return wrong("export it again", "certificate %d of the file cannot be read", found+1)
+		}
+		found++
+	}
+	if found == 0 {
+		return wrong("name a file with -----BEGIN CERTIFICATE-----; for a DER file run: openssl x509 -inform der -in FILE -out FILE.pem",
+			"the file holds no certificate in PEM")
+	}
+	return nil
+}
+
+// ofError makes the mistake of an error whose text is "what is wrong; what to do".
+func ofError(err error) *mistake {
+	problem, mend, _ := strings.Cut(err.Error(), "; ")
+	return &mistake{problem: problem, mend: mend}
+}
