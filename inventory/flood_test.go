@@ -1,0 +1,359 @@
+package inventory_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/internal/hello"
+	"drawbridge/inventory"
+)
+
+// tape is a Recorder that keeps what it was told, and the flood lines of the Flood before it.
+type tape struct {
+	mu              sync.Mutex
+	admitted, ended []*inventory.Session
+	turnedAway      []inventory.TurnedAway
+	lines           []inventory.FloodLine
+}
+
+func (t *tape) Admitted(s *inventory.Session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.admitted = append(t.admitted, s)
+}
+
+func (t *tape) Ended(s *inventory.Session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = append(t.ended, s)
+}
+
+func (t *tape) TurnedAway(a inventory.TurnedAway) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turnedAway = append(t.turnedAway, a)
+}
+
+func (t *tape) write(l inventory.FloodLine) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, l)
+}
+
+// whole returns how many sessions were written whole since the last call.
+func (t *tape) whole() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.ended)
+	t.ended = nil
+	return n
+}
+
+// summed returns the flood lines since the last call.
+func (t *tape) summed() []inventory.FloodLine {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := t.lines
+	t.lines = nil
+	return lines
+}
+
+// flooded runs test with a running Flood in a bubble of its own time.
+func flooded(t *testing.T, test func(t *testing.T, f *inventory.Flood, told *tape)) {
+	synctest.Test(t, func(t *testing.T) {
+		told := &tape{}
+		f := inventory.NewFlood(told, told.write)
+		f.Instance = inventory.Instance{Bridge: "bridge-1", Run: "4f2a"}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { f.Run(ctx) })
+		test(t, f, told)
+		cancel()
+		wg.Wait()
+	})
+}
+
+// pass lets d go by and everything happen that is due then.
+func pass(d time.Duration) {
+	time.Sleep(d) // of the bubble's time
+	synctest.Wait()
+}
+
+func stranger(ip, reason string) *inventory.Session {
+	return &inventory.Session{Time: time.Now(), Listener: "imaps", Reason: reason,
+		Source: inventory.Source{IP: netip.MustParseAddr(ip)}, Hello: printerHello()}
+}
+
+func end(f *inventory.Flood, n int, s *inventory.Session) {
+	for range n {
+		f.Ended(s)
+	}
+}
+
+func TestFlood_SumsWhatAStrangerRepeats(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		first := time.Now()
+		end(f, 50, stranger("10.0.0.1", "slow"))
+		pass(10 * time.Second)
+		last := time.Now()
+		end(f, 50, stranger("::ffff:10.0.0.1", "slow"))
+		if n := told.whole(); n != 21 {
+			t.Errorf("%d sessions were written whole, want the first and 20 more", n)
+		}
+		pass(50 * time.Second)
+		lines := told.summed()
+		want := inventory.FloodLine{Time: time.Now(), Bridge: "bridge-1", Run: "4f2a",
+			Source: netip.MustParsePrefix("10.0.0.1/32"), Listener: "imaps", Reason: "slow",
+			Count: 79, Sessions: 79, First: first, Last: last}
+		if len(lines) != 1 || lines[0] != want {
+			t.Errorf("got  %+v\nwant %+v", lines, want)
+		}
+		pass(time.Minute)
+		if lines := told.summed(); len(lines) != 0 {
+			t.Errorf("a quiet minute has lines: %+v", lines)
+		}
+		end(f, 30, stranger("10.0.0.1", "slow"))
+		if n := told.whole(); n != 20 {
+			t.Errorf("%d sessions of the next minute were written whole, want 20", n)
+		}
+	})
+}
+
+func TestFlood_WritesWhatIsNew(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		end(f, 100, stranger("10.0.0.1", "slow"))
+		told.whole()
+		other := stranger("10.0.0.1", "slow")
+		other.Hello = hello.None()
+		unseen := stranger("10.0.0.1", "slow")
+		unseen.Hello = nil
+		for name, s := range map[string]*inventory.Session{
+			"another reason": stranger("10.0.0.1", "slower"), "another hello": other, "no hello": unseen,
+			"another source": stranger("10.0.0.2", "slow"), "IPv6": stranger("2001:db8::1", "slow"),
+		} {
+			f.Ended(s)
+			if n := told.whole(); n != 1 {
+				t.Errorf("%s: not written whole", name)
+			}
+		}
+	})
+}
+
+func TestFlood_ForgetsAfterAnHour(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		newAfter := func(d time.Duration) bool {
+			pass(d)
+			told.whole()
+			end(f, 25, stranger("10.0.0.1", "slow"))
+			return told.whole() == 21
+		}
+		for _, tt := range []struct {
+			after time.Duration
+			isNew bool
+		}{{0, true}, {59 * time.Minute, false}, {59 * time.Minute, false}, {time.Hour, true}, {3 * time.Hour, true}} {
+			if got := newAfter(tt.after); got != tt.isNew {
+				t.Errorf("new after %v: got %v, want %v", tt.after, got, tt.isNew)
+			}
+		}
+	})
+}
+
+func TestFlood_PassesVerifiedLogins(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		s := stranger("10.0.0.1", "slow")
+		s.Account = "scanner1"
+		f.Admitted(s)
+		end(f, 1000, s)
+		if n := told.whole(); n != 1000 || len(told.admitted) != 1 {
+			t.Errorf("%d of 1,000 sessions and %d of 1 admissions were handed on", n, len(told.admitted))
+		}
+	})
+}
+
+func TestFlood_SumsWhoIsTurnedAway(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		away := inventory.TurnedAway{Time: time.Now(), Source: netip.MustParseAddr("fe80::1%eth0"),
+			Listener: "imaps", Reason: "not in allow"}
+		f.TurnedAway(away)
+		f.TurnedAway(away)
+		end(f, 22, stranger("fe80::1", "not in allow"))
+		pass(time.Minute)
+		lines := told.summed()
+		if len(lines) != 1 || lines[0].Count != 3 || lines[0].Sessions != 1 {
+			t.Errorf("got %+v, want one line of 3 connections, 1 of them a session", lines)
+		}
+		if len(told.turnedAway) != 0 {
+			t.Error("a connection that was summed was handed on too")
+		}
+	})
+}
+
+func TestFlood_LosesNothingAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := &tape{}
+		f := inventory.NewFlood(told, told.write)
+		end(f, 100, stranger("10.0.0.1", "slow"))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		f.Run(ctx)
+		end(f, 100, stranger("10.0.0.1", "slow"))
+		f.TurnedAway(inventory.TurnedAway{Source: netip.MustParseAddr("10.0.0.1"), Reason: "draining"})
+		sum := told.whole()
+		for _, l := range told.summed() {
+			sum += l.Count
+		}
+		if sum != 201 {
+			t.Errorf("%d connections were told of, want 201", sum)
+		}
+	})
+}
+
+func TestFlood_BoundsTheLinesOfASource(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		for i := range 100 {
+			f.TurnedAway(inventory.TurnedAway{Source: netip.MustParseAddr("10.0.0.1"), Reason: fmt.Sprint(i)})
+		}
+		f.TurnedAway(inventory.TurnedAway{Reason: "nobody"})
+		pass(time.Minute)
+		lines := told.summed()
+		if len(lines) != 10 {
+			t.Fatalf("%d lines, want 8, one for the other reasons and one for no source", len(lines))
+		}
+		if rest := lines[8]; rest.Count != 92 || rest.Reason != "" || !rest.Source.IsValid() {
+			t.Errorf("the other reasons: got %+v", rest)
+		}
+		if rest := lines[9]; rest.Count != 1 || rest.Reason != "" || rest.Source.IsValid() {
+			t.Errorf("no source: got %+v", rest)
+		}
+	})
+}
+
+func TestFlood_BoundsWhatIsNewOfASource(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		show := func() int {
+			for i := range 1000 {
+				f.Ended(stranger("10.0.0.1", fmt.Sprint(i)))
+			}
+			return told.whole()
+		}
+		if n := show(); n != 148 {
+			t.Errorf("%d sessions were written whole, want 128 new ones and 20 others", n)
+		}
+		pass(2 * time.Hour)
+		if n := show(); n != 148 {
+			t.Errorf("two hours later %d sessions were written whole, want 148", n)
+		}
+	})
+}
+
+func TestFlood_TakesANetworkOfManyAddressesForOneSource(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		for i := range 2000 {
+			f.Ended(stranger(fmt.Sprintf("2001:db8::%x", i), "slow"))
+		}
+		if n := told.whole(); n != 256+1+20 {
+			t.Errorf("%d sessions were written whole, want 256 addresses and 21 of their /64", n)
+		}
+		f.Ended(stranger("2001:db8:0:1::1", "slow"))
+		if n := told.whole(); n != 1 {
+			t.Error("the neighbouring /64 pays for it")
+		}
+		pass(time.Minute)
+		lines := told.summed()
+		if len(lines) != 1 || lines[0].Source != netip.MustParsePrefix("2001:db8::/64") || lines[0].Count != 1723 {
+			t.Errorf("got %+v", lines)
+		}
+	})
+}
+
+// TestFlood_BoundsItsMemory lets a million sources come, each with a session and a connection that was turned away.
+func TestFlood_BoundsItsMemory(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		before := heap()
+		var most uint64
+		ip := netip.MustParseAddr("10.0.0.0")
+		s := &inventory.Session{Listener: "imaps", Reason: "slow"}
+		for i := range 1_000_000 {
+			ip = ip.Next()
+			s.Source.IP = ip
+			f.Ended(s)
+			f.TurnedAway(inventory.TurnedAway{Source: ip, Listener: "imaps", Reason: "limit"})
+			if i%1000 == 0 {
+				told.whole()
+			}
+			if i%250_000 == 249_999 {
+				told.whole()
+				most = max(most, heap()-before)
+			}
+		}
+		told.whole()
+		if most > 4<<20 {
+			t.Errorf("it held %d KiB, want 4 MiB at most", most>>10)
+		}
+		t.Logf("it held %d KiB", most>>10)
+		pass(time.Minute)
+		lines := told.summed()
+		if len(lines) != 1001 || lines[1000].Source.IsValid() || lines[1000].Count != 999_000 {
+			t.Errorf("%d lines, the last one %+v; want 1,001 and the rest in the last", len(lines), lines[len(lines)-1])
+		}
+		pass(2 * time.Hour)
+		if held := heap(); held > before+(1<<20) {
+			t.Errorf("two hours later it still holds %d KiB", (held-before)>>10)
+		}
+		runtime.KeepAlive(f)
+	})
+}
+
+// heap returns how many bytes are in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestFlood_IsSafeForConcurrentUse(t *testing.T) {
+	told := &tape{}
+	f := inventory.NewFlood(told, told.write)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running, told16 sync.WaitGroup
+	running.Go(func() { f.Run(ctx) })
+	for i := range 16 {
+		told16.Go(func() {
+			s := stranger(fmt.Sprintf("10.0.0.%d", i%4), "slow")
+			for range 250 {
+				f.Ended(s)
+				f.TurnedAway(inventory.TurnedAway{Source: s.Source.IP, Listener: "imaps", Reason: "limit"})
+			}
+			if i == 8 {
+				cancel()
+			}
+		})
+	}
+	told16.Wait()
+	cancel()
+	running.Wait()
+	sum := told.whole()
+	for _, l := range told.summed() {
+		sum += l.Count
+	}
+	if sum != 8000 {
+		t.Errorf("%d connections were told of, want 8,000", sum)
+	}
+}
+
+func BenchmarkFlood_Ended(b *testing.B) {
+	f := inventory.NewFlood(&tape{}, func(inventory.FloodLine) {})
+	s := stranger("10.0.0.1", "slow")
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Ended(s)
+	}
+}

@@ -1,0 +1,110 @@
+package inventory
+
+import (
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// The names of the lines in log and journal, their msg.
+const (
+	MessageSession = "session"
+	MessageFlood   = "flood"
+	MessageBridge  = "bridge"
+)
+
+// LineEncoding returns the encoding in which a record is the same JSON line in log and journal: its msg and its own
+// fields. A log that is read by people may add a TimeKey; in JSON there would then be two times.
+func LineEncoding() zapcore.EncoderConfig {
+	return zapcore.EncoderConfig{MessageKey: "msg", LineEnding: zapcore.DefaultLineEnding}
+}
+
+// Instance says whose line one is.
+type Instance struct {
+	Bridge string // name of the bridge
+	Run    string // new at each start
+}
+
+// FloodLine sums connections of one minute that have no line of their own: those turned away before a session
+// began, and sessions without a verified login of which enough were written.
+type FloodLine struct {
+	Time        time.Time // when the line was written
+	Bridge, Run string
+	// Source is an address, or the /64 of a host that used more addresses than are told apart. It is not valid in
+	// the sum over the sources beyond the first 1,000 of a minute, which has no Listener and no Reason either.
+	Source netip.Prefix
+	// Listener and Reason are empty in the sum over what is beyond the first few reasons of a source.
+	Listener, Reason string
+	Count, Sessions  int // connections, and how many of them had begun a session
+	First, Last      time.Time
+}
+
+// MarshalLogObject writes time, bridge, run, source_ip, listener, reason, count, sessions, first and last, without
+// those that are not known.
+func (l *FloodLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	r := &record{enc: enc}
+	r.time("time", l.Time)
+	r.text("bridge", l.Bridge)
+	r.text("run", l.Run)
+	switch {
+	case l.Source.IsSingleIP():
+		r.address("source_ip", l.Source.Addr())
+	case l.Source.IsValid():
+		r.text("source_ip", l.Source.String())
+	}
+	r.text("listener", l.Listener)
+	r.sentence("reason", l.Reason)
+	enc.AddInt("count", l.Count)
+	enc.AddInt("sessions", l.Sessions)
+	r.time("first", l.First)
+	r.time("last", l.Last)
+	return nil
+}
+
+// BridgeEvent is what the bridge did.
+type BridgeEvent string
+
+// The events of a bridge.
+const (
+	BridgeStart  BridgeEvent = "start"
+	BridgeStop   BridgeEvent = "stop"
+	BridgeReload BridgeEvent = "reload"
+)
+
+// PreviousRun is how the run before a start ended.
+type PreviousRun string
+
+// The ends of a run. The zero value stands for none known, as at the very first start.
+const (
+	PreviousClean   PreviousRun = "clean"
+	PreviousCrashed PreviousRun = "crash"
+)
+
+// BridgeLine tells of a start, stop or reload of the bridge.
+type BridgeLine struct {
+	Time              time.Time
+	Bridge, Run       string
+	Event             BridgeEvent
+	Version           string   // of the program
+	ConfigurationHash string   // of the configuration in force
+	Listeners         []string // their names
+	PreviousRun       PreviousRun
+}
+
+// MarshalLogObject writes time, bridge, run, event, version, configuration_hash, listeners and previous_run, without
+// those that are not known.
+func (l *BridgeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	r := &record{enc: enc}
+	r.time("time", l.Time)
+	r.text("bridge", l.Bridge)
+	r.text("run", l.Run)
+	r.text("event", string(l.Event))
+	r.text("version", l.Version)
+	r.text("configuration_hash", l.ConfigurationHash)
+	if len(l.Listeners) > 0 {
+		r.array("listeners", (*words[string])(&l.Listeners))
+	}
+	r.text("previous_run", string(l.PreviousRun))
+	return r.err
+}

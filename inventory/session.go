@@ -1,0 +1,132 @@
+package inventory
+
+import (
+	"net/netip"
+	"time"
+
+	"drawbridge/internal/hello"
+)
+
+// Stage is how far a device's migration is.
+type Stage string
+
+// The stages, in the order in which a migration goes through them.
+const (
+	StageBridge   Stage = "bridge"
+	StageWarn     Stage = "warn"
+	StageBrownout Stage = "brownout"
+	StageBlock    Stage = "block"
+)
+
+// Phase is the step of a session, in the order in which a session goes through them.
+type Phase string
+
+// The phases. What is said in clear before STARTTLS belongs to PhaseHandshake, the proof of the mailbox to PhaseAdmit.
+const (
+	PhaseHandshake    Phase = "handshake"
+	PhaseLogin        Phase = "login"
+	PhaseDecide       Phase = "decide"
+	PhaseDial         Phase = "dial"
+	PhaseAuthenticate Phase = "authenticate"
+	PhaseAdmit        Phase = "admit"
+	PhaseRelay        Phase = "relay"
+)
+
+// Outcome is how a session ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeBridged        Outcome = "bridged"         // the relay began
+	OutcomeCut            Outcome = "cut"             // the bridge ended the relay, or a crash did
+	OutcomeTLSFailed      Outcome = "tls_failed"      // bytes came, but no TLS
+	OutcomeRefused        Outcome = "refused"         // a rule or limit of ours, or no TLS where it is asked for
+	OutcomeLoginFailed    Outcome = "login_failed"    // bad credentials were told
+	OutcomeUpstreamFailed Outcome = "upstream_failed" // unavailable or internal was told
+	OutcomeProtocolError  Outcome = "protocol_error"  // bad commands, bounds
+	OutcomeAbandoned      Outcome = "abandoned"       // the device left or fell silent before any of these
+)
+
+// EndedBy is whose end of stream came first.
+type EndedBy string
+
+// The ends of a session.
+const (
+	EndedByDevice   EndedBy = "device"
+	EndedByUpstream EndedBy = "upstream"
+	EndedByBridge   EndedBy = "bridge"
+)
+
+// Source is where a session came from. IP is unmapped and without zone.
+type Source struct {
+	IP                netip.Addr
+	Port              uint16
+	Name, MAC, Vendor string // reverse DNS, neighbour table, the MAC's registered owner
+}
+
+// TLS is what one TLS handshake came to. Its zero value stands for a handshake that was not tried.
+type TLS struct {
+	Engine        string        // "standard" or "legacy"; empty where no engine was chosen
+	Version       hello.Version // 0 until negotiated
+	Cipher        string        // IANA name
+	Group         string        // IANA name; empty for RSA key exchange
+	Resumed       bool
+	Completed     bool   // Finished was received
+	AlertSent     string // RFC 8446 name such as "handshake_failure"; close_notify is none
+	AlertReceived string
+	Certificate   string // SHA-256 of the leaf that the peer was shown, hex
+}
+
+// Session is the session record: what one connection showed of itself and how it ended. It is one log event (a
+// zapcore.ObjectMarshaler) and one row of the inventory; it never holds a secret. The zero value of a field means that
+// it was not learned, and then the record leaves it out. One goroutine owns a Session until Recorder.Ended has it.
+type Session struct {
+	Time                           time.Time // when the session ended
+	Bridge, Run, ID                string
+	Listener, Protocol, TLSMode    string // "imap" or "pop3"; "implicit" or "starttls"
+	Source                         Source
+	Hello                          *hello.Hello // shared with other sessions, never changed
+	TLS, UpstreamTLS               TLS
+	ClientID                       map[string]string // IMAP ID pairs as sent
+	Account                        string            // only once verified: as typed, lower case
+	ClaimedAccount                 string            // as typed
+	Mailbox, AuthMechanism         string
+	Upstream, UpstreamAddress      string // UpstreamAddress is ip:port
+	UpstreamAuth, UpstreamFrontEnd string
+	UpstreamSays                   string
+	TokenLeft                      time.Duration
+	Stage, WouldStage              Stage
+	Rules                          map[string]string // setting -> rule that gave it
+	Phase                          Phase
+	Outcome                        Outcome
+	Reason                         string
+	EndedBy                        EndedBy
+	Quirks                         []string
+	StartedAt                      time.Time
+	Duration                       time.Duration
+	HandshakeTime                  time.Duration // accept (or STARTTLS's OK) to Finished
+	UpstreamTime                   time.Duration // dial to proof
+	BytesFromDevice, BytesToDevice int64         // application bytes inside TLS, login included
+	SourceShared                   bool
+}
+
+// TurnedAway is a connection that was refused before a session began: by an allow-list, a limit or a ban. It has no
+// session record and is counted in a flood line.
+type TurnedAway struct {
+	Time     time.Time
+	Source   netip.Addr
+	Listener string
+	Reason   string
+}
+
+// Recorder is told of every session. Journal, log and metrics are Recorders; none waits for a database. A Recorder is
+// safe for concurrent use, and reads the Session only during the call.
+type Recorder interface {
+	// Admitted is called before the device reads the OK of its login and returns when the line is written, after a
+	// second at most.
+	Admitted(*Session)
+	// Ended is called once for every session.
+	Ended(*Session)
+	// TurnedAway is called for a connection that got no session.
+	TurnedAway(TurnedAway)
+}
