@@ -59,7 +59,7 @@ type CertificateFile struct {
 	// The path of the certificate, with the chain below it.
 	Certificate string `yaml:"certificate" jsonschema:"required"`
 
-	// The path of its private key, which others on the machine may not be able to read.
+	// The path of its private key. A file that everybody on the machine can read is warned of.
 	Key string `yaml:"key" jsonschema:"required"`
 }
 
@@ -128,18 +128,17 @@ func (f *CertificateFile) read(d *decoder, o *object) {
 	d.checkPair(o, f)
 }
 
-// checkPair proves that certificate and key can be read, belong together, and that the key is kept from others.
+// checkPair proves that certificate and key can be read and belong together. It warns of a key that everybody can read.
 func (d *decoder) checkPair(o *object, f *CertificateFile) {
 	certificate, err := readBounded(f.Certificate, maxFile)
 	if err != nil {
 		d.faultIn(o.path+".certificate", ofError(err))
 	}
 	key, keyErr := readBounded(f.Key, maxFile)
-	if keyErr == nil {
-		keyErr = checkPrivate(f.Key, d.env)
-	}
 	if keyErr != nil {
 		d.faultIn(o.path+".key", ofError(keyErr))
+	} else if open := checkPrivate(f.Key, d.env); open != nil {
+		d.warnIn(o.path+".key", ofError(open)) // others keep this file, and other servers may share it: not ours to refuse
 	}
 	if err != nil || keyErr != nil {
 		return

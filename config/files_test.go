@@ -58,8 +58,7 @@ func in(folder, text string) (*config.Config, error) {
 func TestParse_CertificateFiles(t *testing.T) {
 	folder := t.TempDir()
 	pair(t, folder, "one")
-	_, otherKey := pair(t, folder, "two")
-	write(t, filepath.Join(folder, "open.key"), otherKey, 0o644)
+	pair(t, folder, "two")
 	entry := func(certificate, key string) string {
 		return "certificates: [{file: {certificate: " + certificate + ", key: " + key + "}}]"
 	}
@@ -71,7 +70,6 @@ func TestParse_CertificateFiles(t *testing.T) {
 		Certificate: filepath.Join(folder, "one.pem"), Key: filepath.Join(folder, "one.key")})
 	for _, test := range []struct{ name, text, says string }{
 		{"another's key", entry("one.pem", "two.key"), "no pair"},
-		{"a key that everybody may read", entry("two.pem", "open.key"), "can be read by everybody"},
 		{"no key", entry("one.pem", "none.key"), "does not exist"},
 		{"a folder for a key", entry("one.pem", "."), "is a folder"},
 		{"no certificate", entry("one.key", "one.key"), "no pair"},
@@ -79,6 +77,19 @@ func TestParse_CertificateFiles(t *testing.T) {
 		if _, err := in(folder, test.text); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 		}
+	}
+}
+
+func TestParse_WarnsOfAKeyThatEverybodyCanRead(t *testing.T) {
+	folder := t.TempDir()
+	_, key := pair(t, folder, "one")
+	write(t, filepath.Join(folder, "one.key"), key, 0o644)
+	c, err := in(folder, "certificates: [{file: {certificate: one.pem, key: one.key}}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "can be read by everybody") {
+		t.Errorf("warnings: got %q", c.Warnings)
 	}
 }
 
