@@ -1,0 +1,100 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// comfortable is the size of a Certificate message beyond which small devices are known to give up.
+const comfortable = 2048
+
+// filePair reads certificate and key files that others keep. Only one goroutine uses it at a time.
+type filePair struct {
+	File
+	seen [sha256.Size]byte // of the contents last read
+}
+
+// errUnchanged is read's answer when both files are what they were.
+var errUnchanged = errors.New("unchanged")
+
+// read gives the pair's certificate, errUnchanged if it was read before (good or bad), or what is wrong with it.
+func (p *filePair) read() (*tls.Certificate, error) {
+	cert, err := readFile(p.Certificate)
+	if err != nil {
+		p.seen = [sha256.Size]byte{} // the same contents are news once they are back
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	key, err := readFile(p.Key)
+	if err != nil {
+		p.seen = [sha256.Size]byte{}
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	sum := sha256.Sum256(bytes.Join([][]byte{cert, key}, []byte{0}))
+	if sum == p.seen {
+		return nil, errUnchanged
+	}
+	p.seen = sum
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w; %s", p.Certificate, p.Key, err, mend(key))
+	}
+	return &pair, nil
+}
+
+// mend says what to do about a pair that does not load.
+func mend(key []byte) string {
+	if bytes.Contains(key, []byte("ENCRYPTED")) {
+		return "the key has a passphrase, remove it with openssl pkey"
+	}
+	return "both must be PEM, the certificate's file with the leaf first, and belong together"
+}
+
+// folders are those whose changes can change the pair: where the names are, and where they lead.
+func (p *filePair) folders() []string {
+	var out []string
+	for _, name := range []string{p.Certificate, p.Key} {
+		out = append(out, filepath.Dir(name))
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			out = append(out, filepath.Dir(target))
+		}
+	}
+	return out
+}
+
+// warnUnfit says what will keep devices from using a certificate that loads.
+func warnUnfit(log *zap.Logger, file string, cert *tls.Certificate) {
+	leaf := cert.Leaf
+	log = log.With(zap.String("file", file))
+	switch leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+	case *ecdsa.PublicKey:
+		log.Warn("this certificate has an ECDSA key: devices that know only RSA cipher suites cannot connect; have one with an RSA-2048 key issued")
+	default:
+		log.Warn("this certificate's key is neither RSA nor ECDSA: old devices cannot connect; have one with an RSA-2048 key issued")
+	}
+	now := time.Now()
+	if now.After(leaf.NotAfter) {
+		log.Warn("this certificate has expired: replace the file, it is read again at once", zap.Time("not_after", leaf.NotAfter))
+	}
+	if now.Before(leaf.NotBefore) {
+		log.Warn("this certificate is not valid yet: check the clock, or replace the file", zap.Time("not_before", leaf.NotBefore))
+	}
+	warnLarge(log, namesOf(leaf), cert)
+}
+
+func warnLarge(log *zap.Logger, names []string, cert *tls.Certificate) {
+	if size := messageSize(cert); size > comfortable {
+		log.Warn("the certificate message is large for small devices: use fewer names or a shorter chain",
+			zap.Int("bytes", size), zap.String("names", strings.Join(names, " ")))
+	}
+}
