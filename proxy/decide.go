@@ -1,0 +1,53 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/inventory"
+)
+
+// Decider chooses what happens to a session whose device and claimed account are known. It is safe for concurrent use.
+type Decider interface {
+	// Decide checks the password where it is checked here, and only then tells a stage. A *Refusal says no. Where the
+	// upstream or Entra ID checks it, a refusal by stage rides in Decision.Then and is told after Authenticate has
+	// succeeded. The session is only read.
+	Decide(ctx context.Context, now time.Time, s *inventory.Session, c Credentials) (Decision, error)
+}
+
+// Decision is what was decided for one login.
+type Decision struct {
+	Stage   inventory.Stage
+	Rules   map[string]string // which rule gave each setting, for the record and for explain
+	Mailbox string
+	Notice  string   // said with the OK of the login
+	Then    *Refusal // told instead of Admit
+	// Known says that this source and account had a verified login lately: strangers share a quarter of the limits.
+	Known      bool
+	Upstream   *Upstream
+	Credential Credential
+}
+
+// Verdict is what became of a credential.
+type Verdict int
+
+// The verdicts.
+const (
+	NoAnswer Verdict = iota // it went up, or may have; nothing was learned of it
+	Unsent                  // it never went up
+	Accepted
+	Refused // as bad credentials
+)
+
+// Credential checks what the device presented and turns it into a login that the upstream accepts. It is for one
+// attempt, and one goroutine.
+type Credential interface {
+	// Mechanisms returns the logins to try, by preference. It may wait for its turn, and may refuse with a *Refusal.
+	Mechanisms(ctx context.Context) ([]sasl.Client, error)
+	// NotBefore is the earliest time at which a refusal may be told; zero: at once.
+	NotBefore() time.Time
+	// Result is called once after every Mechanisms that gave no error.
+	Result(v Verdict)
+}

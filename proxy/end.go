@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"drawbridge/internal/hello"
+	"drawbridge/inventory"
+)
+
+// end closes what is open, completes the record and hands it over. A connection that closed without a byte leaves none.
+func (s *session) end(err error) {
+	s.closeUpstream()
+	s.closeDevice()
+	s.settleNotes()
+	s.settleBytes()
+	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.source)
+	s.record.Outcome, s.record.EndedBy, s.record.Reason = s.conclude(err)
+	s.record.Time = time.Now()
+	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
+	var silent *silence
+	if s.heard() || errors.As(err, &silent) || isTimeout(err) {
+		s.server.Recorder.Ended(s.record)
+	}
+}
+
+// heard reports whether the device sent a byte.
+func (s *session) heard() bool { return s.wire.received }
+
+func (s *session) closeUpstream() {
+	if s.upstream != nil {
+		_ = s.upstream.Close()
+		s.settleUpstream()
+		s.upstream = nil
+	}
+	if s.turn != nil {
+		s.turn.Leave()
+		s.turn = nil
+	}
+}
+
+func (s *session) settleUpstream() {
+	s.record.UpstreamTLS = s.dialled.TLS
+	if s.dialled.Address.IsValid() {
+		s.record.UpstreamAddress = s.dialled.Address.String()
+	}
+}
+
+// closeDevice ends the device's leg: close_notify inside TLS, then the connection, gently where last words are under way.
+func (s *session) closeDevice() {
+	if s.device != nil && s.device.Secure() {
+		_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
+		if s.relay.Load() != nil {
+			_ = s.device.Close()
+			return
+		}
+		s.device.closeWrite()
+	}
+	closeGently(s.wire)
+}
+
+// settleNotes copies what the Login noticed; what an upstream said is searched for the session's secrets.
+func (s *session) settleNotes() {
+	n := &s.notes
+	if n.ClaimedAccount != "" {
+		s.record.ClaimedAccount = n.ClaimedAccount
+	}
+	s.record.ClientID = n.ClientID
+	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = n.FrontEnd, n.UpstreamAuth
+	s.record.UpstreamSays = inventory.Redact(n.UpstreamSays, s.credentials.Password.Reveal())
+	s.record.Quirks = n.Quirks
+	if s.record.Hello == nil && s.listener.StartTLS && s.heard() {
+		s.record.Hello = hello.None()
+	}
+}
+
+func (s *session) settleBytes() {
+	if s.device != nil {
+		s.record.BytesFromDevice, s.record.BytesToDevice = s.device.in.Load(), s.device.out.Load()
+	}
+}
+
+// conclude decides how the session ended.
+func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, string) {
+	if r := s.relay.Load(); r != nil && err == nil {
+		return s.concludeRelay(r)
+	}
+	if s.cut.Load() {
+		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in"
+	}
+	var handshake *TLSError
+	var silent *silence
+	var bound *ProtocolError
+	switch {
+	case errors.As(err, &handshake):
+		return inventory.OutcomeTLSFailed, s.endOf(handshake.Err), s.withPassword(handshake.Sentence)
+	case errors.As(err, &silent):
+		return inventory.OutcomeAbandoned, inventory.EndedByBridge, silent.sentence
+	case s.notes.LoginInClear && s.record.Phase == inventory.PhaseHandshake:
+		return inventory.OutcomeRefused, s.endOf(err), s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS")
+	case errors.As(err, &bound):
+		return inventory.OutcomeProtocolError, inventory.EndedByBridge, bound.Problem
+	case errors.Is(err, ErrInjected):
+		return inventory.OutcomeProtocolError, inventory.EndedByBridge, ErrInjected.Error()
+	case s.refused != nil:
+		return outcomeOf(s.refused, s.record.Phase), s.endOf(err), s.refused.Error()
+	}
+	return inventory.OutcomeAbandoned, s.endOf(err), s.abandoned(err)
+}
+
+// concludeRelay decides how a session ended that was admitted.
+func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy, string) {
+	by := r.endedBy()
+	switch {
+	case r.idled.Load():
+		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout)", s.listener.IdleTimeout)
+	case by == inventory.EndedByBridge:
+		return inventory.OutcomeCut, by, "the bridge was stopped and the session did not end within drain"
+	case s.notes.LoggedOut:
+		return inventory.OutcomeBridged, inventory.EndedByDevice, ""
+	case s.notes.UpstreamSays != "":
+		return inventory.OutcomeBridged, by, "the upstream ended the session, see upstream_says"
+	}
+	return inventory.OutcomeBridged, by, ""
+}
+
+// outcomeOf is the outcome of a session whose last login was refused in phase.
+func outcomeOf(r *Refusal, phase inventory.Phase) inventory.Outcome {
+	switch r.Reason {
+	case BadCredentials:
+		return inventory.OutcomeLoginFailed
+	case Unavailable, Internal:
+		return inventory.OutcomeUpstreamFailed
+	case TooManySessions:
+		if phase == inventory.PhaseAuthenticate { // the upstream's limit, not ours
+			return inventory.OutcomeUpstreamFailed
+		}
+	}
+	return inventory.OutcomeRefused
+}
+
+// endOf tells whose end an error of the device's connection was.
+func (s *session) endOf(err error) inventory.EndedBy {
+	if isClosed(err) || errors.Is(err, ErrLoggedOut) {
+		return inventory.EndedByDevice
+	}
+	return inventory.EndedByBridge
+}
+
+func (s *session) abandoned(err error) string {
+	switch {
+	case errors.Is(err, ErrLoggedOut):
+		return "the device logged out without logging in"
+	case isTimeout(err) && s.record.Phase == inventory.PhaseHandshake:
+		return fmt.Sprintf("the device did not start TLS in time (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)
+	case isTimeout(err):
+		return fmt.Sprintf("the device did not log in in time (limits.login_timeout: %s)", s.listener.LoginTimeout)
+	case isClosed(err) && s.record.Phase == inventory.PhaseHandshake:
+		return "the device closed the connection before TLS"
+	case isClosed(err):
+		return "the device closed the connection before it logged in"
+	case err == nil:
+		return "the session ended before the device logged in"
+	}
+	return "the connection to the device failed: " + err.Error()
+}
+
+// withPassword adds what must be said where a password crossed the network before TLS.
+func (s *session) withPassword(sentence string) string {
+	if !s.notes.PasswordClear {
+		return sentence
+	}
+	return sentence + "; the password crossed the network in clear text, change it"
+}
+
+// passwordIn reports whether plain text on a TLS port looks like a login that carries its password.
+func passwordIn(plain []byte) bool {
+	for line := range bytes.Lines(plain) {
+		words := strings.Fields(strings.ToUpper(string(line)))
+		switch {
+		case len(words) >= 2 && words[0] == "PASS",
+			len(words) >= 4 && words[1] == "LOGIN",
+			len(words) >= 3 && words[0] == "AUTH",
+			len(words) >= 4 && words[1] == "AUTHENTICATE":
+			return true
+		}
+	}
+	return false
+}
+
+// verifiedAccount is the form in which a verified account is known: as typed, lower case.
+func verifiedAccount(typed string) string { return strings.ToLower(typed) }

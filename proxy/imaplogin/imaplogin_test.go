@@ -1,0 +1,332 @@
+package imaplogin_test
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/proxy"
+	"drawbridge/proxy/imaplogin"
+)
+
+// recorded is a connection whose peer said in and hears out.
+type recorded struct {
+	net.Conn
+	in     bytes.Reader
+	out    bytes.Buffer
+	writes int
+}
+
+func (r *recorded) Read(p []byte) (int, error) { return r.in.Read(p) }
+func (r *recorded) Write(p []byte) (int, error) {
+	r.writes++
+	return r.out.Write(p)
+}
+func (r *recorded) Close() error                { return nil }
+func (r *recorded) SetDeadline(time.Time) error { return nil }
+
+func saying(text string) *recorded {
+	r := &recorded{}
+	r.in.Reset([]byte(text))
+	return r
+}
+
+// deviceLogin is a login of a device inside TLS that says text.
+func deviceLogin(text string) (proxy.Login, *recorded, *proxy.Notes) {
+	c, n := saying(text), &proxy.Notes{}
+	return imaplogin.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n, MaxBadCommands: 10}), "ready", n), c, n
+}
+
+func TestIMAP_RefusalsInTheContractsWords(t *testing.T) {
+	const unavailable = "Service unavailable, please wait a few minutes and try again\r\n"
+	for _, c := range []struct {
+		reason proxy.Reason
+		text   string
+		want   string
+	}{
+		{proxy.BadCredentials, "", "1 NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"},
+		{proxy.NoTLS, "", "1 NO [PRIVACYREQUIRED] Use STARTTLS first\r\n"},
+		{proxy.Blocked, "IT, ext. 4711", "1 NO [CONTACTADMIN] This device may no longer read mail here. IT, ext. 4711\r\n"},
+		{proxy.Unavailable, "", "1 NO [UNAVAILABLE] " + unavailable},
+		{proxy.TooManySessions, "", "1 NO [LIMIT] Too many sessions for this mailbox, please wait\r\n"},
+		{proxy.TooManyFailures, "", "1 NO [LIMIT] Too many failed logins, please wait\r\n"},
+		{proxy.Internal, "", "1 NO [SERVERBUG] " + unavailable},
+		{proxy.Reason(99), "", "1 NO [SERVERBUG] " + unavailable},
+		{proxy.Busy, "", "* BYE [UNAVAILABLE] " + unavailable},
+		{proxy.Ended, "", "* BYE Too many errors or too slow, please wait and try again\r\n"},
+		{proxy.Plaintext, "", "* BYE This service is unavailable without TLS\r\n"},
+	} {
+		l, conn, _ := deviceLogin("1 LOGIN a b\r\n")
+		if _, err := l.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		conn.out.Reset()
+		if err := l.Refuse(&proxy.Refusal{Reason: c.reason, Text: c.text, Err: errors.New("secret detail")}); err != nil {
+			t.Fatal(err)
+		}
+		if got := conn.out.String(); got != c.want {
+			t.Errorf("reason %d:\n got %q\nwant %q", c.reason, got, c.want)
+		}
+	}
+}
+
+func TestIMAP_RefusedBeforeTheGreeting(t *testing.T) {
+	l, conn, _ := deviceLogin("1 NOOP\r\n")
+	if err := l.Refuse(&proxy.Refusal{Reason: proxy.Busy}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := conn.out.String(), "* BYE [UNAVAILABLE] Service unavailable, please wait a few minutes and try again\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestIMAP_AThirdRefusalEndsTheSessionUntagged(t *testing.T) {
+	l, conn, _ := deviceLogin("1 LOGIN a b\r\n")
+	if _, err := l.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn.out.Reset()
+	for _, reason := range []proxy.Reason{proxy.BadCredentials, proxy.Ended} {
+		if err := l.Refuse(&proxy.Refusal{Reason: reason}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "1 NO [AUTHENTICATIONFAILED] Wrong name or password\r\n* BYE Too many errors or too slow, please wait and try again\r\n"
+	if got := conn.out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestIMAP_AdmitsInOneWriteAndKeepsWhatWasPipelined(t *testing.T) {
+	l, conn, _ := deviceLogin("1 LOGIN a b\r\n2 SELECT INBOX\r\n")
+	if _, err := l.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\nD1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n* 1 EXISTS\r\n")
+	upstream := proxy.NewConn(up, proxy.ConnOptions{Secure: true})
+	if err := l.Authenticate(t.Context(), upstream, passwordOf("a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Prove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn.out.Reset()
+	conn.writes = 0
+	if err := l.Admit("Mind the gap."); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := conn.out.String(), "* CAPABILITY IMAP4rev1 IDLE\r\n1 OK [ALERT] Mind the gap.\r\n"; got != want || conn.writes != 1 {
+		t.Errorf("got %q in %d writes, want %q in one", got, conn.writes, want)
+	}
+	if rest, err := upstream.ReadLine(100); string(rest) != "* 1 EXISTS" || err != nil {
+		t.Errorf("what the upstream said next: got %q, %v", rest, err)
+	}
+	if up.writes != 1 {
+		t.Errorf("the upstream was asked %d times, want once", up.writes)
+	}
+}
+
+func passwordOf(name, password string) []sasl.Client {
+	return []sasl.Client{proxy.NewPasswordLogin(name, proxy.NewSecret(password))}
+}
+
+func TestIMAP_BoundsOfWhatADeviceMaySend(t *testing.T) {
+	for _, c := range []struct{ name, said, problem string }{
+		{"a line", "1 NOOP " + strings.Repeat("x", 9<<10) + "\r\n", "more than 8192 bytes"},
+		{"a line without an end", strings.Repeat("x", 30<<10), "more than 24576 bytes"},
+		{"the line of another mechanism", "1 AUTHENTICATE PLAIN " + strings.Repeat("QUFB", 3<<10) + "\r\n", "more than 8192 bytes"},
+		{"a literal that does not wait", "1 LOGIN a {4097+}\r\n" + strings.Repeat("x", 5000), "a literal of 4097 bytes"},
+		{"a literal beyond all numbers", "1 LOGIN a {99999999999999999999+}\r\n", "a literal of 4097 bytes"},
+		{"literals together", "1 ID (" + strings.Repeat(" {4096+}\r\n"+strings.Repeat("x", 4096), 7), "too long a command"},
+		{"the number of literals", "1 ID (" + strings.Repeat(" {0+}\r\n", 80), "too long a command"},
+		{"the line of a response", "1 AUTHENTICATE PLAIN\r\n" + strings.Repeat("QUFB", 3<<10) + "\r\n", "more than 8192 bytes"},
+		{"the line behind a literal", "1 LOGIN {1+}\r\na " + strings.Repeat("x", 9<<10) + "\r\n", "more than 8192 bytes"},
+	} {
+		l, _, _ := deviceLogin(c.said)
+		_, err := l.Read(t.Context())
+		var bound *proxy.ProtocolError
+		if !errors.As(err, &bound) || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: got %v, want a ProtocolError with %q", c.name, err, c.problem)
+		}
+	}
+}
+
+func TestIMAP_ALongTokenPasses(t *testing.T) {
+	long := strings.Repeat("t", 12<<10)
+	message := token("user=a\x01auth=Bearer " + long + "\x01\x01")
+	for _, said := range []string{"1 AUTHENTICATE XOAUTH2 " + base64Of(message) + "\r\n", "1 authenticate xoauth2\r\n" + base64Of(message) + "\r\n"} {
+		l, _, _ := deviceLogin(said)
+		c, err := l.Read(t.Context())
+		if err != nil || c.Password.Reveal() != long || !c.Token() {
+			t.Fatalf("got %v, %v, want the token", c, err)
+		}
+		up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] ready\r\n+ \r\nD1 OK\r\nD2 OK\r\nD3 OK\r\n")
+		if err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), []sasl.Client{message}); err != nil {
+			t.Fatal(err)
+		}
+		if got := up.out.String(); got != "D1 AUTHENTICATE XOAUTH2\r\n"+base64Of(message)+"\r\n" {
+			t.Errorf("a response of more than 9,000 bytes went up as %.60q…, want two lines", got)
+		}
+		if err := l.Prove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestIMAP_BoundsOfWhatAnUpstreamMaySend(t *testing.T) {
+	const greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"
+	for _, c := range []struct{ name, said, problem string }{
+		{"a line", "* OK " + strings.Repeat("x", 65<<10) + "\r\n", "greet"},
+		{"untagged lines", greeting + strings.Repeat("* 1 EXISTS\r\n", 200), "more than 128 lines"},
+		{"challenges", greeting + strings.Repeat("+ QQ==\r\n", 20), "does not come to an end"},
+		{"no capabilities", "* OK ready\r\nD1 NO\r\n", "does not tell its capabilities"},
+		{"a challenge after LOGIN", "* OK [CAPABILITY IMAP4rev1] ready\r\n+ more\r\n", "asks for more"},
+		{"silence", "", "did not greet"},
+	} {
+		l, _, _ := deviceLogin("")
+		err := l.Authenticate(t.Context(), proxy.NewConn(saying(c.said), proxy.ConnOptions{Secure: true}), passwordOf("a", "b"))
+		var r *proxy.Refusal
+		if !errors.As(err, &r) || r.Reason != proxy.Unavailable || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: got %v, want Unavailable with %q", c.name, err, c.problem)
+		}
+	}
+}
+
+func TestIMAP_AnUpstreamThatFallsSilentIsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		theirs, ours := net.Pipe()
+		defer theirs.Close()
+		conn := proxy.NewConn(ours, proxy.ConnOptions{Secure: true})
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		l, _, _ := deviceLogin("")
+		began := time.Now()
+		err := l.Authenticate(t.Context(), conn, passwordOf("a", "b"))
+		var r *proxy.Refusal
+		if !errors.As(err, &r) || r.Reason != proxy.Unavailable || !strings.Contains(err.Error(), "in time") {
+			t.Errorf("got %v, want Unavailable because of the time", err)
+		}
+		if waited := time.Since(began); waited != time.Minute {
+			t.Errorf("waited %s, want the deadline of the Conn", waited)
+		}
+	})
+}
+
+func TestIMAP_SpeakingBeforeTheGreeting(t *testing.T) {
+	c, n := saying("\r\n1 NOOP\r\n2 LOGOUT\r\n"), &proxy.Notes{}
+	conn := proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n})
+	if _, err := conn.ReadLine(10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := imaplogin.New(conn, "ready", n).Read(t.Context()); !errors.Is(err, proxy.ErrLoggedOut) {
+		t.Fatalf("got %v, want ErrLoggedOut", err)
+	}
+	if !n.LoggedOut || strings.Join(n.Quirks, " ") != proxy.QuirkSpokeFirst {
+		t.Errorf("got %+v, want logged out with the quirk %s", n, proxy.QuirkSpokeFirst)
+	}
+}
+
+func TestIMAP_WhatADeviceSaysRightAfterLogin(t *testing.T) {
+	const id = `3 ID ("name" "Fax" "os-version" "2.1")` + "\r\n"
+	for _, c := range []struct {
+		name  string
+		parts []string
+		want  string
+		more  bool
+	}{
+		{"an ID", []string{id}, "Fax", false},
+		{"an ID byte by byte", strings.Split(id, ""), "Fax", false},
+		{"an ID behind others", []string{"1 CAPABILITY\r\n2 NAMESPACE\n" + id}, "Fax", false},
+		{"an ID with a literal", []string{"3 ID (\"name\" {3}\r\nFax)\r\n"}, "", false},
+		{"an ID that says nothing", []string{"3 ID NIL\r\n"}, "", false},
+		{"another command", []string{"2 SELECT INBOX\r\n" + id}, "", false},
+		{"half a line", []string{"2 SELECT INB"}, "", true},
+		{"a line without an end", []string{strings.Repeat("x", proxy.MaxFirst)}, "", false},
+	} {
+		l, _, n := deviceLogin("")
+		more := true
+		for _, p := range c.parts {
+			if more = l.(proxy.Observer).First([]byte(p)); !more {
+				break
+			}
+		}
+		if more != c.more || n.ClientID["name"] != c.want {
+			t.Errorf("%s: got %v, more %t, want %q, more %t", c.name, n.ClientID, more, c.want, c.more)
+		}
+	}
+}
+
+func TestIMAP_LastWordsOfASession(t *testing.T) {
+	for _, c := range []struct {
+		name, device, upstream string
+		loggedOut              bool
+		says                   string
+	}{
+		{"logout", "4 NOOP\r\n5 LOGOUT\r\n", "* BYE off\r\n5 OK done\r\n", true, ""},
+		{"logout in lower case", "5 logout\n", "", true, ""},
+		{"half a line", "5 LOGOUT", "* BYE x", false, ""},
+		{"token ran out", "5 IDLE\r\n", "* 3 EXISTS\r\n* BYE Session invalidated - AccessTokenExpired\r\n", false, "* BYE Session invalidated - AccessTokenExpired"},
+		{"a mail that ends like one", "x LOGOUT now\r\n", "NO\r\n", false, ""},
+	} {
+		l, _, n := deviceLogin("")
+		l.(proxy.Observer).Last([]byte(c.device), []byte(c.upstream))
+		if n.LoggedOut != c.loggedOut || n.UpstreamSays != c.says {
+			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, n.UpstreamSays, c.loggedOut, c.says)
+		}
+	}
+}
+
+func TestIMAP_IDStaysWithinItsBounds(t *testing.T) {
+	var pairs strings.Builder
+	for i := range 60 {
+		pairs.WriteString(` "key` + string(rune('A'+i)) + `" "` + strings.Repeat("v", 80) + `"`)
+	}
+	l, _, n := deviceLogin(`1 ID (` + pairs.String() + `)` + "\r\n2 ID (\"name\" \"" + strings.Repeat("n", 1000) + "\" \"" + strings.Repeat("k", 31) + "\" \"x\")\r\n")
+	if _, err := l.Read(t.Context()); err == nil {
+		t.Fatal("credentials without a login")
+	}
+	if len(n.ClientID) != 1 || len(n.ClientID["name"]) != 256 {
+		t.Errorf("got %d pairs, name of %d bytes, want 1 and 256", len(n.ClientID), len(n.ClientID["name"]))
+	}
+}
+
+func TestIMAP_ChallengesOfAnUpstream(t *testing.T) {
+	const greeting = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2] ready\r\n"
+	for _, c := range []struct {
+		name, said, want string
+		mechanism        sasl.Client
+	}{
+		{"PLAIN is challenged anew", greeting + "+ QQ==\r\nD1 NO\r\n", "D1 AUTHENTICATE PLAIN AGEAYg==\r\n\r\n", passwordOf("a", "b")[0]},
+		{"a challenge that is no base64", greeting + "+ go ahead\r\nD1 NO\r\n", "D1 AUTHENTICATE XOAUTH2 dA==\r\n\r\n", token("t")},
+		{"an empty initial response", greeting + "D1 NO\r\n", "D1 AUTHENTICATE XOAUTH2 =\r\n", token("")},
+		{"a mechanism without an initial response", greeting + "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\nD1 NO\r\n",
+			"D1 AUTHENTICATE LOGIN\r\nYQ==\r\nYg==\r\n", &serverFirst{[]string{"a", "b"}}},
+	} {
+		l, _, _ := deviceLogin("")
+		up := saying(c.said)
+		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), []sasl.Client{c.mechanism})
+		var r *proxy.Refusal
+		if !errors.As(err, &r) || r.Reason != proxy.BadCredentials {
+			t.Errorf("%s: got %v, want bad credentials", c.name, err)
+		}
+		if got := up.out.String(); got != c.want {
+			t.Errorf("%s: said %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// serverFirst is a mechanism in which the server speaks first.
+type serverFirst struct{ answers []string }
+
+func (s *serverFirst) Start() (string, []byte, error) { return "LOGIN", nil, nil }
+func (s *serverFirst) Next([]byte) ([]byte, error) {
+	answer := s.answers[0]
+	s.answers = s.answers[1:]
+	return []byte(answer), nil
+}

@@ -1,0 +1,201 @@
+package imaplogin
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/proxy"
+)
+
+const (
+	// maxInitial bounds the line of an initial response: Exchange Server takes 10,240 bytes a command.
+	maxInitial = 9000
+	// maxChallenges bounds a SASL exchange with an upstream.
+	maxChallenges = 8
+	// maxLiteralMinus is the longest literal that LITERAL- lets go without waiting (RFC 7888, section 5).
+	maxLiteralMinus = 4096
+)
+
+// method is how to log in: by a SASL mechanism, or, where password is set, by LOGIN.
+type method struct {
+	name     string
+	client   sasl.Client
+	initial  []byte
+	password *proxy.PasswordLogin
+}
+
+// choose returns the first of mechs that is announced, or LOGIN for a password where no PLAIN is. LOGINDISABLED forbids
+// that command only (RFC 9051, section 7.2.2).
+func choose(capabilities []string, mechs []sasl.Client) (method, error) {
+	var wanted []string
+	for _, m := range mechs {
+		name, initial, err := m.Start()
+		if err != nil {
+			return method{}, fmt.Errorf("start SASL %s: %w", name, err)
+		}
+		if how := (method{name: name, client: m, initial: initial}); how.announced(capabilities) {
+			return how, nil
+		}
+		wanted = append(wanted, name)
+	}
+	for _, m := range mechs {
+		p, ok := m.(*proxy.PasswordLogin)
+		if how := (method{name: proxy.MechanismLogin, password: p}); ok && how.announced(capabilities) {
+			return how, nil
+		}
+	}
+	return method{}, unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices another upstream",
+		strings.Join(wanted, " or "), strings.Join(offers(capabilities), " "))
+}
+
+// announced reports whether the upstream takes such a login.
+func (m method) announced(capabilities []string) bool {
+	if m.password != nil {
+		return !has(capabilities, imap.CapLoginDisabled)
+	}
+	return has(capabilities, imap.AuthCap(m.name))
+}
+
+// token reports whether it is no password that logs in.
+func (m method) token() bool {
+	_, password := m.client.(*proxy.PasswordLogin)
+	return m.password == nil && !password
+}
+
+func has(capabilities []string, c imap.Cap) bool {
+	return slices.ContainsFunc(capabilities, func(s string) bool { return strings.EqualFold(s, string(c)) })
+}
+
+// offers are the capabilities that concern a login, for the record.
+func offers(capabilities []string) []string {
+	const most = 16
+	var list []string
+	for _, c := range capabilities {
+		upper := strings.ToUpper(c)
+		if (strings.HasPrefix(upper, "AUTH=") || upper == string(imap.CapLoginDisabled)) && len(list) < most {
+			list = append(list, upper)
+		}
+	}
+	return list
+}
+
+// logIn logs in. Afterwards the capabilities are those after login.
+func (u *upstream) logIn(how method) error {
+	u.notes.UpstreamAuth = how.name
+	before := u.capabilities
+	u.capabilities = nil
+	u.token = how.token()
+	exchange := u.sasl
+	if how.password != nil {
+		exchange = u.login
+	}
+	a, err := exchange(how, before)
+	if err != nil {
+		return err
+	}
+	if a.Type != imap.StatusResponseTypeOK {
+		u.notes.UpstreamSays = a.line
+		return refusal(a.StatusResponse, u.token)
+	}
+	if u.capabilities != nil {
+		return nil
+	}
+	u.capabilities = before
+	if u.token {
+		return nil // Prove asks
+	}
+	return u.askCapability()
+}
+
+// sasl runs AUTHENTICATE (RFC 9051, section 6.2.2) and returns its tagged answer.
+func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error) {
+	const what = "answer AUTHENTICATE"
+	command, sent := initialCommand(how, capabilities)
+	tag, err := u.send(command)
+	if err != nil {
+		return taggedAnswer{}, noAnswer(what, err)
+	}
+	for range maxChallenges {
+		a, err := u.await(tag, what)
+		if err != nil || !a.more {
+			return a, err
+		}
+		response := base64.StdEncoding.EncodeToString(how.initial)
+		if sent {
+			response = proxy.AnswerChallenge(how.client, a.challenge)
+		}
+		sent = true
+		if err := u.conn.WriteString(response + "\r\n"); err != nil {
+			return taggedAnswer{}, noAnswer(what, err)
+		}
+	}
+	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves this mechanism", how.name)
+}
+
+// initialCommand is AUTHENTICATE with the initial response, where there is one and the upstream takes it (RFC 4959).
+// sent says that there is nothing left to be sent unasked.
+func initialCommand(how method, capabilities []string) (command string, sent bool) {
+	command = "AUTHENTICATE " + how.name
+	if how.initial == nil {
+		return command, true
+	}
+	encoded := base64.StdEncoding.EncodeToString(how.initial)
+	if encoded == "" {
+		encoded = "="
+	}
+	if !has(capabilities, imap.CapSASLIR) || len(command)+len(encoded)+len("D99  \r\n") >= maxInitial {
+		return command, false
+	}
+	return command + " " + encoded, true
+}
+
+// login runs LOGIN (RFC 9051, section 6.2.3) and returns its tagged answer.
+func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error) {
+	const what = "answer LOGIN"
+	tag := u.nextTag()
+	line := tag + " LOGIN"
+	for _, s := range []string{how.password.Name, how.password.Password.Reveal()} {
+		switch {
+		case quotable(s):
+			line += " " + quote(s)
+		case atOnce(s, capabilities):
+			line += fmt.Sprintf(" {%d+}\r\n%s", len(s), s)
+		default:
+			if err := u.conn.WriteString(fmt.Sprintf("%s {%d}\r\n", line, len(s))); err != nil {
+				return taggedAnswer{}, noAnswer(what, err)
+			}
+			if a, err := u.await(tag, what); err != nil || !a.more {
+				return a, err
+			}
+			line = s
+		}
+	}
+	if err := u.conn.WriteString(line + "\r\n"); err != nil {
+		return taggedAnswer{}, noAnswer(what, err)
+	}
+	a, err := u.await(tag, what)
+	if err == nil && a.more {
+		u.notes.UpstreamSays = a.line
+		return a, unavailable("the upstream asks for more than a name and a password after LOGIN, see upstream_says: check that it is an IMAP server")
+	}
+	return a, err
+}
+
+// quotable reports whether s can stand in quotes (RFC 9051, section 9: quoted).
+func quotable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r == 0 || r == '\r' || r == '\n' || r > 0x7f })
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// atOnce reports whether s may go as a literal that does not wait (RFC 7888).
+func atOnce(s string, capabilities []string) bool {
+	return has(capabilities, imap.CapLiteralPlus) || has(capabilities, imap.CapLiteralMinus) && len(s) <= maxLiteralMinus
+}

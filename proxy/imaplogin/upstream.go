@@ -1,0 +1,289 @@
+package imaplogin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/proxy"
+)
+
+// maxUntagged bounds the lines that an upstream may send before it answers a command.
+const maxUntagged = 128
+
+// upstream is our side of the dialog with an upstream.
+type upstream struct {
+	conn  *proxy.Conn
+	notes *proxy.Notes
+	tags  int
+	token bool // the login was by token, so the mailbox must be proven
+	// capabilities is the list that was announced last, nil where none was.
+	capabilities []string
+}
+
+// Authenticate logs in upstream with the first of mechs that it announces, or by LOGIN.
+func (l *login) Authenticate(ctx context.Context, conn *proxy.Conn, mechs []sasl.Client) error {
+	l.notes.UpstreamSays, l.notes.FrontEnd = "", "" // of an earlier login
+	l.upstream = &upstream{conn: conn, notes: l.notes}
+	return l.upstream.authenticate(ctx, mechs)
+}
+
+func (u *upstream) authenticate(ctx context.Context, mechs []sasl.Client) error {
+	if err := u.readGreeting(); err != nil {
+		return err
+	}
+	if err := u.startTLS(ctx); err != nil {
+		return err
+	}
+	remembered := u.capabilities == nil && u.recall()
+	if u.capabilities == nil {
+		if err := u.askBeforeLogin(); err != nil {
+			return err
+		}
+	}
+	how, err := choose(u.capabilities, mechs)
+	if err == nil {
+		err = u.logIn(how)
+	}
+	if err == nil || !remembered {
+		return err
+	}
+	return u.logInAnew(how, mechs, err)
+}
+
+// recall takes the list that the upstream announced to an earlier session.
+func (u *upstream) recall() bool {
+	u.capabilities = u.conn.Announced().Load()
+	return u.capabilities != nil
+}
+
+// askBeforeLogin asks for the list, and remembers it for other sessions.
+func (u *upstream) askBeforeLogin() error {
+	if err := u.askCapability(); err != nil {
+		return err
+	}
+	if u.capabilities == nil {
+		return unavailable("the upstream does not tell its capabilities (CAPABILITY): check that it is an IMAP server")
+	}
+	u.conn.Announced().Store(u.capabilities)
+	return nil
+}
+
+// logInAnew looks whether a login came to nothing only because the upstream no longer announces what it did when it was
+// last asked, and then logs in as it wants now.
+func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) error {
+	u.conn.Announced().Store(nil)
+	var r *proxy.Refusal
+	if tried.name != "" && (!errors.As(failed, &r) || r.Reason != proxy.BadCredentials) {
+		return failed
+	}
+	said := u.notes.UpstreamSays
+	if err := u.askBeforeLogin(); err != nil {
+		u.notes.UpstreamSays = said
+		return failed
+	}
+	if tried.name != "" && tried.announced(u.capabilities) {
+		return failed
+	}
+	how, err := choose(u.capabilities, mechs)
+	if err != nil {
+		return failed
+	}
+	u.notes.UpstreamSays = ""
+	return u.logIn(how)
+}
+
+// readGreeting reads the greeting (RFC 9051, section 7.1). Its capabilities count only inside TLS.
+func (u *upstream) readGreeting() error {
+	line, err := u.readLine()
+	if err != nil {
+		return noAnswer("greet", err)
+	}
+	s := parseStatus(strings.TrimPrefix(line, "* "))
+	switch {
+	case !strings.HasPrefix(line, "* "):
+		u.notes.UpstreamSays = line
+		return unavailable("the upstream does not greet as an IMAP server does, see upstream_says: check its address and port")
+	case s.Type == imap.StatusResponseTypePreAuth:
+		u.notes.UpstreamSays = line
+		return unavailable("the upstream says that this connection is logged in already (PREAUTH), so whose mailbox it opens cannot be told: switch that off there")
+	case s.Type != imap.StatusResponseTypeOK:
+		u.notes.UpstreamSays = line
+		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address")
+	}
+	u.notes.FrontEnd = proxy.FrontEnd(line)
+	u.take(s)
+	return nil
+}
+
+// startTLS starts TLS where it is not on yet (RFC 9051, section 6.2.1). There is no second greeting, and what was
+// announced before counts for nothing.
+func (u *upstream) startTLS(ctx context.Context) error {
+	if u.conn.Secure() {
+		return nil
+	}
+	tag, err := u.send("STARTTLS")
+	if err != nil {
+		return noAnswer("answer STARTTLS", err)
+	}
+	a, err := u.await(tag, "answer STARTTLS")
+	if err != nil {
+		return err
+	}
+	if a.Type != imap.StatusResponseTypeOK {
+		u.notes.UpstreamSays = a.line
+		return unavailable("the upstream does not start TLS (STARTTLS), and a password is never sent without it: set tls: implicit, or switch TLS on there")
+	}
+	if err := u.conn.StartTLS(ctx, ""); err != nil {
+		return unavailable("%w", err)
+	}
+	u.capabilities = nil
+	return nil
+}
+
+// askCapability asks for the capabilities. Where the upstream refuses to tell, what it said last stands.
+func (u *upstream) askCapability() error {
+	known := u.capabilities
+	u.capabilities = nil
+	tag, err := u.send("CAPABILITY")
+	if err != nil {
+		return noAnswer("answer CAPABILITY", err)
+	}
+	if _, err := u.await(tag, "answer CAPABILITY"); err != nil {
+		return err
+	}
+	if u.capabilities == nil {
+		u.capabilities = known
+	}
+	return nil
+}
+
+// Prove makes sure that the mailbox is open: Exchange can accept a token and then refuse every command. After a
+// password the upstream's OK is the proof.
+func (l *login) Prove(context.Context) error {
+	if !l.upstream.token {
+		return nil
+	}
+	return l.upstream.prove()
+}
+
+const notConnected = "the upstream took the token and then did not open the mailbox, see upstream_says: give the program's user, or " +
+	"the application, full access to this mailbox, and wait a few minutes if it has too many sessions open"
+
+func (u *upstream) prove() error {
+	const what = "open the mailbox"
+	status, list := u.nextTag(), u.nextTag()
+	if err := u.conn.WriteString(status + " STATUS INBOX (MESSAGES)\r\n" + list + " CAPABILITY\r\n"); err != nil {
+		return noAnswer(what, err)
+	}
+	known := u.capabilities
+	u.capabilities = nil
+	a, err := u.await(status, what)
+	if err != nil {
+		return err
+	}
+	if a.Type != imap.StatusResponseTypeOK {
+		u.notes.UpstreamSays = a.line
+		return unavailable(notConnected)
+	}
+	if _, err = u.await(list, "answer CAPABILITY"); err != nil {
+		return err
+	}
+	if u.capabilities == nil {
+		u.capabilities = known
+	}
+	return nil
+}
+
+// send sends a command of our own and returns its tag.
+func (u *upstream) send(command string) (tag string, err error) {
+	tag = u.nextTag()
+	return tag, u.conn.WriteString(tag + " " + command + "\r\n")
+}
+
+func (u *upstream) nextTag() string {
+	u.tags++
+	return fmt.Sprintf("D%d", u.tags)
+}
+
+// taggedAnswer is what an upstream says to a command of ours: its outcome, or, where more is set, a wish for more.
+type taggedAnswer struct {
+	status
+	line      string
+	more      bool
+	challenge string
+}
+
+// await reads until the command tagged tag is answered, or asks for more. What comes in between is skipped, but for
+// capabilities and a BYE. what names what the upstream was to do.
+func (u *upstream) await(tag, what string) (taggedAnswer, error) {
+	for range maxUntagged {
+		line, err := u.readLine()
+		if err != nil {
+			return taggedAnswer{}, noAnswer(what, err)
+		}
+		if rest, found := strings.CutPrefix(line, tag+" "); found {
+			a := taggedAnswer{status: parseStatus(rest), line: line}
+			u.take(a.status)
+			return a, nil
+		}
+		if rest, found := strings.CutPrefix(line, "+"); found {
+			return taggedAnswer{line: line, more: true, challenge: strings.TrimSpace(rest)}, nil
+		}
+		if err := u.hear(line); err != nil {
+			return taggedAnswer{}, err
+		}
+	}
+	return taggedAnswer{}, unavailable("the upstream sent more than %d lines and did not %s: check that it is an IMAP server", maxUntagged, what)
+}
+
+// hear takes note of an untagged line.
+func (u *upstream) hear(line string) error {
+	word, rest, _ := strings.Cut(strings.TrimPrefix(line, "* "), " ")
+	if !strings.HasPrefix(line, "* ") {
+		return nil
+	}
+	switch strings.ToUpper(word) {
+	case "CAPABILITY":
+		u.capabilities = strings.Fields(rest)
+	case string(imap.StatusResponseTypeOK):
+		u.take(parseStatus(word + " " + rest))
+	case string(imap.StatusResponseTypeBye):
+		u.notes.UpstreamSays = line
+		return unavailable("the upstream ended the session before the login was done, see upstream_says: it is overloaded or throttles; it mends itself as a rule")
+	}
+	return nil
+}
+
+// take takes the capabilities that a status response may carry.
+func (u *upstream) take(s status) {
+	if s.Type == imap.StatusResponseTypeOK && s.Code == "CAPABILITY" {
+		u.capabilities = strings.Fields(s.args)
+	}
+}
+
+func (u *upstream) readLine() (string, error) {
+	line, err := u.conn.ReadLine(proxy.MaxReply)
+	return string(line), err
+}
+
+func unavailable(format string, args ...any) *proxy.Refusal {
+	return proxy.Refuse(proxy.Unavailable, format, args...)
+}
+
+// noAnswer says that the upstream did not do what it was to do.
+func noAnswer(what string, err error) *proxy.Refusal {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return unavailable("the upstream closed the connection and did not %s: try again later, and look at its log if it goes on: %w", what, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return unavailable("the upstream did not %s in time: it is slow or overloaded, raise the upstream's login_timeout if it goes on: %w", what, err)
+	}
+	return unavailable("the upstream did not %s: %w", what, err)
+}

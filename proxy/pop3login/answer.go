@@ -1,0 +1,64 @@
+package pop3login
+
+import (
+	"strings"
+
+	"drawbridge/proxy"
+)
+
+// notThePassword are beginnings of refusals without a code that say something else than a wrong password.
+var notThePassword = []string{
+	"Basic authentication is disabled",
+	"Server Unavailable",
+	"Request is throttled",
+	"Protocol error",
+	"Command is not valid in this state",
+}
+
+// refused reads the answer to a login: nil for +OK, else why not, as far as its code tells (RFC 2449, section 8). Without
+// a code it is a wrong name or password.
+func (l *login) refused(line string) error {
+	if isOK(line) {
+		return nil
+	}
+	l.notes.UpstreamSays = line
+	text, isErr := proxy.CutPrefixFold(line, "-ERR")
+	if !isErr {
+		return unavailable("the upstream answers the login with something that is no POP3, see upstream_says")
+	}
+	text = strings.TrimSpace(text)
+	switch code := responseCode(text); {
+	case code == "AUTH":
+		return l.badCredentials()
+	case code == "IN-USE", code == "INUSE", code == "LIMIT":
+		return proxy.Refuse(proxy.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says")
+	case code != "":
+		return unavailable("the upstream refuses the login for now, see upstream_says")
+	}
+	for _, prefix := range notThePassword {
+		if _, found := proxy.CutPrefixFold(text, prefix); found {
+			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says")
+		}
+	}
+	return l.badCredentials()
+}
+
+func (l *login) badCredentials() error {
+	if l.token {
+		return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the token that the device brought: the program must get a new one, or has no right to this mailbox over POP3")
+	}
+	return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the name or the password: check both in the device")
+}
+
+// responseCode is the code in brackets at the start of a refusal, in upper case. Exchange's brackets at the end are none.
+func responseCode(text string) string {
+	inside, found := strings.CutPrefix(text, "[")
+	if !found {
+		return ""
+	}
+	code, _, found := strings.Cut(inside, "]")
+	if !found || strings.ContainsAny(code, " =+") {
+		return ""
+	}
+	return strings.ToUpper(code)
+}

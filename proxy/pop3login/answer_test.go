@@ -1,0 +1,370 @@
+package pop3login_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/internal/oauth"
+	"drawbridge/proxy"
+	"drawbridge/proxy/pop3login"
+)
+
+const (
+	greets  = "+OK ready\r\n"
+	hasSASL = "+OK\r\nUSER\r\nSASL PLAIN XOAUTH2\r\n.\r\n"
+	hasUser = "+OK\r\nUSER\r\n.\r\n"
+)
+
+// spoken is what became of a login at an upstream that says certain things whatever it hears.
+type spoken struct {
+	err   error
+	heard string // by the upstream
+	notes proxy.Notes
+	login proxy.Login
+}
+
+// logIn logs in upstream with mechs.
+func logIn(t *testing.T, announced *proxy.Announced, says string, mechs []sasl.Client) spoken {
+	t.Helper()
+	up := saying([]byte(says))
+	var s spoken
+	s.login = pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &s.notes)
+	s.err = s.login.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true, Announced: announced}), mechs)
+	s.heard = up.out.String()
+	return s
+}
+
+func withToken(name, token string) []sasl.Client {
+	return []sasl.Client{oauth.NewXOAUTH2Client(name, token)}
+}
+
+// reasonOf is the reason of a refusal, -1 for none.
+func reasonOf(t *testing.T, err error) proxy.Reason {
+	t.Helper()
+	var r *proxy.Refusal
+	switch {
+	case err == nil:
+		return -1
+	case !errors.As(err, &r):
+		t.Errorf("an upstream's fault must be told as a refusal: %v", err)
+		return -2
+	}
+	return r.Reason
+}
+
+func TestPOP3_AnswersToALogin(t *testing.T) {
+	const accepted = proxy.Reason(-1)
+	for answer, want := range map[string]proxy.Reason{
+		"+OK":                              accepted,
+		"+ok in lower":                     accepted,
+		"+OK User successfully logged on.": accepted,
+
+		"-ERR": proxy.BadCredentials,
+		"-ERR Logon failure: unknown user name or bad password.": proxy.BadCredentials,
+		"-ERR Authentication failed.":                            proxy.BadCredentials,
+		"-ERR [AUTH] Authentication failed.":                     proxy.BadCredentials,
+		"-err [auth] in lower case":                              proxy.BadCredentials,
+		"-ERR  [AUTH] two spaces":                                proxy.BadCredentials,
+		"-ERR Logon failure. [AMC=]":                             proxy.BadCredentials,
+		`-ERR [Error="x" Server=y] no code`:                      proxy.BadCredentials,
+		"-ERR the code is not in front [IN-USE]":                 proxy.BadCredentials,
+
+		"-ERR [IN-USE] mailbox is locked": proxy.TooManySessions,
+		"-ERR [INUSE] mailbox is locked":  proxy.TooManySessions,
+		"-ERR [in-use] in lower case":     proxy.TooManySessions,
+		"-ERR [LIMIT] too many":           proxy.TooManySessions,
+
+		"-ERR [SYS/TEMP] later":       proxy.Unavailable,
+		"-ERR [SYS/PERM] never":       proxy.Unavailable,
+		"-ERR [LOGIN-DELAY] too soon": proxy.Unavailable,
+		"-ERR [UNAVAILABLE] later":    proxy.Unavailable,
+		"-ERR [XYZZY] nobody knows":   proxy.Unavailable,
+
+		"-ERR Basic authentication is disabled.":                                proxy.Unavailable,
+		"-ERR basic AUTHENTICATION is disabled.":                                proxy.Unavailable,
+		"-ERR Server Unavailable. 15":                                           proxy.Unavailable,
+		"-ERR Request is throttled. Suggested Backoff Time: 89117 milliseconds": proxy.Unavailable,
+		"-ERR Protocol error. Connection is closed. 10":                         proxy.Unavailable,
+		"-ERR Protocol error. 19":                                               proxy.Unavailable,
+		"-ERR Command is not valid in this state.":                              proxy.Unavailable,
+
+		"":                       proxy.Unavailable,
+		"BAD command":            proxy.Unavailable,
+		"* BYE going down":       proxy.Unavailable,
+		"500 what are you doing": proxy.Unavailable,
+	} {
+		for how, before := range map[string]string{
+			"AUTH PLAIN":                  greets + hasSASL,
+			"PASS":                        greets + hasUser + "+OK\r\n",
+			"AUTH PLAIN with a challenge": greets + hasSASL + "+ \r\n",
+		} {
+			s := logIn(t, nil, before+answer+"\r\n", mechanisms("anna", "canary"))
+			if got := reasonOf(t, s.err); got != want {
+				t.Errorf("%s answered %q: reason %d, want %d (%v)", how, answer, got, want, s.err)
+			}
+			says := strings.TrimRight(answer, " ")
+			if want == accepted {
+				says = ""
+			}
+			if s.notes.UpstreamSays != says {
+				t.Errorf("%s answered %q: upstream_says is %q", how, answer, s.notes.UpstreamSays)
+			}
+			if s.err != nil && strings.Contains(s.err.Error(), "canary") {
+				t.Errorf("%s answered %q: the reason tells the password", how, answer)
+			}
+		}
+	}
+}
+
+func TestPOP3_AnswersToUSER(t *testing.T) {
+	for answer, want := range map[string]proxy.Reason{
+		"-ERR":                       proxy.BadCredentials,
+		"-ERR [SYS/TEMP] later":      proxy.Unavailable,
+		"-ERR [IN-USE] locked":       proxy.TooManySessions,
+		"-ERR Server Unavailable. 1": proxy.Unavailable,
+		"what?":                      proxy.Unavailable,
+	} {
+		s := logIn(t, nil, greets+hasUser+answer+"\r\n", mechanisms("anna", "canary"))
+		if got := reasonOf(t, s.err); got != want || strings.Contains(s.heard, "canary") {
+			t.Errorf("USER answered %q: reason %d, want %d; the upstream heard %q", answer, got, want, s.heard)
+		}
+	}
+}
+
+func TestPOP3_AnswersToAToken(t *testing.T) {
+	for answer, want := range map[string]proxy.Reason{
+		"-ERR Authentication failure: unknown user name or bad password.": proxy.BadCredentials,
+		"-ERR [AUTH] no": proxy.BadCredentials,
+		"-ERR Protocol error. Connection is closed. 10": proxy.Unavailable,
+		"-ERR [SYS/TEMP] later":                         proxy.Unavailable,
+		"* BYE":                                         proxy.Unavailable,
+	} {
+		s := logIn(t, nil, greets+hasSASL+"+ \r\n"+answer+"\r\n", withToken("a@b", "canary"))
+		if got := reasonOf(t, s.err); got != want {
+			t.Errorf("%q: reason %d, want %d", answer, got, want)
+		}
+		if want == proxy.BadCredentials && !strings.Contains(s.err.Error(), "token") {
+			t.Errorf("%q: the reason does not speak of the token: %v", answer, s.err)
+		}
+	}
+}
+
+func TestPOP3_UpstreamThatIsSilentOrOutOfStepIsUnavailable(t *testing.T) {
+	many := strings.Repeat("X\r\n", 65)
+	for name, says := range map[string]string{
+		"no greeting":                "",
+		"greeting cut off":           "+OK rea",
+		"greets with a refusal":      "-ERR [SYS/TEMP] overloaded\r\n",
+		"greets as IMAP":             "* OK IMAP4rev1 ready\r\n",
+		"closes after its greeting":  greets,
+		"CAPA cut off":               greets + "+OK\r\nUSER\r\n",
+		"more than 64 capabilities":  greets + "+OK\r\n" + many + ".\r\n",
+		"an endless line":            greets + strings.Repeat("x", 70<<10) + "\r\n",
+		"closes after AUTH":          greets + hasSASL,
+		"closes after USER":          greets + hasUser,
+		"closes after PASS":          greets + hasUser + "+OK\r\n",
+		"challenges without end":     greets + hasSASL + strings.Repeat("+ \r\n", 20),
+		"closes after its challenge": greets + hasSASL + "+ \r\n",
+	} {
+		s := logIn(t, nil, says, mechanisms("anna", "right"))
+		if got := reasonOf(t, s.err); got != proxy.Unavailable {
+			t.Errorf("%s: reason %d: %v", name, got, s.err)
+		}
+	}
+	if s := logIn(t, nil, greets+"+OK\r\nSASL PLAIN\r\n"+many[:len("X\r\n")*63]+".\r\n+OK\r\n", mechanisms("anna", "right")); s.err != nil {
+		t.Errorf("64 capabilities: %v", s.err)
+	}
+}
+
+func TestPOP3_MechanismsByWhatIsAnnounced(t *testing.T) {
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00anna\x00right"))
+	for _, c := range []struct {
+		name, capa string
+		mechs      []sasl.Client
+		heard      string // after CAPA
+		auth       string
+	}{
+		{"PLAIN", hasSASL, mechanisms("anna", "right"), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
+		{"in lower case", "+OK\r\nsasl plain\r\n.\r\n", mechanisms("anna", "right"), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
+		{"no SASL", hasUser, mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"SASL without PLAIN", "+OK\r\nSASL NTLM GSSAPI\r\nUSER\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"nothing", "+OK\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"no CAPA", "-ERR what?\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"odd names and passwords", hasUser, mechanisms(`CONTOSO\scanner one`, "p ss \xe4 "), "USER CONTOSO\\scanner one\r\nPASS p ss \xe4 \r\n", "USER"},
+		{"the first that is announced", hasSASL, append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH XOAUTH2\r\n", "XOAUTH2"},
+		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
+	} {
+		s := logIn(t, nil, greets+c.capa+"+OK\r\n+OK\r\n", c.mechs)
+		if want := "CAPA\r\n" + c.heard; s.heard != want || s.err != nil || s.notes.UpstreamAuth != c.auth {
+			t.Errorf("%s: upstream heard %q, %v, auth %s\nwant %q, auth %s", c.name, s.heard, s.err, s.notes.UpstreamAuth, want, c.auth)
+		}
+	}
+	s := logIn(t, nil, greets+hasUser+"+OK\r\n+OK\r\n", withToken("a@b", "canary"))
+	if reasonOf(t, s.err) != proxy.Unavailable || s.heard != "CAPA\r\n" || !strings.Contains(s.err.Error(), "XOAUTH2") {
+		t.Errorf("a token where none is taken: upstream heard %q, %v", s.heard, s.err)
+	}
+}
+
+func TestPOP3_LongResponsesGoInALineOfTheirOwn(t *testing.T) {
+	const longestLine = 255 // its ending included
+	for size := range 300 {
+		password := strings.Repeat("p", size+1)
+		response := base64.StdEncoding.EncodeToString([]byte("\x00anna\x00" + password))
+		one, two := "AUTH PLAIN "+response+"\r\n", "AUTH PLAIN\r\n"
+		want, challenge := one, ""
+		if len(one) > longestLine {
+			want, challenge = two+response+"\r\n", "+ \r\n"
+		}
+		s := logIn(t, nil, greets+hasSASL+challenge+"+OK\r\n", mechanisms("anna", password))
+		if s.err != nil || s.heard != "CAPA\r\n"+want {
+			t.Fatalf("a password of %d bytes: upstream heard %q, %v", len(password), s.heard, s.err)
+		}
+	}
+	token := strings.Repeat("eyJ0", 4<<10)
+	s := logIn(t, nil, greets+hasSASL+"+ \r\n+OK\r\n", withToken("a@b", token))
+	response := base64.StdEncoding.EncodeToString([]byte("user=a@b\x01auth=Bearer " + token + "\x01\x01"))
+	if s.err != nil || s.heard != "CAPA\r\nAUTH XOAUTH2\r\n"+response+"\r\n" {
+		t.Errorf("a token of 16 KiB: upstream heard %d bytes, %v", len(s.heard), s.err)
+	}
+}
+
+func TestPOP3_ChallengesAfterTheResponse(t *testing.T) {
+	why := base64.StdEncoding.EncodeToString([]byte(`{"status":"400","schemes":"Bearer"}`))
+	for _, c := range []struct {
+		name, says, ends string
+		mechs            []sasl.Client
+		want             proxy.Reason
+	}{
+		{"a token's fault", "+ \r\n+ " + why + "\r\n-ERR Authentication failure\r\n", "", withToken("a@b", "t"), proxy.BadCredentials},
+		{"PLAIN goes on", "+ \r\n+ bW9yZQ==\r\n-ERR cancelled\r\n", "\r\n\r\n", mechanisms("anna", "right"), proxy.BadCredentials},
+		{"no base64", "+ \r\n+ !!!\r\n-ERR no\r\n", "\r\n\r\n", mechanisms("anna", "right"), proxy.BadCredentials},
+		{"without a space", "+\r\n+OK\r\n", "", mechanisms("anna", "right"), -1},
+	} {
+		s := logIn(t, nil, greets+hasSASL+c.says, c.mechs)
+		if got := reasonOf(t, s.err); got != c.want || !strings.HasSuffix(s.heard, c.ends) {
+			t.Errorf("%s: reason %d, want %d; upstream heard %q, want %q at its end", c.name, got, c.want, s.heard, c.ends)
+		}
+	}
+}
+
+func TestPOP3_RememberedCapabilitiesSpareAQuestion(t *testing.T) {
+	announced := &proxy.Announced{}
+	if s := logIn(t, announced, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard, "CAPA\r\n") {
+		t.Fatalf("upstream heard %q, %v", s.heard, s.err)
+	}
+	for range 2 {
+		s := logIn(t, announced, greets+"+OK\r\n", mechanisms("anna", "right"))
+		if s.err != nil || strings.Contains(s.heard, "CAPA") || strings.Count(s.heard, "\r\n") != 1 {
+			t.Errorf("upstream heard %q, %v, want the login alone", s.heard, s.err)
+		}
+	}
+}
+
+func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
+	const bad = "-ERR Logon failure\r\n"
+	for _, c := range []struct {
+		name, says string
+		want       proxy.Reason
+		auths      int // how often a login was tried
+		capa       bool
+		remembers  bool
+		saysLast   string
+	}{
+		{"still announced: one guess only", bad + hasSASL, proxy.BadCredentials, 1, true, true, "-ERR Logon failure"},
+		{"USER only by now", bad + hasUser + "+OK\r\n+OK\r\n", -1, 2, true, true, ""},
+		{"USER only by now, and the password is wrong", bad + hasUser + "+OK\r\n-ERR [AUTH] no\r\n", proxy.BadCredentials, 2, true, true, "-ERR [AUTH] no"},
+		{"closed after the refusal", bad, proxy.BadCredentials, 1, true, false, "-ERR Logon failure"},
+		{"unavailable: not asked again", "-ERR [SYS/TEMP] later\r\n" + hasUser, proxy.Unavailable, 1, false, false, "-ERR [SYS/TEMP] later"},
+		{"in use: not asked again", "-ERR [IN-USE] locked\r\n" + hasUser, proxy.TooManySessions, 1, false, false, "-ERR [IN-USE] locked"},
+		{"accepted", "+OK\r\n", -1, 1, false, true, ""},
+	} {
+		announced := &proxy.Announced{}
+		announced.Store([]string{"SASL PLAIN"})
+		s := logIn(t, announced, greets+c.says, mechanisms("anna", "right"))
+		auths := strings.Count(s.heard, "AUTH PLAIN") + strings.Count(s.heard, "PASS ")
+		if got := reasonOf(t, s.err); got != c.want || auths != c.auths || strings.Contains(s.heard, "CAPA") != c.capa {
+			t.Errorf("%s: reason %d, upstream heard %q (%v)", c.name, got, s.heard, s.err)
+		}
+		if c.capa && strings.Index(s.heard, "CAPA") < strings.Index(s.heard, "AUTH PLAIN") {
+			t.Errorf("%s: CAPA came first: %q", c.name, s.heard)
+		}
+		if (announced.Load() != nil) != c.remembers {
+			t.Errorf("%s: %q is remembered", c.name, announced.Load())
+		}
+		if c.want >= 0 && s.notes.UpstreamSays != c.saysLast {
+			t.Errorf("%s: upstream_says is %q, want %q", c.name, s.notes.UpstreamSays, c.saysLast)
+		}
+	}
+}
+
+func TestPOP3_UpstreamSTLS(t *testing.T) {
+	broken := errors.New("the certificate is not for mail.test")
+	for _, c := range []struct {
+		name, says string
+		upgrade    func(context.Context, net.Conn) (net.Conn, error)
+		want       string
+	}{
+		{"refused", greets + "-ERR not here\r\n", nil, "tls: implicit"},
+		{"closed", greets, nil, "did not answer STLS"},
+		{"handshake fails", greets + "+OK\r\n", func(context.Context, net.Conn) (net.Conn, error) { return nil, broken }, broken.Error()},
+		{"injected", greets + "+OK\r\n+OK\r\n+OK\r\n", nil, "plain text"},
+	} {
+		up := saying([]byte(c.says))
+		if c.upgrade == nil {
+			c.upgrade = func(context.Context, net.Conn) (net.Conn, error) {
+				t.Errorf("%s: TLS was started", c.name)
+				return nil, broken
+			}
+		}
+		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{})
+		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Upgrade: c.upgrade}), mechanisms("anna", "canary"))
+		if reasonOf(t, err) != proxy.Unavailable || !strings.Contains(fmt.Sprint(err), c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if up.out.String() != "STLS\r\n" {
+			t.Errorf("%s: upstream heard %q", c.name, up.out.String())
+		}
+	}
+}
+
+func TestPOP3_ProofOfTheMailbox(t *testing.T) {
+	const in = greets + hasSASL + "+ \r\n+OK\r\n"
+	for answer, want := range map[string]proxy.Reason{
+		"+OK 0 0\r\n": -1,
+		"-ERR Command is not valid in this state.\r\n": proxy.Unavailable,
+		"-ERR [AUTH] whatever\r\n":                     proxy.Unavailable,
+		"":                                             proxy.Unavailable,
+	} {
+		s := logIn(t, nil, in+answer, withToken("a@b", "t"))
+		if s.err != nil {
+			t.Fatal(s.err)
+		}
+		if got := reasonOf(t, s.login.Prove(t.Context())); got != want {
+			t.Errorf("STAT answered %q: reason %d, want %d", answer, got, want)
+		}
+	}
+	s := logIn(t, nil, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right"))
+	if err := s.login.Prove(t.Context()); err != nil || strings.Contains(s.heard, "STAT") {
+		t.Errorf("after a password the upstream heard %q, %v", s.heard, err)
+	}
+}
+
+func TestPOP3_UpstreamThatIsGoneIsUnavailable(t *testing.T) {
+	for takes := range 2 {
+		up := &gone{takes: takes}
+		up.in.Reset([]byte(greets + hasUser + "+OK\r\n+OK\r\n"))
+		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{})
+		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), mechanisms("anna", "right"))
+		if reasonOf(t, err) != proxy.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("after %d writes: %v", takes, err)
+		}
+	}
+}

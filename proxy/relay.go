@@ -1,0 +1,244 @@
+package proxy
+
+import (
+	"cmp"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+const (
+	// relayBuffer is two full records: what a direction in a burst holds.
+	relayBuffer = 32 << 10
+	// silentBuffer is what a silent direction holds. The first bytes of a burst come through it.
+	silentBuffer = 512
+	// halfOpen is how long the upstream may stay silent after the device has ended: enough for the rest of a message,
+	// too short for a side that never closes to hold the session.
+	halfOpen = 30 * time.Second
+	// parting is how long the device may take to close after the upstream has ended. Nobody hears it any more.
+	parting = 2 * time.Second
+	// forever stands for an idle time-out that is switched off.
+	forever = 100 * 365 * 24 * time.Hour
+)
+
+var relayBuffers = sync.Pool{New: func() any { return new([relayBuffer]byte) }}
+
+// relay carries bytes between a device and an upstream until both have ended, and changes none.
+type relay struct {
+	device, upstream *Conn
+	idle             time.Duration // 0: no limit
+	observer         Observer      // nil: nobody looks
+
+	activity atomic.Int64 // when a byte last passed, in ns since begun
+	begun    time.Time
+	first    atomic.Pointer[inventory.EndedBy] // whose end came first
+	rest     atomic.Int64                      // once one side has ended: how long the other may be silent, in ns
+	idled    atomic.Bool
+	watchdog *time.Timer
+	last     [2]tail // of the device, of the upstream
+}
+
+// run relays until both directions have ended or cut is called; one of them on the calling goroutine, the other on one
+// more.
+func (r *relay) run() {
+	r.begun = time.Now()
+	r.watchdog = time.AfterFunc(forever, r.checkIdle)
+	r.watchdog.Reset(cmp.Or(r.idle, forever))
+	defer r.watchdog.Stop()
+	done := make(chan struct{})
+	go r.fromUpstream(done)
+	r.fromDevice()
+	<-done
+	if r.observer != nil {
+		r.observer.Last(r.last[0].bytes(), r.last[1].bytes())
+	}
+}
+
+func (r *relay) fromUpstream(done chan<- struct{}) {
+	defer close(done)
+	defer r.device.closeWrite()
+	err := r.pump(r.device, r.upstream, &r.last[1], nil)
+	r.end(inventory.EndedByUpstream, parting, err)
+}
+
+func (r *relay) fromDevice() {
+	defer r.upstream.closeWrite()
+	err := r.pump(r.upstream, r.device, &r.last[0], firstBytes(r.observer))
+	r.end(inventory.EndedByDevice, halfOpen, err)
+}
+
+// end notes whose end came first, and gives the other side a while to finish. Only a cut makes a deadline pass.
+func (r *relay) end(by inventory.EndedBy, rest time.Duration, err error) {
+	if isTimeout(err) {
+		by = inventory.EndedByBridge
+	}
+	if !r.first.CompareAndSwap(nil, &by) {
+		return
+	}
+	if r.idle > 0 {
+		rest = min(rest, r.idle)
+	}
+	r.activity.Store(int64(time.Since(r.begun)))
+	r.rest.Store(int64(rest))
+	r.watchdog.Reset(rest)
+}
+
+// endedBy is whose end of stream came first.
+func (r *relay) endedBy() inventory.EndedBy {
+	if p := r.first.Load(); p != nil {
+		return *p
+	}
+	return inventory.EndedByBridge
+}
+
+// cut ends both directions at once.
+func (r *relay) cut() {
+	bridge := inventory.EndedByBridge
+	r.first.CompareAndSwap(nil, &bridge)
+	past := time.Unix(1, 0)
+	_ = r.device.conn.SetDeadline(past)
+	_ = r.upstream.conn.SetDeadline(past)
+}
+
+// checkIdle cuts a session in which neither side has said a thing for too long, and otherwise looks again when that
+// could be so.
+func (r *relay) checkIdle() {
+	limit := cmp.Or(r.idle, forever)
+	if rest := time.Duration(r.rest.Load()); rest > 0 {
+		limit = rest
+	}
+	silent := time.Since(r.begun) - time.Duration(r.activity.Load())
+	if silent < limit {
+		r.watchdog.Reset(limit - silent)
+		return
+	}
+	if r.first.Load() == nil {
+		r.idled.Store(true)
+	}
+	r.cut()
+}
+
+// firstBytes shows an observer the first MaxFirst bytes at most; nil where there is none.
+func firstBytes(o Observer) func([]byte) bool {
+	if o == nil {
+		return nil
+	}
+	left := MaxFirst
+	return func(p []byte) bool {
+		p = p[:min(len(p), left)]
+		left -= len(p)
+		return o.First(p) && left > 0
+	}
+}
+
+// pump copies from src to dst until src ends or dst fails. What src has buffered goes first.
+// The error is the end that was met first, io.EOF where src has closed.
+func (r *relay) pump(dst, src *Conn, last *tail, first func([]byte) bool) error {
+	pass := func(p []byte) error {
+		r.activity.Store(int64(time.Since(r.begun)))
+		last.note(p)
+		if first != nil && !first(p) {
+			first = nil
+		}
+		return dst.write(p)
+	}
+	if err := src.release(pass); err != nil {
+		return err
+	}
+	var buf buffer
+	defer buf.free()
+	for {
+		p := buf.bytes()
+		n, err := src.readRaw(p)
+		if n > 0 {
+			if err := pass(p[:n]); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		buf.adapt(n)
+	}
+}
+
+// buffer is what a direction of the relay reads into: small while it is silent, large in a burst.
+type buffer struct {
+	small [silentBuffer]byte
+	large *[relayBuffer]byte
+}
+
+func (b *buffer) bytes() []byte {
+	if b.large != nil {
+		return b.large[:]
+	}
+	return b.small[:]
+}
+
+// adapt takes a large buffer when a read filled the small one, and gives it back when a read would fit the small one.
+func (b *buffer) adapt(n int) {
+	switch {
+	case b.large == nil && n == len(b.small):
+		b.large = relayBuffers.Get().(*[relayBuffer]byte)
+	case b.large != nil && n < len(b.small):
+		b.free()
+	}
+}
+
+func (b *buffer) free() {
+	if b.large != nil {
+		relayBuffers.Put(b.large)
+		b.large = nil
+	}
+}
+
+// release hands over what is buffered and lets the buffer go: from now on reads are raw.
+func (c *Conn) release(pass func([]byte) error) error {
+	p, _ := c.r.Peek(c.r.Buffered())
+	c.r = nil
+	if len(p) == 0 {
+		return nil
+	}
+	return pass(p)
+}
+
+func (c *Conn) readRaw(p []byte) (int, error) {
+	n, err := c.conn.Read(p)
+	c.in.Add(int64(n))
+	return n, err
+}
+
+// closeWrite ends our direction and lets the other go on: close_notify, and to a device a FIN too, since not every old
+// one understands the alert.
+func (c *Conn) closeWrite() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	if over, ok := c.conn.(interface{ NetConn() net.Conn }); ok {
+		if wire, ok := over.NetConn().(*Wire); ok {
+			_ = wire.CloseWrite()
+		}
+	}
+}
+
+// tail keeps the last bytes of a stream.
+type tail struct {
+	buf [MaxLast]byte
+	n   int
+}
+
+func (t *tail) note(p []byte) {
+	if len(p) >= len(t.buf) {
+		t.n = copy(t.buf[:], p[len(p)-len(t.buf):])
+		return
+	}
+	if over := t.n + len(p) - len(t.buf); over > 0 {
+		t.n = copy(t.buf[:], t.buf[over:t.n])
+	}
+	t.n += copy(t.buf[t.n:], p)
+}
+
+func (t *tail) bytes() []byte { return t.buf[:t.n] }

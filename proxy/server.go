@@ -1,0 +1,252 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+	"go.uber.org/zap"
+
+	"drawbridge/inventory"
+)
+
+// Listener is an address that devices connect to, and how they are served there.
+type Listener struct {
+	Name     string
+	Protocol string // "imap" or "pop3"
+	StartTLS bool   // STARTTLS or STLS instead of implicit TLS
+	Net      net.Listener
+
+	Allow     []netip.Prefix // sources that may connect
+	Balancers []netip.Prefix // from them a PROXY header is required
+	Terminate Terminator
+	NewLogin  NewLogin
+	Greeting  Greeting
+	// RecordSize is the largest record of application data that a device is sent, in bytes; 0: TLS's own 16 KiB.
+	RecordSize int
+	Sessions   *Sessions // may be nil: no limits
+	Slots      *Slots    // may be nil: no limits
+
+	// 0 switches a limit off.
+	HandshakeTimeout, LoginTimeout, IdleTimeout time.Duration
+	BadCommands                                 int
+}
+
+// Server accepts devices on its listeners and serves each until its end. Its fields are set before Serve.
+type Server struct {
+	Name      string // of this instance, in every record
+	Run       string // of this start, in every record
+	Listeners []*Listener
+	Decider   Decider
+	Recorder  inventory.Recorder
+	// Banned tells whether a source has to wait because of its failures; nil: never.
+	Banned func(netip.Addr) (until time.Time, why string, banned bool)
+	// Shared tells which sources stand for many devices; nil: none.
+	Shared func(netip.Addr) bool
+	Hellos *inventory.Hellos // lets sessions share equal hellos
+	Logger *zap.Logger
+
+	draining    chan struct{}
+	sessions    sync.WaitGroup
+	turningAway atomic.Int32
+}
+
+// keepAlive is for both legs: a device that was switched off is noticed in minutes.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3}
+
+// NewRun returns a new random identity for a start of the bridge.
+func NewRun() string { return randomID(8) }
+
+func randomID(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails (crypto/rand, since Go 1.24)
+	return hex.EncodeToString(b)
+}
+
+// Serve accepts on all listeners until accept ends, then closes them and returns when the last session has ended. When
+// cut ends, the sessions still running are cut; those that have not logged in are refused once accept has ended.
+func (s *Server) Serve(accept, cut context.Context) error {
+	s.draining = make(chan struct{})
+	stop := context.AfterFunc(accept, s.drain)
+	defer stop()
+	var loops sync.WaitGroup
+	for _, l := range s.Listeners {
+		loops.Go(func() { s.acceptLoop(cut, l) })
+	}
+	loops.Wait()
+	s.sessions.Wait()
+	return nil
+}
+
+// drain ends accepting: first nobody can connect any more, then logins are refused.
+func (s *Server) drain() {
+	for _, l := range s.Listeners {
+		_ = l.Net.Close()
+	}
+	close(s.draining)
+}
+
+func (s *Server) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// acceptLoop accepts until the listener is closed. When the machine has no more file descriptors it waits for some.
+func (s *Server) acceptLoop(ctx context.Context, l *Listener) {
+	const longest = time.Second
+	delay := 5 * time.Millisecond
+	for {
+		c, err := l.Net.Accept()
+		switch {
+		case err == nil:
+			delay = 5 * time.Millisecond
+			s.sessions.Go(func() { s.serve(ctx, l, c) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.Logger.Warn("accepting a connection failed: it is tried again", zap.String("listener", l.Name), zap.Error(err))
+			select {
+			case <-time.After(delay):
+				delay = min(2*delay, longest)
+			case <-s.draining:
+			}
+		}
+	}
+}
+
+// serve is the life of one connection: it becomes a session, or is turned away.
+func (s *Server) serve(ctx context.Context, l *Listener, c net.Conn) {
+	started := time.Now()
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetKeepAliveConfig(keepAlive)
+	}
+	c, err := l.readProxyHeader(c, started)
+	if err != nil {
+		s.turnAway(l, c, "a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
+		_ = c.Close()
+		return
+	}
+	source := addrPort(c.RemoteAddr())
+	if !contains(l.Allow, source.Addr()) {
+		s.turnAway(l, c, "the source is not in listeners[].allow")
+		_ = c.Close()
+		return
+	}
+	leave, reason := s.admission(l, source.Addr())
+	if reason != "" {
+		s.turnAway(l, c, reason)
+		l.sayBusy(c)
+		s.closeTurnedAway(c)
+		return
+	}
+	defer leave()
+	newSession(s, l, c, source, started).run(ctx)
+}
+
+// admission decides whether a connection may become a session now.
+func (s *Server) admission(l *Listener, source netip.Addr) (leave func(), reason string) {
+	if s.isDraining() {
+		return nil, "the bridge is stopping"
+	}
+	if s.Banned != nil {
+		if until, why, banned := s.Banned(source); banned {
+			return nil, "the source waits until " + until.UTC().Format(time.RFC3339) + ": " + why
+		}
+	}
+	if l.Sessions == nil {
+		return func() {}, ""
+	}
+	leave, reason, ok := l.Sessions.Enter(source)
+	if ok {
+		return leave, ""
+	}
+	return nil, reason
+}
+
+func (s *Server) turnAway(l *Listener, c net.Conn, reason string) {
+	s.Recorder.TurnedAway(inventory.TurnedAway{
+		Time: time.Now(), Source: addrPort(c.RemoteAddr()).Addr(), Listener: l.Name, Reason: reason,
+	})
+}
+
+// closeTurnedAway lets the device read why, unless so many are being turned away that this itself would be a burden.
+func (s *Server) closeTurnedAway(c net.Conn) {
+	const most = 256
+	defer s.turningAway.Add(-1)
+	if s.turningAway.Add(1) > most {
+		_ = c.Close()
+		return
+	}
+	closeGently(c)
+}
+
+// sayBusy tells a device that no login can begin now: by an alert where TLS would come first, else in its protocol.
+func (l *Listener) sayBusy(c net.Conn) {
+	if !l.StartTLS {
+		NewWire(c, netip.Addr{}, nil).sendAlert(recordVersion(nil), alertInternalError)
+		return
+	}
+	_ = c.SetDeadline(time.Now().Add(lastWordTimeout))
+	notes := &Notes{}
+	_ = l.NewLogin(NewConn(c, ConnOptions{Notes: notes}), l.Greeting, notes).Refuse(&Refusal{Reason: Busy})
+}
+
+// readProxyHeader reads the PROXY header that a load balancer must send; other peers' connections stay as they are. It
+// always returns a connection, so that it can be closed.
+func (l *Listener) readProxyHeader(c net.Conn, started time.Time) (net.Conn, error) {
+	if !contains(l.Balancers, addrPort(c.RemoteAddr()).Addr()) {
+		return c, nil
+	}
+	if l.HandshakeTimeout > 0 {
+		_ = c.SetReadDeadline(started.Add(l.HandshakeTimeout))
+	}
+	b := proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE))
+	if b.ProxyHeader() == nil {
+		return c, proxyproto.ErrNoProxyProtocol
+	}
+	return balanced{b}, nil
+}
+
+// balanced is a connection that came through a load balancer: addresses are the header's.
+type balanced struct{ *proxyproto.Conn }
+
+// CloseWrite half-closes the connection to the load balancer.
+func (b balanced) CloseWrite() error {
+	if t, ok := b.TCPConn(); ok {
+		return t.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// contains reports whether a is in one of prefixes, whatever its zone.
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	a = a.WithZone("")
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// addrPort is the address of a TCP peer, unmapped. The zone of a link-local address is kept: it tells neighbours on two
+// interfaces apart; records leave it out.
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

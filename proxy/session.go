@@ -1,0 +1,347 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"go.uber.org/zap"
+
+	"drawbridge/internal/hello"
+	"drawbridge/inventory"
+)
+
+// session is the life of one device's connection, from accept to the record. One goroutine owns it.
+type session struct {
+	server   *Server
+	listener *Listener
+	record   *inventory.Session
+	notes    Notes
+
+	wire     *Wire
+	device   *Conn // set by open
+	upstream *Conn // set by dial
+	login    Login
+	turn     *Turn
+
+	credentials Credentials
+	decision    Decision
+	mechanisms  []sasl.Client
+	dialled     Dialled // filled in as far as the last dial came
+	dialStarted time.Time
+	refusals    int
+	refused     *Refusal // the last one told
+	relay       atomic.Pointer[relay]
+	cut         atomic.Bool
+}
+
+func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, started time.Time) *session {
+	mode := "implicit"
+	if l.StartTLS {
+		mode = "starttls"
+	}
+	return &session{
+		server: s, listener: l,
+		wire: NewWire(c, source.Addr(), l.Slots),
+		record: &inventory.Session{
+			Bridge: s.Name, Run: s.Run, ID: randomID(8),
+			Listener: l.Name, Protocol: l.Protocol, TLSMode: mode,
+			Source:    inventory.Source{IP: source.Addr(), Port: source.Port()},
+			Phase:     inventory.PhaseHandshake,
+			StartedAt: started,
+		},
+	}
+}
+
+// run serves the device and leaves exactly one record, also after a failed handshake or a panic. When ctx ends, the
+// session is cut.
+func (s *session) run(ctx context.Context) {
+	var err error
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.Logger.Error("a session ended by a fault in Drawbridge", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			err = Refuse(Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
+		}
+		s.end(err)
+	}()
+	stop := context.AfterFunc(ctx, s.cutNow)
+	defer stop()
+	err = s.serve(ctx)
+}
+
+// cutNow ends whatever the session waits for. Any goroutine may call it.
+func (s *session) cutNow() {
+	s.cut.Store(true)
+	if r := s.relay.Load(); r != nil {
+		r.cut()
+		return
+	}
+	_ = s.wire.Conn.SetDeadline(time.Unix(1, 0))
+}
+
+// serve is the path of a session: the connection is opened, logins are tried until one is admitted, and then bytes pass.
+func (s *session) serve(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	for {
+		err := s.attempt(ctx)
+		if err == nil {
+			return s.carry()
+		}
+		if err := s.refuse(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// attempt is one login.
+func (s *session) attempt(ctx context.Context) error {
+	if err := s.read(ctx); err != nil {
+		return err
+	}
+	if err := s.decide(ctx); err != nil {
+		return err
+	}
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
+	return s.admit(ctx)
+}
+
+// open makes the connection one that a Login can speak on: at once where STARTTLS comes later, else after the handshake.
+func (s *session) open(ctx context.Context) error {
+	if t := s.listener.HandshakeTimeout; t > 0 {
+		_ = s.wire.SetDeadline(s.record.StartedAt.Add(t))
+	}
+	if s.listener.StartTLS {
+		s.start(s.wire, ConnOptions{Upgrade: func(ctx context.Context, _ net.Conn) (net.Conn, error) {
+			return s.handshake(ctx, time.Now())
+		}})
+		return nil
+	}
+	c, err := s.handshake(ctx, s.record.StartedAt)
+	if err != nil {
+		return err
+	}
+	s.start(c, ConnOptions{Secure: true})
+	return nil
+}
+
+func (s *session) start(c net.Conn, o ConnOptions) {
+	o.Notes, o.MaxBadCommands, o.RecordSize = &s.notes, s.listener.BadCommands, s.listener.RecordSize
+	s.device = NewConn(c, o)
+	s.login = s.listener.NewLogin(s.device, s.listener.Greeting, &s.notes)
+}
+
+// handshake peeks the hello, so that it is on record whatever comes of it, and terminates TLS.
+func (s *session) handshake(ctx context.Context, since time.Time) (net.Conn, error) {
+	if t := s.listener.HandshakeTimeout; t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, s.record.StartedAt.Add(t))
+		defer cancel()
+	}
+	h, err := s.wire.peekHello()
+	if err = s.helloRead(h, err); err != nil {
+		return nil, err
+	}
+	c, info, err := s.listener.Terminate(ctx, s.wire, s.record.Hello)
+	s.record.TLS = info
+	if err != nil {
+		return nil, err
+	}
+	s.record.HandshakeTime = time.Since(since)
+	s.record.Phase = inventory.PhaseLogin
+	s.loginDeadline(c)
+	return c, nil
+}
+
+// helloRead puts what was peeked on record and answers what is no hello.
+func (s *session) helloRead(h *hello.Hello, err error) error {
+	var malformed *hello.MalformedError
+	switch {
+	case err == nil:
+		s.record.Hello = s.server.Hellos.Share(h)
+		return nil
+	case errors.Is(err, hello.ErrNotTLS):
+		return s.refusePlaintext()
+	case errors.As(err, &malformed):
+		s.record.Hello = malformed.Hello
+		s.wire.sendAlert(recordVersion(malformed.Hello), alertDecodeError)
+		s.record.TLS.AlertSent = alertName(alertDecodeError)
+		return &TLSError{Err: err, Sentence: "the device's ClientHello is broken (" + malformed.Reason + "): update its firmware, or look for what changes its packets on the way"}
+	case isTimeout(err) && !s.wire.received:
+		s.wire.sendAlert(recordVersion(nil), alertCloseNotify)
+		return &silence{"the device connected and said nothing (limits.handshake_timeout: " + s.listener.HandshakeTimeout.String() + "): it may wait for a greeting in plain text, then its encryption setting is wrong"}
+	case isTimeout(err):
+		return &TLSError{Err: err, Sentence: "the device began a ClientHello and did not finish it (limits.handshake_timeout: " + s.listener.HandshakeTimeout.String() + ")"}
+	case len(s.wire.peeked) > 0:
+		return &TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
+	}
+	return err
+}
+
+// refusePlaintext tells a device that speaks no TLS so, in one line of its protocol.
+func (s *session) refusePlaintext() error {
+	s.record.Hello = hello.None()
+	sentence := "the device sent plain text to a port with TLS: switch its encryption to SSL/TLS"
+	if s.listener.StartTLS {
+		sentence = "what the device sent after STARTTLS was no ClientHello"
+	}
+	if passwordIn(s.wire.peeked) {
+		s.notes.PasswordClear = true
+		s.notes.Quirk(QuirkPasswordInClear)
+	}
+	conn := NewConn(s.wire.Conn, ConnOptions{Notes: &Notes{}})
+	_ = conn.SetDeadline(time.Now().Add(lastWordTimeout))
+	_ = s.listener.NewLogin(conn, s.listener.Greeting, &Notes{}).Refuse(&Refusal{Reason: Plaintext})
+	return &TLSError{Sentence: sentence, Err: hello.ErrNotTLS}
+}
+
+func (s *session) loginDeadline(c interface{ SetDeadline(time.Time) error }) {
+	var deadline time.Time
+	if t := s.listener.LoginTimeout; t > 0 {
+		deadline = time.Now().Add(t)
+	}
+	_ = c.SetDeadline(deadline)
+}
+
+// read speaks with the device until it has presented credentials.
+func (s *session) read(ctx context.Context) error {
+	if s.refusals > 0 {
+		s.loginDeadline(s.device)
+	}
+	c, err := s.login.Read(ctx)
+	if err != nil {
+		return readEnded(err)
+	}
+	if s.refused != nil {
+		s.notes.Quirk(QuirkFailedLogin)
+		s.refused = nil
+	}
+	s.credentials = c
+	s.record.ClaimedAccount, s.record.AuthMechanism = c.Account, c.Mechanism
+	if s.server.isDraining() {
+		return Refuse(Unavailable, "the bridge is stopping")
+	}
+	return nil
+}
+
+// decide asks what is to become of the session, and what its credential is worth upstream.
+func (s *session) decide(ctx context.Context) error {
+	s.record.Phase = inventory.PhaseDecide
+	_ = s.device.SetDeadline(time.Time{}) // the upstream's time-outs hold from here on
+	d, err := s.server.Decider.Decide(ctx, time.Now(), s.record, s.credentials)
+	if err != nil {
+		return err
+	}
+	s.decision = d
+	s.record.Stage, s.record.Rules, s.record.Mailbox = d.Stage, d.Rules, d.Mailbox
+	s.record.Upstream = d.Upstream.Name()
+	s.mechanisms, err = d.Credential.Mechanisms(ctx)
+	return err
+}
+
+// verify logs in upstream and tells the Credential what came of it.
+func (s *session) verify(ctx context.Context) (err error) {
+	verdict := Unsent
+	defer func() { s.decision.Credential.Result(verdict) }()
+	if err = s.dial(ctx); err != nil {
+		return err
+	}
+	verdict = NoAnswer
+	err = s.authenticate(ctx)
+	verdict = verdictOf(err)
+	return err
+}
+
+func verdictOf(err error) Verdict {
+	var r *Refusal
+	switch {
+	case err == nil:
+		return Accepted
+	case errors.As(err, &r) && r.Reason == BadCredentials:
+		return Refused
+	}
+	return NoAnswer
+}
+
+// dial waits for the mailbox's and the upstream's turn and connects.
+func (s *session) dial(ctx context.Context) error {
+	s.record.Phase = inventory.PhaseDial
+	if turns := s.decision.Upstream.Turns(); turns != nil {
+		turn, err := turns.Enter(ctx, s.wire.source, s.decision.Mailbox, s.decision.Known)
+		if err != nil {
+			return err
+		}
+		s.turn = turn
+		if err := turn.Dial(ctx); err != nil {
+			return err
+		}
+	}
+	s.dialStarted = time.Now()
+	s.dialled = Dialled{}
+	conn, err := s.decision.Upstream.Dial(ctx, s.listener.Protocol, &s.dialled)
+	if err != nil {
+		return &Refusal{Reason: Unavailable, Err: err}
+	}
+	s.upstream = conn
+	return nil
+}
+
+// authenticate logs in upstream.
+func (s *session) authenticate(ctx context.Context) error {
+	s.record.Phase = inventory.PhaseAuthenticate
+	stop := context.AfterFunc(ctx, func() { _ = s.upstream.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := s.login.Authenticate(ctx, s.upstream, s.mechanisms); err != nil {
+		return err
+	}
+	if s.turn != nil {
+		s.turn.Promote()
+	}
+	return nil
+}
+
+// admit proves the mailbox, makes the session known and lets the device in.
+func (s *session) admit(ctx context.Context) error {
+	s.record.Phase = inventory.PhaseAdmit
+	stop := context.AfterFunc(ctx, func() { _ = s.upstream.SetDeadline(time.Unix(1, 0)) })
+	err := s.login.Prove(ctx)
+	stop()
+	if err != nil {
+		return err
+	}
+	s.record.UpstreamTime = time.Since(s.dialStarted)
+	s.record.Account = verifiedAccount(s.credentials.Account)
+	if then := s.decision.Then; then != nil {
+		return then
+	}
+	s.server.Recorder.Admitted(s.record)
+	_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
+	if err := s.login.Admit(s.decision.Notice); err != nil {
+		return &ended{err}
+	}
+	return nil
+}
+
+// carry relays until both sides have ended.
+func (s *session) carry() error {
+	s.record.Phase = inventory.PhaseRelay
+	_ = s.device.SetDeadline(time.Time{})
+	_ = s.upstream.SetDeadline(time.Time{})
+	s.mechanisms, s.refused = nil, nil
+	r := &relay{device: s.device, upstream: s.upstream, idle: s.listener.IdleTimeout}
+	r.observer, _ = s.login.(Observer)
+	s.relay.Store(r)
+	if s.cut.Load() {
+		r.cut() // cutNow may have come too early to see the relay
+	}
+	r.run()
+	return nil
+}
