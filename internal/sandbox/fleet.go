@@ -1,0 +1,154 @@
+package sandbox
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// Fleet returns the devices of the demo: most of them legacy, one modern, and three that must fail, each
+// in its own way. Each has an account and a message of its own; [Exchange.Provision] sets their mailboxes up. It is the same at every call.
+func Fleet() []Device {
+	fleet := append(imapFleet(), pop3Fleet()...)
+	fleet = append(fleet, failingFleet()...)
+	for i := range fleet {
+		fleet[i].Mail = mailFor(fleet[i], i+1)
+		if fleet[i].Expect == "" {
+			fleet[i].Expect = MailRead
+		}
+	}
+	return fleet
+}
+
+func imapFleet() []Device {
+	return []Device{
+		{
+			Name: "Ricoh MP C307, fax inbox", Protocol: IMAP, Login: LoginQuoted,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "fax@contoso.example", Password: `Fax "307"\4711`,
+		},
+		{
+			Name: "ticket system, PHP", Protocol: IMAP, STARTTLS: true, Login: AuthPlain,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS11,
+			Suites:  []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA},
+			Account: "tickets@contoso.example", Password: "ticket-system-2009", Habits: Habits{LowerCase: true},
+		},
+		{
+			Name: "backup appliance, OpenSSL 1.0.1", Protocol: IMAP, STARTTLS: true, Login: LoginLiteral,
+			MinTLS: tls.VersionTLS12, MaxTLS: tls.VersionTLS12,
+			Suites:  []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "backup@contoso.example", Password: "bäckup {7} \"quoted\"",
+		},
+		{
+			Name: "voice mail gateway", Protocol: IMAP, Login: LibraryLogin,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA},
+			Account: "voicemail@contoso.example", Password: "ring-ring-1234", SendName: true,
+		},
+		{
+			Name: "order import, .NET 2.0 with its own token", Protocol: IMAP, Login: AuthXOAUTH2,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "orders@contoso.example", Token: fleetToken(), SendName: true,
+		},
+		{
+			Name: "help desk workstation, up to date", Protocol: IMAP, Login: AuthPlainAtOnce,
+			MinTLS: tls.VersionTLS13, MaxTLS: tls.VersionTLS13,
+			Account: "helpdesk@contoso.example", Password: "correct horse battery staple", SendName: true,
+		},
+		{
+			Name: "building alarm panel", Protocol: IMAP, Login: AuthLogin,
+			MinTLS: tls.VersionTLS11, MaxTLS: tls.VersionTLS11, Suites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "alarm@contoso.example", Password: "7777", Habits: Habits{DoubleSpaces: true, BareLF: true},
+		},
+	}
+}
+
+func pop3Fleet() []Device {
+	return []Device{
+		{
+			Name: "infusion pump gateway, Java 6", Protocol: POP3, Login: UserPass,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
+			Account: "pumps@contoso.example", Password: "ward 3, bed 12",
+		},
+		{
+			Name: "Outlook 2007 on Windows XP", Protocol: POP3, Login: AuthLogin,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA},
+			Account: "reception@contoso.example", Password: "Summer2007!", SendName: true,
+		},
+		{
+			Name: "Canon iR 2270", Protocol: POP3, STARTTLS: true, Login: UserPass,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "canon2270@contoso.example", Password: "2270", Habits: Habits{LowerCase: true},
+		},
+		{
+			Name: "archive script, Perl", Protocol: POP3, STARTTLS: true, Login: AuthPlain,
+			MinTLS: tls.VersionTLS12, MaxTLS: tls.VersionTLS12, Suites: []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA},
+			Account: "archive@contoso.example", Password: "päss word",
+		},
+	}
+}
+
+// failingFleet are those that must fail: their reasons are what the demo shows of refusals.
+func failingFleet() []Device {
+	return []Device{
+		{
+			Name: "scanner with last year's password", Protocol: POP3, Login: UserPass,
+			MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+			Account: "scanner@contoso.example", Password: "scan-2025", Expect: Refused, Reads: "Wrong name or password",
+		},
+		{
+			Name: "door controller, SSL 3.0 only", Protocol: IMAP, Hello: SSLv3Hello,
+			Account: "doors@contoso.example", Password: "open-sesame", Login: LoginQuoted, Expect: Alerted,
+		},
+		{
+			Name: "HP 9250C digital sender, SSLv2 hello", Protocol: POP3, Hello: SSLv2Hello,
+			Account: "sender@contoso.example", Password: "9250", Login: UserPass, Expect: Alerted,
+		},
+	}
+}
+
+// fleetToken is as long as a delegated token often is, and made up.
+func fleetToken() string {
+	return "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9." +
+		base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("a token that exists in the demo only. ", 40))) + ".c2lnbmF0dXJl"
+}
+
+// mailFor is a device's message: lone dots, 8-bit bytes and a long line are in it, because those are what breaks.
+func mailFor(d Device, number int) []byte {
+	lines := []string{
+		"From: Sender <sender@fabrikam.example>",
+		"To: <" + d.Account + ">",
+		fmt.Sprintf("Subject: Message %d for %s", number, d.Name),
+		"Date: Tue, 24 Nov 2026 09:00:00 +0100",
+		fmt.Sprintf("Message-ID: <%d@fabrikam.example>", number),
+		"MIME-Version: 1.0",
+		"Content-Type: text/plain; charset=utf-8",
+		"Content-Transfer-Encoding: 8bit",
+		"",
+		"This is for " + d.Name + ". Größe: 8 bit.",
+		".",
+		"..two dots",
+		strings.Repeat("0123456789", 1050),
+		"a1 OK this is not an answer {5}",
+		"",
+	}
+	return []byte(strings.Join(lines, "\r\n"))
+}
+
+// Provision sets up a mailbox for each device, with its message and what it logs in with; the mailbox of one that
+// is to be refused has another password.
+func (e *Exchange) Provision(fleet []Device) error {
+	for _, d := range fleet {
+		account := Account{Address: d.Account, Password: d.Password, Messages: [][]byte{d.Mail}}
+		if d.Expect == Refused {
+			account.Password = "not " + d.Password
+		}
+		if d.Token != "" {
+			account.Tokens = []Token{{Value: d.Token}}
+		}
+		if _, err := e.AddMailbox(account); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package sandbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ListenOptions describe a listener. Every zero value stands for the default.
+type ListenOptions struct {
+	Name         string        // in the log; default: protocol and mode, as `imap-implicit`
+	Protocol     Protocol      // default IMAP
+	Address      string        // default 127.0.0.1:0
+	STARTTLS     bool          // STARTTLS or STLS instead of implicit TLS, as an Exchange on premises has it
+	Personality  Personality   // default Classic
+	MinTLS       uint16        // default TLS 1.2; lower ones are for tests
+	MaxTLS       uint16        // default TLS 1.2, all that was ever seen of Exchange Online here, or MinTLS if that is higher
+	CipherSuites []uint16      // up to TLS 1.2; default ECDHE-RSA with AES
+	Certificate  Certificate   // default one that verifies
+	LoginIdle    time.Duration // how long a line may take to come before login; default 60 s
+	Idle         time.Duration // and after login; default 30 min
+	MaxSessions  int           // of one mailbox and protocol; default 16
+}
+
+func (o ListenOptions) withDefaults() ListenOptions {
+	o.Protocol = cmp.Or(o.Protocol, IMAP)
+	mode := "implicit"
+	if o.STARTTLS {
+		mode = "starttls"
+	}
+	o.Name = cmp.Or(o.Name, string(o.Protocol)+"-"+mode)
+	o.Address = cmp.Or(o.Address, "127.0.0.1:0")
+	o.MinTLS = cmp.Or(o.MinTLS, tls.VersionTLS12)
+	o.MaxTLS = max(cmp.Or(o.MaxTLS, tls.VersionTLS12), o.MinTLS)
+	if len(o.CipherSuites) == 0 {
+		o.CipherSuites = modernSuites()
+	}
+	o.LoginIdle = cmp.Or(o.LoginIdle, time.Minute)
+	o.Idle = cmp.Or(o.Idle, 30*time.Minute)
+	o.MaxSessions = cmp.Or(o.MaxSessions, 16)
+	return o
+}
+
+// Listener is one port of the stand-in. It is safe for concurrent use; [Exchange.Close] closes it too.
+type Listener struct {
+	exchange *Exchange
+	options  ListenOptions
+	tls      *tls.Config
+	faults   atomic.Pointer[Faults]
+	address  string // as first opened, so that it can be opened again
+
+	mu     sync.Mutex
+	socket net.Listener // nil while down
+	conns  map[*conn]struct{}
+	closed bool
+	group  sync.WaitGroup // the accept loop and every connection
+}
+
+func newListener(e *Exchange, options ListenOptions, certificate tls.Certificate) *Listener {
+	l := &Listener{
+		exchange: e,
+		options:  options,
+		tls: &tls.Config{
+			Certificates:     []tls.Certificate{certificate},
+			MinVersion:       options.MinTLS,
+			MaxVersion:       options.MaxTLS,
+			CipherSuites:     options.CipherSuites,
+			CurvePreferences: []tls.CurveID{tls.CurveP384, tls.CurveP256}, // Exchange Online's
+		},
+		address: options.Address,
+		conns:   make(map[*conn]struct{}),
+	}
+	l.faults.Store(&Faults{})
+	return l
+}
+
+// Address returns host and port; it stays the same while the listener is down.
+func (l *Listener) Address() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.address
+}
+
+// SetFaults replaces all faults of the listener. An error can only come from opening the port again after [Faults.Down].
+func (l *Listener) SetFaults(faults Faults) error {
+	l.faults.Store(&faults)
+	if !faults.Down {
+		return l.open()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closeSocketLocked()
+}
+
+func (l *Listener) closeSocketLocked() error {
+	if l.socket == nil {
+		return nil
+	}
+	err := l.socket.Close()
+	l.socket = nil
+	return err
+}
+
+func (l *Listener) open() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	if l.socket != nil {
+		return nil
+	}
+	socket, err := net.Listen("tcp", l.address)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", l.options.Name, err)
+	}
+	l.socket, l.address = socket, socket.Addr().String()
+	l.group.Go(func() { l.accept(socket) })
+	return nil
+}
+
+func (l *Listener) accept(socket net.Listener) {
+	for {
+		raw, err := socket.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			wait(context.Background(), 5*time.Millisecond) // no file descriptor left, or the peer is gone already
+			continue
+		}
+		l.start(raw)
+	}
+}
+
+func (l *Listener) start(raw net.Conn) {
+	c := newConn(l, raw)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		raw.Close()
+		return
+	}
+	l.conns[c] = struct{}{}
+	l.group.Go(func() { l.serve(c) })
+}
+
+func (l *Listener) serve(c *conn) {
+	defer func() {
+		c.close()
+		l.mu.Lock()
+		delete(l.conns, c)
+		l.mu.Unlock()
+		c.log(Event{Kind: Closed})
+	}()
+	c.log(Event{Kind: Accepted})
+	if l.faults.Load().SilentAfterAccept {
+		c.hold()
+		return
+	}
+	if !l.options.STARTTLS && c.startTLS() != nil {
+		return
+	}
+	if !c.greet() {
+		return
+	}
+	if l.options.Protocol == POP3 {
+		(&popDialog{conn: c}).run()
+		return
+	}
+	(&imapDialog{conn: c}).run()
+}
+
+// Bye says a line to every connection that stands, wherever it is, and closes it.
+func (l *Listener) Bye(line string) {
+	for _, c := range l.standing() {
+		c.bye(line)
+	}
+}
+
+func (l *Listener) standing() []*conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var conns []*conn
+	for c := range l.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// Close closes the port and every connection and returns when their goroutines have ended.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	err := l.closeSocketLocked()
+	l.mu.Unlock()
+	for _, c := range l.standing() {
+		c.abort()
+	}
+	l.group.Wait()
+	return err
+}
+
+// judge decides about a login; it says no more than the peer would learn.
+func (l *Listener) judge(login Login) verdict {
+	mailbox := l.exchange.Mailbox(login.User)
+	if mailbox == nil {
+		return verdict{}
+	}
+	return mailbox.judge(login)
+}
+
+// wait waits for a duration unless the connection is closed first.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

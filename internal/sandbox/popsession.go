@@ -1,0 +1,185 @@
+package sandbox
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// popTransaction is POP3's transaction state (RFC 1939, section 5) over a maildrop.
+type popTransaction struct {
+	*conn
+	drop   *maildrop
+	errors int
+	over   bool
+}
+
+func (t *popTransaction) run() {
+	for !t.over {
+		line, err := t.readCommand()
+		if err != nil {
+			return
+		}
+		word, argument, _ := strings.Cut(line, " ")
+		word = strings.ToUpper(word)
+		if t.throttled(word) {
+			continue
+		}
+		t.answer(word, strings.TrimSpace(argument))
+	}
+}
+
+func (t *popTransaction) readCommand() (string, error) {
+	t.stream.SetReadDeadline(time.Now().Add(t.listener.options.Idle))
+	raw, err := readLine(t.reader, maxPOPCommand)
+	if err != nil {
+		return "", err
+	}
+	line := withoutEnd(raw)
+	t.log(Event{Kind: Command, Text: line})
+	return line, nil
+}
+
+func (t *popTransaction) throttled(word string) bool {
+	throttle := t.faults().Throttle
+	switch {
+	case throttle == ThrottleOff || word == "QUIT":
+		return false
+	case throttle == ThrottleCloses:
+		t.over = true
+		t.say("-ERR " + throttledCloses)
+	default:
+		t.say("-ERR " + throttledStays)
+	}
+	return true
+}
+
+func (t *popTransaction) say(lines ...string) {
+	if t.writeLine(strings.Join(lines, "\r\n")) != nil {
+		t.over = true
+	}
+}
+
+func (t *popTransaction) refuse(line string) {
+	t.errors++
+	t.say(line)
+	if t.errors >= maxErrors {
+		t.over = true
+	}
+}
+
+func (t *popTransaction) answer(word, argument string) {
+	switch word {
+	case "STAT":
+		count, size := t.drop.total()
+		t.say(fmt.Sprintf("+OK %d %d", count, size))
+	case "LIST":
+		t.list(argument, func(m popMessage) string { return strconv.FormatInt(m.size, 10) })
+	case "UIDL":
+		t.list(argument, func(m popMessage) string { return fmt.Sprintf("%08d", m.uid) })
+	case "RETR":
+		t.retrieve(argument, -1)
+	case "TOP":
+		t.top(argument)
+	case "DELE":
+		t.remove(argument)
+	case "RSET":
+		t.drop.reset()
+		t.say("+OK")
+	case "NOOP":
+		t.say("+OK")
+	case "CAPA":
+		t.say("+OK", strings.Join(t.personality().popCapabilities(true), "\r\n"), ".")
+	case "QUIT":
+		t.quit()
+	case "USER", "PASS", "AUTH", "STLS":
+		t.refuse(popState)
+	default:
+		t.refuse(popGarbage)
+	}
+}
+
+// list answers LIST and UIDL, for one message or all.
+func (t *popTransaction) list(argument string, describe func(popMessage) string) {
+	if argument != "" {
+		if i, ok := t.find(argument); ok {
+			t.say(fmt.Sprintf("+OK %d %s", i+1, describe(t.drop.messages[i])))
+		}
+		return
+	}
+	lines := []string{"+OK"}
+	for i, m := range t.drop.messages {
+		if !m.deleted {
+			lines = append(lines, fmt.Sprintf("%d %s", i+1, describe(m)))
+		}
+	}
+	t.say(append(lines, ".")...)
+}
+
+// find returns the index of the message a number names, or refuses.
+func (t *popTransaction) find(number string) (int, bool) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(t.drop.messages) || t.drop.messages[n-1].deleted {
+		t.refuse("-ERR The specified message is out of range.")
+		return 0, false
+	}
+	return n - 1, true
+}
+
+func (t *popTransaction) remove(argument string) {
+	if i, ok := t.find(argument); ok {
+		t.drop.messages[i].deleted = true
+		t.say("+OK")
+	}
+}
+
+func (t *popTransaction) top(argument string) {
+	number, lines, _ := strings.Cut(argument, " ")
+	n, err := strconv.Atoi(strings.TrimSpace(lines))
+	if err != nil || n < 0 {
+		t.refuse(popGarbage)
+		return
+	}
+	t.retrieve(number, n)
+}
+
+// retrieve sends a message, or its header and so many lines; lines -1 stands for all.
+func (t *popTransaction) retrieve(number string, lines int) {
+	i, ok := t.find(number)
+	if !ok {
+		return
+	}
+	body, size, done, err := t.drop.open(i)
+	if err != nil {
+		t.refuse("-ERR Server Unavailable. 15")
+		return
+	}
+	defer done()
+	out := bufio.NewWriterSize(t.conn, 32<<10)
+	out.WriteString("+OK\r\n")
+	if line := t.faults().ByeInLiteral; line != "" {
+		io.CopyN(&dotWriter{out: out, lines: lines}, body, size/2)
+		out.Flush()
+		t.over = true
+		t.bye(line)
+		return
+	}
+	dots := &dotWriter{out: out, lines: lines}
+	_, err = io.Copy(dots, body)
+	if err != nil || dots.finish() != nil || out.Flush() != nil {
+		t.over = true
+	}
+}
+
+// quit is the update state: deletions happen now (RFC 1939, section 6).
+func (t *popTransaction) quit() {
+	t.over = true
+	if err := t.drop.update(); err != nil {
+		t.say("-ERR Server Unavailable. 15")
+		return
+	}
+	t.say(popSigningOff)
+}
