@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"drawbridge/certs"
+	"drawbridge/config"
+	"drawbridge/internal/web"
+	"drawbridge/inventory"
+	"drawbridge/proxy"
+)
+
+// bridge is a running Drawbridge: all its parts, joined. newBridge opens everything that can fail, run serves, and run
+// leaves nothing open.
+type bridge struct {
+	cfg  *config.Config
+	logs *logs
+	data *dataDir
+
+	certs     *certs.Source
+	failures  *proxy.Failures
+	verified  *proxy.Verified
+	flood     *inventory.Flood
+	recorders inventory.Recorders // behind flood
+	server    *proxy.Server
+	control   net.Listener
+	admin     net.Listener // nil where there is none
+	state     atomic.Pointer[string]
+	gateways  gatewayWatch
+}
+
+// The states of a bridge, as /readyz tells them.
+var (
+	stateStarting = "starting"
+	stateServing  = "serving"
+	stateDraining = "draining"
+)
+
+// newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
+func newBridge(cfg *config.Config, logs *logs, more ...inventory.Recorder) (_ *bridge, err error) {
+	b := &bridge{cfg: cfg, logs: logs, recorders: append(inventory.Recorders{logs.records}, more...)}
+	b.state.Store(&stateStarting)
+	b.gateways.log = logs.events
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	for _, open := range []func() error{b.openData, b.openCerts, b.openFailures, b.openServer, b.proveListeners, b.openControl, b.openAdmin} {
+		if err := open(); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *bridge) openData() (err error) {
+	b.data, err = openDataDir(b.cfg.DataDir)
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("%w: stop it, or name another data_dir", err)
+	}
+	return err
+}
+
+func (b *bridge) openControl() (err error) {
+	b.control, err = listenControl(b.data.path)
+	return err
+}
+
+func (b *bridge) openAdmin() (err error) {
+	if b.cfg.Admin.Address == "" {
+		return nil
+	}
+	b.admin, err = net.Listen("tcp", b.cfg.Admin.Address)
+	if err != nil {
+		return fmt.Errorf("open admin.address: %w", err)
+	}
+	return nil
+}
+
+// run serves until accept ends and the last session has ended, or cut ends.
+func (b *bridge) run(accept, cut context.Context) error {
+	defer b.close()
+	b.logStart()
+	background, stop := context.WithCancel(context.WithoutCancel(accept))
+	var parts sync.WaitGroup
+	parts.Go(func() { b.logEnd("certificates", b.certs.Run(background)) })
+	parts.Go(func() { b.flood.Run(background) })
+	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
+	parts.Go(func() { tidyMemory(background) })
+	b.serveHTTP(background, &parts)
+	b.state.Store(&stateServing)
+	drained := context.AfterFunc(accept, func() { b.state.Store(&stateDraining) })
+	defer drained()
+	err := b.server.Serve(accept, cut)
+	stop()
+	parts.Wait()
+	b.logs.records.Bridge(b.line(inventory.BridgeStop))
+	return err
+}
+
+// logEnd tells of a part that ended by a fault; the bridge goes on without it.
+func (b *bridge) logEnd(part string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		b.logs.events.Error("a part of the bridge has ended", zap.String("part", part), zap.Error(err))
+	}
+}
+
+// serveHTTP answers on the control socket and on the admin address until ctx ends.
+func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
+	health := web.Health(b.readiness)
+	handlers := map[net.Listener]http.Handler{b.control: health}
+	if b.admin != nil {
+		handlers[b.admin] = web.OnlyHosts(b.cfg.Admin.Names, health)
+	}
+	for l, h := range handlers {
+		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.events)}
+		parts.Go(func() { _ = s.Serve(l) })
+		parts.Go(func() {
+			<-ctx.Done()
+			_ = s.Close()
+		})
+	}
+}
+
+// readiness is what /readyz says now.
+func (b *bridge) readiness() web.Readiness {
+	state := *b.state.Load()
+	return web.Readiness{Ready: state == stateServing, State: state, Warnings: b.warnings()}
+}
+
+// warnings are what an administrator should know of now.
+func (b *bridge) warnings() []string {
+	var list []string
+	for _, source := range append(b.gateways.all(), b.verified.Shared()...) {
+		list = append(list, sharedWarning(source))
+	}
+	if err := b.verified.Err(); err != nil {
+		list = append(list, fmt.Sprintf("which sources had a verified login cannot be kept: %v", err))
+	}
+	for i, c := range b.certs.List() {
+		if c.LastError != "" {
+			list = append(list, fmt.Sprintf("certificates[%d]: %s", i, c.LastError))
+		}
+	}
+	return list
+}
+
+// cutAfterDrain cuts the sessions when drain has passed; what it returns calls that off.
+func (b *bridge) cutAfterDrain(cut context.CancelCauseFunc) (stop func() bool) {
+	return time.AfterFunc(b.cfg.Drain, func() { cut(errors.New("drain has passed")) }).Stop
+}
+
+func (b *bridge) logStart() {
+	b.logs.records.Bridge(b.line(inventory.BridgeStart))
+	for _, l := range b.server.Listeners {
+		b.logs.events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
+	}
+}
+
+func (b *bridge) line(event inventory.BridgeEvent) inventory.BridgeLine {
+	line := inventory.BridgeLine{Time: time.Now(), Bridge: b.cfg.Name, Run: b.server.Run, Event: event, Version: version,
+		ConfigurationHash: configHash(b.cfg)}
+	for _, l := range b.server.Listeners {
+		line.Listeners = append(line.Listeners, l.Name)
+	}
+	return line
+}
+
+// configHash tells two configurations apart; secrets are not in it, since they do not print.
+func configHash(cfg *config.Config) string {
+	text, err := json.Marshal(cfg)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// close gives everything back that newBridge opened.
+func (b *bridge) close() {
+	if b.server != nil {
+		for _, l := range b.server.Listeners {
+			_ = l.Net.Close()
+		}
+	}
+	for _, l := range []net.Listener{b.control, b.admin} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if b.data != nil {
+		_ = b.data.Close()
+	}
+}
+
+func (b *bridge) openCerts() (err error) {
+	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.events)
+	return err
+}
+
+func (b *bridge) openFailures() (err error) {
+	b.verified, err = proxy.OpenVerified(b.data.file(verifiedFile))
+	if err != nil {
+		return err
+	}
+	if damaged := b.verified.Damaged(); damaged != nil {
+		b.logs.events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
+	}
+	guesses := map[string]*proxy.Guesses{}
+	for _, u := range b.cfg.Upstreams {
+		guesses[u.Name] = proxy.NewGuesses(proxy.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
+	}
+	b.gateways.addresses = defaultGateways()
+	b.failures = proxy.NewFailures(proxy.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
+	return nil
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"drawbridge/certs"
+	"drawbridge/config"
+)
+
+func newCerts() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "certs",
+		Short: "The local certificate authority and the listeners' certificates",
+		Example: `  drawbridge certs export --format der --out drawbridge-ca.cer
+  drawbridge certs list`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newCertsCA(), newCertsIssue(), newCertsList(), newCertsExport())
+	return c
+}
+
+// authority is what `drawbridge certs ca` tells.
+type authority struct {
+	Subject     string    `json:"subject"`
+	Fingerprint string    `json:"fingerprint"` // SHA-256, hex
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+}
+
+func newCertsCA() *cobra.Command {
+	var path string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "ca",
+		Short:   "Create the local CA if there is none, and describe it",
+		Example: "  drawbridge certs ca --config drawbridge.yaml",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withCA(path, func(ca *certs.CA) error { return describeCA(ca, asJSON, c.OutOrStdout()) })
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func describeCA(ca *certs.CA, asJSON bool, out io.Writer) error {
+	cert := ca.Certificate()
+	a := authority{Subject: cert.Subject.String(), Fingerprint: ca.Fingerprint(), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC()}
+	if asJSON {
+		return json.NewEncoder(out).Encode(a)
+	}
+	_, err := fmt.Fprintf(out, "%s\nvalid until %s\nSHA-256 %s\nImport it into devices: drawbridge certs export\n",
+		a.Subject, a.NotAfter.Format(time.DateOnly), a.Fingerprint)
+	return err
+}
+
+func newCertsExport() *cobra.Command {
+	var path, format, outFile string
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Export the local CA's certificate, for import into devices",
+		Long: `Exports the certificate (never the key) of the local CA, in the form that the device takes: pem, der
+(.cer, .crt) or pkcs7 (.p7b).`,
+		Example: "  drawbridge certs export --format der --out drawbridge-ca.cer",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withCA(path, func(ca *certs.CA) error { return exportCA(ca, format, outFile, c.OutOrStdout()) })
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&format, "format", "pem", "the form: pem, der or pkcs7")
+	c.Flags().StringVarP(&outFile, "out", "o", "", "write to this `FILE` instead of standard output")
+	return c
+}
+
+func exportCA(ca *certs.CA, format, outFile string, out io.Writer) error {
+	data, err := ca.Export(format)
+	if err != nil {
+		return &usageError{err}
+	}
+	if outFile != "" {
+		return os.WriteFile(outFile, data, 0o644) //nolint:gosec // a certificate is public
+	}
+	if format != "pem" && isTerminal(out) {
+		return fmt.Errorf("%s is no text: add --out and a file name", format)
+	}
+	_, err = out.Write(data)
+	return err
+}
+
+func newCertsIssue() *cobra.Command {
+	var path, certFile, keyFile string
+	c := &cobra.Command{
+		Use:   "issue NAME...",
+		Short: "Issue a certificate of the local CA for names and addresses",
+		Long: `Issues a certificate for all the names and addresses given, with a key of its own, for another server that the
+same devices trust. The bridge's own certificates need no command.`,
+		Example: "  drawbridge certs issue fax.contoso.local 10.20.0.6 --cert fax.pem --key fax.key",
+		Args:    atLeastOneName,
+		RunE: func(_ *cobra.Command, names []string) error {
+			return withCA(path, func(ca *certs.CA) error { return issue(ca, names, certFile, keyFile) })
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&certFile, "cert", "certificate.pem", "write the certificate to this `FILE`")
+	c.Flags().StringVar(&keyFile, "key", "certificate.key", "write its private key to this `FILE`, readable by its owner only")
+	return c
+}
+
+func atLeastOneName(c *cobra.Command, names []string) error {
+	if len(names) == 0 {
+		return &usageError{fmt.Errorf("%s needs at least one DNS name or address", c.CommandPath())}
+	}
+	return nil
+}
+
+func issue(ca *certs.CA, names []string, certFile, keyFile string) error {
+	cert, key, err := ca.Issue(names)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(keyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already: name another file with --key, or remove it", keyFile)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(key); err != nil {
+		_ = f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(certFile, cert, 0o644) //nolint:gosec // a certificate is public
+}
+
+func newCertsList() *cobra.Command {
+	var path string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List the listeners' certificates",
+		Example: "  drawbridge certs list --config drawbridge.yaml --json",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withCertificates(path, func(s *certs.Source) error { return listCertificates(s.List(), asJSON, c.OutOrStdout()) })
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func listCertificates(list []certs.Facts, asJSON bool, out io.Writer) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(list)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "KIND\tNAMES\tVALID UNTIL\tSHA-256\tMESSAGE\tNOTE")
+	for _, f := range list {
+		note := f.LastError
+		if note == "" && f.Fallback {
+			note = "the local CA serves until ACME has issued"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d bytes\t%s\n", f.Kind, strings.Join(f.Names, " "), f.NotAfter.Format(time.DateOnly),
+			f.Fingerprint[:16]+"…", f.MessageSize, note)
+	}
+	return w.Flush()
+}
+
+// withCA opens the CA of a configuration's data directory. Files that it makes belong to whom the directory belongs.
+func withCA(path string, do func(*certs.CA) error) error {
+	return inDataDir(path, func(cfg *config.Config, dir string) error {
+		ca, err := certs.OpenCA(dir)
+		if err != nil {
+			return err
+		}
+		return do(ca)
+	})
+}
+
+func withCertificates(path string, do func(*certs.Source) error) error {
+	return inDataDir(path, func(cfg *config.Config, dir string) error {
+		s, err := openCertificates(context.Background(), cfg, dir, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// inDataDir calls do with the certificates folder of a configuration. While a bridge runs, which holds the lock, the
+// folder is shared with it: the certificates' own locks see to that.
+func inDataDir(path string, do func(cfg *config.Config, dir string) error) error {
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	d, err := openDataDir(cfg.DataDir)
+	if err != nil && !errors.Is(err, errLocked) {
+		return err
+	}
+	if d != nil {
+		defer func() { _ = d.Close() }()
+	}
+	dir := filepath.Join(cfg.DataDir, certificates)
+	if err := do(cfg, dir); err != nil {
+		return err
+	}
+	return keepOwner(cfg.DataDir, dir)
+}
+
+// keepOwner gives what a command run by root has made to the owner of the data directory, so that the bridge can read
+// it.
+func keepOwner(dataDir, made string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dataDir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return filepath.WalkDir(made, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(owner.Uid), int(owner.Gid))
+	})
+}
+
+// openCertificates opens the certificates of a configuration.
+func openCertificates(ctx context.Context, cfg *config.Config, dir string, logger *zap.Logger) (*certs.Source, error) {
+	o := certs.Options{Dir: dir, Logger: logger}
+	for _, c := range cfg.Certificates {
+		o.Entries = append(o.Entries, certificateEntry(ctx, c))
+	}
+	return certs.New(o)
+}
+
+func certificateEntry(ctx context.Context, c config.Certificate) certs.Entry {
+	switch {
+	case c.ACME != nil:
+		return certs.Entry{ACME: &certs.ACME{Names: c.ACME.Names, Email: c.ACME.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CA,
+			HTTPAddress: c.ACME.HTTP, TLSALPNAddress: c.ACME.TLSALPN}}
+	case c.File != nil:
+		return certs.Entry{File: &certs.File{Certificate: c.File.Certificate, Key: c.File.Key}}
+	}
+	names := c.LocalCA.Names
+	if len(names) == 0 {
+		names = certs.DefaultNames(ctx)
+	}
+	return certs.Entry{LocalCA: &certs.LocalCA{Names: names}}
+}

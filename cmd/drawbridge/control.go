@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// maxSocketPath is how long the path of a Unix socket may be (sun_path of unix(7)), its ending NUL not counted.
+const maxSocketPath = 107
+
+// listenControl opens the socket by which commands speak to the running bridge. Only its owner may: mode 0600 in a
+// directory of mode 0700. The caller holds the directory's lock, so a socket that is there already is a dead one.
+func listenControl(dir string) (net.Listener, error) {
+	path := filepath.Join(dir, controlFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old control socket: %w", err)
+	}
+	var l net.Listener
+	err := withSocketPath(path, func(short string) (err error) {
+		l, err = net.Listen("unix", short)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the control socket: %w", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("close the control socket to others: %w", err)
+	}
+	return l, nil
+}
+
+// withSocketPath calls do with path, or, where that is too long for a socket, with a short path through an open file
+// descriptor of its folder (Linux).
+func withSocketPath(path string, do func(path string) error) error {
+	if len(path) <= maxSocketPath {
+		return do(path)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	return do("/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + filepath.Base(path))
+}
+
+// controlClient speaks HTTP with the bridge that has the data directory dir.
+func controlClient(dir string, timeout time.Duration) *http.Client {
+	path := filepath.Join(dir, controlFile)
+	return &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (c net.Conn, err error) {
+				err = withSocketPath(path, func(short string) (err error) {
+					var d net.Dialer
+					c, err = d.DialContext(ctx, "unix", short)
+					return err
+				})
+				return c, err
+			},
+		},
+	}
+}

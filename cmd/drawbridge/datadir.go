@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// What is kept in the data directory besides what packages keep in folders of their own.
+const (
+	lockFile     = "lock"
+	controlFile  = "control.sock"
+	certificates = "certificates"
+	verifiedFile = "verified.json"
+)
+
+// dataDir is the locked data directory of a running bridge, or of a command that changes it while none runs.
+type dataDir struct {
+	path string
+	lock *os.File
+}
+
+// errLocked says that another process has the data directory.
+var errLocked = errors.New("another drawbridge is running with this data directory")
+
+// openDataDir makes the directory where it is missing, with mode 0700, and takes its lock. It returns errLocked when
+// another process holds it.
+func openDataDir(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory (data_dir): %w", err)
+	}
+	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
+		return nil, fmt.Errorf("close the data directory %s to others: %w", path, err)
+	}
+	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%w: %s", errLocked, path)
+	}
+	return &dataDir{path: path, lock: f}, nil
+}
+
+// file is the path of something in the directory.
+func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+// Close gives the lock back.
+func (d *dataDir) Close() error { return d.lock.Close() }

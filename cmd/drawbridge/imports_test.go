@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is the table "Who may import whom" of docs/architecture.md: package -> packages of ours.
+var mayImport = map[string][]string{
+	"cmd/drawbridge":    {"*"},
+	"config":            {},
+	"certs":             {},
+	"internal/hello":    {},
+	"inventory":         {"internal/hello"},
+	"proxy":             {"inventory", "internal/hello"},
+	"proxy/imaplogin":   {"proxy"},
+	"proxy/pop3login":   {"proxy"},
+	"proxy/policy":      {"proxy", "inventory", "config"},
+	"internal/oauth":    {"proxy"},
+	"internal/web":      {"inventory", "config"},
+	"internal/sandbox":  {},
+	"config/internal/*": {"config"},
+}
+
+// never are packages of others that some of ours must not import, so that they stay pure or streaming.
+var never = map[string][]string{
+	"internal/hello":  {"net", "os", "go.uber.org/zap"},
+	"inventory":       {"net", "drawbridge/config"},
+	"proxy":           {"database/sql", "github.com/emersion/go-imap"},
+	"proxy/imaplogin": {"go.uber.org/zap"},
+	"proxy/pop3login": {"go.uber.org/zap"},
+	"proxy/policy":    {"net", "os"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports_FollowTheArchitecture(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "drawbridge/")
+		allowed, known := rulesFor(name)
+		if !known {
+			t.Errorf("%s stands in no row of the table: give it a place in docs/architecture.md", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			checkImport(t, name, i, allowed)
+		}
+	}
+}
+
+func checkImport(t *testing.T, name, imported string, allowed []string) {
+	t.Helper()
+	if ours, ok := strings.CutPrefix(imported, "drawbridge/"); ok {
+		if !slices.Contains(allowed, "*") && !slices.Contains(allowed, ours) {
+			t.Errorf("%s must not import %s", name, ours)
+		}
+		if ours == "cmd/drawbridge" {
+			t.Errorf("%s imports the command", name)
+		}
+	}
+	for _, n := range never[name] {
+		if imported == n || strings.HasPrefix(imported, n+"/") && n != "net" {
+			t.Errorf("%s must not import %s", name, imported)
+		}
+	}
+}
+
+func rulesFor(name string) ([]string, bool) {
+	for pattern, allowed := range mayImport {
+		prefix, wild := strings.CutSuffix(pattern, "*")
+		if name == pattern || wild && prefix != "" && strings.HasPrefix(name, prefix) {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "drawbridge/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}

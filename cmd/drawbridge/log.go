@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"drawbridge/config"
+	"drawbridge/inventory"
+)
+
+// logs are the two loggers of a bridge, which share their outputs: events heeds the level, records does not.
+type logs struct {
+	events  *zap.Logger
+	records *inventory.Log
+	files   []io.Closer
+}
+
+// openLogs opens the outputs of the configuration.
+func openLogs(cfg config.Log) (*logs, error) {
+	level, err := zapcore.ParseLevel(cfg.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	l := &logs{}
+	var sinks []zapcore.WriteSyncer
+	for _, output := range cfg.Output {
+		sink, closer, err := openLog(output, cfg.Rotate)
+		if err != nil {
+			l.Close()
+			return nil, err
+		}
+		sinks = append(sinks, sink)
+		if closer != nil {
+			l.files = append(l.files, closer)
+		}
+	}
+	sink := zap.CombineWriteSyncers(sinks...)
+	l.events = zap.New(zapcore.NewCore(eventEncoder(cfg.Format), sink, level))
+	l.records = inventory.NewLog(zap.New(zapcore.NewCore(recordEncoder(cfg.Format), sink, zapcore.DebugLevel)))
+	return l, nil
+}
+
+// openLog opens one output. A file must be writable at once, not at its first line.
+func openLog(output string, rotate config.Rotate) (zapcore.WriteSyncer, io.Closer, error) {
+	switch output {
+	case "stderr":
+		return zapcore.Lock(os.Stderr), nil, nil
+	case "stdout":
+		return zapcore.Lock(os.Stdout), nil, nil
+	}
+	f, err := os.OpenFile(output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the log (log.output): %w", err)
+	}
+	_ = f.Close()
+	const mebibyte = 1 << 20
+	file := &lumberjack.Logger{Filename: output, MaxSize: int(rotate.Size / mebibyte), MaxBackups: rotate.Keep}
+	return zapcore.AddSync(file), file, nil
+}
+
+// Close flushes and closes the outputs.
+func (l *logs) Close() {
+	if l.events != nil {
+		_ = l.events.Sync()
+	}
+	for _, f := range l.files {
+		_ = f.Close()
+	}
+}
+
+func eventEncoder(format string) zapcore.Encoder {
+	cfg := zapcore.EncoderConfig{
+		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "msg", StacktraceKey: "stack",
+		LineEnding:     zapcore.DefaultLineEnding,
+		EncodeLevel:    zapcore.LowercaseLevelEncoder,
+		EncodeTime:     encodeTime,
+		EncodeDuration: zapcore.StringDurationEncoder,
+	}
+	if format == "console" {
+		return zapcore.NewConsoleEncoder(cfg)
+	}
+	return zapcore.NewJSONEncoder(cfg)
+}
+
+// recordEncoder writes a record as the same JSON line that the journal has. On a console it is led by time and message.
+func recordEncoder(format string) zapcore.Encoder {
+	if format == "console" {
+		return eventEncoder(format)
+	}
+	return zapcore.NewJSONEncoder(inventory.LineEncoding())
+}
+
+// encodeTime writes RFC 3339 with milliseconds, in UTC, as records have it.
+func encodeTime(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
+	enc.AppendString(t.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+}

@@ -1,0 +1,100 @@
+// Command drawbridge keeps devices with old TLS reading their mail, and tells their owners what to replace before the
+// bridge is raised. This package is the only place where its parts are joined; each subcommand has a file.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker: -ldflags "-X main.version=1.2.3".
+var version = "development"
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the whole command, so that tests can call it too.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var usage *usageError
+	if errors.As(err, &usage) || isCobraUsage(err) {
+		_, _ = fmt.Fprintf(stderr, "drawbridge: %v; see drawbridge --help\n", err)
+		return exitUsage
+	}
+	var told *toldError
+	if !errors.As(err, &told) {
+		_, _ = fmt.Fprintf(stderr, "drawbridge: %v\n", err)
+	}
+	return exitFailed
+}
+
+// usageError is a command line that is wrong.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// toldError is a failure that the command has put into words already.
+type toldError struct{ err error }
+
+func (e *toldError) Error() string { return e.err.Error() }
+func (e *toldError) Unwrap() error { return e.err }
+
+// isCobraUsage knows the command lines that cobra itself refuses, which have no type of their own.
+func isCobraUsage(err error) bool {
+	return strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "required flag")
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "drawbridge",
+		Short: "Keeps devices with old TLS reading their mail",
+		Long: `Drawbridge lets devices that cannot speak modern TLS keep reading their mail by IMAP and POP3,
+and tells their owner, device by device, what must be replaced before the bridge is raised.`,
+		Example: `  drawbridge demo                                  a bridge, devices and a mail server, all on loopback
+  drawbridge validate --config drawbridge.yaml     every fault of a configuration, with its mend
+  drawbridge serve --config drawbridge.yaml        the bridge`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newHealthcheck(), newVersion())
+	return root
+}
+
+// noArguments refuses arguments, as cobra.NoArgs does, in words for people.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &usageError{fmt.Errorf("%s takes no %q", c.CommandPath(), args[0])}
+}
+
+// configFlag adds --config to a command.
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", "", "the configuration `FILE`; without it the built-in defaults hold")
+	_ = c.MarkFlagFilename("config", "yaml", "yml")
+}

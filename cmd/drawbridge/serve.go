@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"drawbridge/config"
+)
+
+func newServe() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the bridge",
+		Long: `Runs the bridge until SIGTERM or SIGINT, which let running sessions end for as long as drain says; a second
+signal ends at once.
+
+Without --config: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 and 1110, Exchange Online with the
+devices' own names and passwords, an own certificate authority, health on 127.0.0.1:8025, and data in
+$XDG_STATE_HOME/drawbridge.`,
+		Example: "  drawbridge serve --config /etc/drawbridge/drawbridge.yaml",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(path)
+			var faults config.Faults
+			if errors.As(err, &faults) {
+				_, _ = fmt.Fprintln(c.ErrOrStderr(), err)
+				return &toldError{err}
+			}
+			if err != nil {
+				return err
+			}
+			return serve(c.Context(), cfg, path, c.ErrOrStderr())
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+// errSecondSignal makes serve end with 1: the sessions were cut before their time.
+var errSecondSignal = errors.New("a second signal ended the bridge at once: the running sessions were cut")
+
+// serve runs the bridge of cfg until a signal or the end of ctx.
+func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Writer) error {
+	logs, err := openLogs(cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	b, err := newBridge(cfg, logs)
+	if err != nil {
+		return err
+	}
+	announce(b, path, stderr)
+	return b.runUntil(ctx, signals)
+}
+
+// announce tells what runs, and what does not do yet what its owner may expect.
+func announce(b *bridge, path string, stderr io.Writer) {
+	for _, w := range b.cfg.Warnings {
+		b.logs.events.Warn(w)
+	}
+	for _, n := range notices(b.cfg) {
+		b.logs.events.Info(n)
+	}
+	if path == "" && isTerminal(stderr) {
+		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg.DataDir+
+			". Its certificate for devices: drawbridge certs export")
+	}
+}
+
+// notices are what a user of this version must know at start.
+func notices(cfg *config.Config) []string {
+	list := []string{"this version keeps no journal, no inventory and no dashboard yet: the session records in this log are the inventory"}
+	for _, u := range cfg.Upstreams {
+		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
+			list = append(list, "upstream exchange-online takes the devices' own names and passwords (passthrough), which Exchange Online "+
+				"refuses for POP3 and IMAP; only devices that bring a token of their own (XOAUTH2) can log in until OAuth2 is configured, "+
+				"which this version cannot do yet")
+		}
+	}
+	return list
+}
+
+// runUntil serves until ctx ends or a signal comes, then drains.
+func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
+	accept, stopAccepting := context.WithCancel(ctx)
+	defer stopAccepting()
+	cut, cutSessions := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cutSessions(nil)
+	done := make(chan struct{})
+	watched := make(chan error, 1)
+	go func() { watched <- b.watchSignals(accept, stopAccepting, cutSessions, signals, done) }()
+	err := b.run(accept, cut)
+	close(done)
+	return errors.Join(err, <-watched)
+}
+
+// watchSignals turns signals into drain and cut until done. Its error is that of a second signal.
+func (b *bridge) watchSignals(accept context.Context, stopAccepting context.CancelFunc, cut context.CancelCauseFunc, signals <-chan os.Signal, done <-chan struct{}) error {
+	stopped := accept.Done()
+	draining := false
+	for {
+		select {
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				b.logs.events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
+			case draining:
+				cut(errSecondSignal)
+				return errSecondSignal
+			default:
+				b.logs.events.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", b.cfg.Drain))
+				stopAccepting()
+			}
+		case <-stopped:
+			stopped, draining = nil, true
+			stop := b.cutAfterDrain(cut)
+			defer stop()
+		case <-done:
+			return nil
+		}
+	}
+}
