@@ -105,10 +105,20 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, bound.Problem
 	case errors.Is(err, ErrInjected):
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, ErrInjected.Error()
-	case s.refused != nil:
-		return outcomeOf(s.refused, s.record.Phase), s.endOf(err), s.refused.Error()
+	}
+	if r := s.lastRefusal(err); r != nil {
+		return outcomeOf(r, s.record.Phase), s.endOf(err), r.Error()
 	}
 	return inventory.OutcomeAbandoned, s.endOf(err), s.abandoned(err)
+}
+
+// lastRefusal is the refusal that ended the session, or the last one told before the device left.
+func (s *session) lastRefusal(err error) *Refusal {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return s.refused
 }
 
 // concludeRelay decides how a session ended that was admitted.

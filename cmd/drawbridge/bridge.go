@@ -159,11 +159,6 @@ func (b *bridge) warnings() []string {
 	return list
 }
 
-// cutAfterDrain cuts the sessions when drain has passed; what it returns calls that off.
-func (b *bridge) cutAfterDrain(cut context.CancelCauseFunc) (stop func() bool) {
-	return time.AfterFunc(b.cfg.Drain, func() { cut(errors.New("drain has passed")) }).Stop
-}
-
 func (b *bridge) logStart() {
 	b.logs.records.Bridge(b.line(inventory.BridgeStart))
 	for _, l := range b.server.Listeners {

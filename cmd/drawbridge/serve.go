@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -96,41 +97,69 @@ func notices(cfg *config.Config) []string {
 
 // runUntil serves until ctx ends or a signal comes, then drains.
 func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
-	accept, stopAccepting := context.WithCancel(ctx)
-	defer stopAccepting()
-	cut, cutSessions := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cutSessions(nil)
+	accept, stop := context.WithCancel(ctx)
+	defer stop()
+	cut, cutNow := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutNow()
 	done := make(chan struct{})
 	watched := make(chan error, 1)
-	go func() { watched <- b.watchSignals(accept, stopAccepting, cutSessions, signals, done) }()
+	w := &signalWatch{bridge: b, stop: stop, cut: cutNow}
+	go func() { watched <- w.watch(accept, signals, done) }()
 	err := b.run(accept, cut)
 	close(done)
 	return errors.Join(err, <-watched)
 }
 
-// watchSignals turns signals into drain and cut until done. Its error is that of a second signal.
-func (b *bridge) watchSignals(accept context.Context, stopAccepting context.CancelFunc, cut context.CancelCauseFunc, signals <-chan os.Signal, done <-chan struct{}) error {
+// signalWatch turns signals into the end of accepting, and into the end of the sessions: after drain, or at once.
+type signalWatch struct {
+	bridge    *bridge
+	stop, cut context.CancelFunc
+	drain     *time.Timer // nil: not draining yet
+}
+
+// watch lasts until done. Its error is that of a second signal.
+func (w *signalWatch) watch(accept context.Context, signals <-chan os.Signal, done <-chan struct{}) error {
+	defer func() {
+		if w.drain != nil {
+			w.drain.Stop()
+		}
+	}()
 	stopped := accept.Done()
-	draining := false
 	for {
 		select {
 		case s := <-signals:
-			switch {
-			case s == syscall.SIGHUP:
-				b.logs.events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
-			case draining:
-				cut(errSecondSignal)
-				return errSecondSignal
-			default:
-				b.logs.events.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", b.cfg.Drain))
-				stopAccepting()
+			if err := w.signal(s); err != nil {
+				return err
 			}
 		case <-stopped:
-			stopped, draining = nil, true
-			stop := b.cutAfterDrain(cut)
-			defer stop()
+			stopped = nil
+			w.startDrain()
 		case <-done:
 			return nil
 		}
 	}
+}
+
+func (w *signalWatch) signal(s os.Signal) error {
+	log := w.bridge.logs.events
+	switch {
+	case s == syscall.SIGHUP:
+		log.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
+	case w.drain != nil:
+		w.cut()
+		return errSecondSignal
+	default:
+		log.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg.Drain))
+		w.startDrain()
+	}
+	return nil
+}
+
+// startDrain ends accepting and lets the sessions go on for a while.
+func (w *signalWatch) startDrain() {
+	if w.drain != nil {
+		return
+	}
+	w.drain = time.AfterFunc(w.bridge.cfg.Drain, w.cut)
+	w.stop()
 }
