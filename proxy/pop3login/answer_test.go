@@ -12,8 +12,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/internal/oauth"
 	"drawbridge/proxy"
+	"drawbridge/proxy/internal/transcript"
 	"drawbridge/proxy/pop3login"
 )
 
@@ -43,7 +43,7 @@ func logIn(t *testing.T, announced *proxy.Announced, says string, mechs []sasl.C
 }
 
 func withToken(name, token string) []sasl.Client {
-	return []sasl.Client{oauth.NewXOAUTH2Client(name, token)}
+	return []sasl.Client{transcript.Token("user=" + name + "\x01auth=Bearer " + token + "\x01\x01")}
 }
 
 // reasonOf is the reason of a refusal, -1 for none.
