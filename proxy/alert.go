@@ -14,11 +14,12 @@ import (
 
 // Alert descriptions that we send ourselves (RFC 8446, section 6).
 const (
-	alertCloseNotify      = 0
-	alertHandshakeFailure = 40
-	alertDecodeError      = 50
-	alertProtocolVersion  = 70
-	alertInternalError    = 80
+	alertCloseNotify       = 0
+	alertUnexpectedMessage = 10
+	alertHandshakeFailure  = 40
+	alertDecodeError       = 50
+	alertProtocolVersion   = 70
+	alertInternalError     = 80
 )
 
 const (
@@ -120,7 +121,7 @@ func handshakeError(err error, info inventory.TLS, h *hello.Hello) *TLSError {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Sentence = "so many handshakes were computing that this one had no turn in time (limits.handshakes, 16 a source): find out who connects so often"
 	case isTimeout(err):
-		e.Sentence = "the device fell silent during the handshake (limits.handshake_timeout)"
+		e.Sentence = "the device fell silent during the handshake: it may not accept the certificate, or be too slow (limits.handshake_timeout)"
 	case isClosed(err):
 		e.Sentence = "the device closed the connection during the handshake: it may not accept the certificate, or the version"
 	default:

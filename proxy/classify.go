@@ -149,15 +149,28 @@ func versionName(v hello.Version) string {
 	return "TLS " + v.String()
 }
 
+// Signals that stand among the suites (RFC 5746, section 3.3; RFC 7507, section 2).
+const (
+	emptyRenegotiationInfo = 0x00ff
+	fallback               = tls.TLS_FALLBACK_SCSV
+)
+
 // suiteNames lists the first suites of a hello for an administrator.
 func suiteNames(ids []uint16) string {
 	const most = 8
 	var names []string
-	for _, id := range ids[:min(len(ids), most)] {
+	for _, id := range ids {
+		if signal := id == emptyRenegotiationInfo || id == fallback || hello.IsGREASE(id); signal {
+			continue
+		}
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
 		names = append(names, hello.SuiteName(id))
 	}
-	if len(ids) > most {
-		names = append(names, "…")
+	if len(names) == 0 {
+		return "it offers none"
 	}
 	return "it offers " + strings.Join(names, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -59,6 +60,9 @@ type Conn struct {
 	afterFirstLine              time.Duration
 	recordSize                  int
 	in, out                     atomic.Int64 // bytes inside TLS
+
+	mu   sync.Mutex
+	over bool // cut: every deadline has passed
 }
 
 // ConnOptions say what a Conn is for.
@@ -148,7 +152,7 @@ func (c *Conn) ReadLine(limit int) ([]byte, error) {
 		}
 	}
 	if c.afterFirstLine > 0 {
-		_ = c.conn.SetDeadline(time.Now().Add(c.afterFirstLine))
+		_ = c.SetDeadline(time.Now().Add(c.afterFirstLine))
 		c.afterFirstLine = 0
 	}
 	if line = c.trimEnding(line); len(line) > limit {
@@ -158,7 +162,7 @@ func (c *Conn) ReadLine(limit int) ([]byte, error) {
 }
 
 func tooLong(limit int) error {
-	return &ProtocolError{fmt.Sprintf("a line of more than %d bytes came before login", limit)}
+	return &ProtocolError{fmt.Sprintf("a line of more than %d bytes came before login: look at the device's protocol setting", limit)}
 }
 
 // lineError tells a line that was cut off from a clean end.
@@ -183,7 +187,7 @@ func (c *Conn) trimEnding(line []byte) []byte {
 // ReadLiteral returns the next n bytes; n beyond MaxLiteral is a *ProtocolError.
 func (c *Conn) ReadLiteral(n int) ([]byte, error) {
 	if n < 0 || n > MaxLiteral {
-		return nil, &ProtocolError{fmt.Sprintf("a literal of %d bytes came before login, %d are allowed", n, MaxLiteral)}
+		return nil, &ProtocolError{fmt.Sprintf("the device sent a literal of more than %d bytes before login: look at its protocol setting", MaxLiteral)}
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(c.r, b); err != nil {
@@ -234,12 +238,29 @@ func (c *Conn) StartTLS(ctx context.Context, ok string) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.conn, c.secure = t, true
 	return nil
 }
 
-// SetDeadline ends reads and writes at t.
-func (c *Conn) SetDeadline(t time.Time) error { return c.conn.SetDeadline(t) }
+// SetDeadline ends reads and writes at t, or at once where the Conn was cut.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		t = past
+	}
+	return c.conn.SetDeadline(t)
+}
+
+// cut ends all that is read and written, now and later. Any goroutine may call it.
+func (c *Conn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	_ = c.conn.SetDeadline(past)
+}
 
 // Close closes the connection; inside TLS with close_notify.
 func (c *Conn) Close() error { return c.conn.Close() }

@@ -22,7 +22,7 @@ func (s *session) end(err error) {
 	s.record.Time = time.Now()
 	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
 	var silent *silence
-	if s.heard() || errors.As(err, &silent) || isTimeout(err) {
+	if s.heard() || errors.As(err, &silent) || isTimeout(err) && !s.cut.Load() {
 		s.server.Recorder.Ended(s.record)
 	}
 }
@@ -95,6 +95,8 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	var silent *silence
 	var bound *ProtocolError
 	switch {
+	case errors.As(err, &handshake) && s.record.TLS.AlertReceived != "":
+		return inventory.OutcomeTLSFailed, inventory.EndedByDevice, handshake.Sentence
 	case errors.As(err, &handshake):
 		return inventory.OutcomeTLSFailed, s.endOf(handshake.Err), s.withPassword(handshake.Sentence)
 	case errors.As(err, &silent):
@@ -128,7 +130,7 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 	case r.idled.Load():
 		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout)", s.listener.IdleTimeout)
 	case by == inventory.EndedByBridge:
-		return inventory.OutcomeCut, by, "the bridge was stopped and the session did not end within drain"
+		return inventory.OutcomeCut, by, "the bridge was stopped before the session had ended (drain)"
 	case s.notes.LoggedOut:
 		return inventory.OutcomeBridged, inventory.EndedByDevice, ""
 	case s.notes.UpstreamSays != "":
@@ -174,6 +176,8 @@ func (s *session) abandoned(err error) string {
 		return "the device closed the connection before it logged in"
 	case err == nil:
 		return "the session ended before the device logged in"
+	case strings.HasPrefix(err.Error(), "tls: "):
+		return "the device broke the rules of TLS, or asked to renegotiate, which is refused: " + strings.TrimPrefix(err.Error(), "tls: ")
 	}
 	return "the connection to the device failed: " + err.Error()
 }

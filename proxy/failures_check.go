@@ -11,6 +11,7 @@ type Check struct {
 	digest   digest
 	shared   bool // the source stands for many devices
 	held     bool // as verified: neither counts nor waits
+	token    bool // no password was verified
 
 	pair      *pair // where the check has its turn
 	flying    bool  // sessions with the same password wait for its answer
@@ -21,7 +22,7 @@ type Check struct {
 }
 
 func (f *Failures) newCheck(a Attempt) *Check {
-	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source)}
+	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
 	c.digest = f.digests.digest(a.Upstream, c.key.account, a.Password, a.Token)
 	if g := f.guesses[a.Upstream]; g != nil && !a.Token {
 		c.guesses, c.user = g, userOf(a.Account)
@@ -69,7 +70,11 @@ func (c *Check) Done(v Verdict) {
 func (f *Failures) accepted(c *Check, now time.Time) {
 	f.held.dropOldest(func(until *time.Time) bool { return !now.Before(*until) })
 	*f.held.touch(c.digest) = now.Add(heldFor)
-	f.verified.record(c.key, now)
+	if c.token {
+		f.verified.recordToken(c.key, now)
+	} else {
+		f.verified.record(c.key, now)
+	}
 	if p := f.active[c.key]; p != nil {
 		p.tally = tally{}
 	}

@@ -130,6 +130,17 @@ func Refuse(reason Reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
+// RefuseSilent is the Refusal for an upstream that did not do what it was to do: "answer CAPA", say. err is the connection's.
+func RefuseSilent(what string, err error) *Refusal {
+	switch {
+	case isClosed(err):
+		return Refuse(Unavailable, "the upstream closed the connection and did not %s: try again later, and look at its log if it goes on", what)
+	case isTimeout(err):
+		return Refuse(Unavailable, "the upstream did not %s in time: it is slow or overloaded, raise its login_timeout if it goes on", what)
+	}
+	return Refuse(Unavailable, "the upstream did not %s: %w", what, err)
+}
+
 // Error returns the sentence for the record.
 func (r *Refusal) Error() string {
 	if r.Err == nil {

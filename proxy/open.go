@@ -76,6 +76,7 @@ func (s *session) helloRead(h *hello.Hello, err error) error {
 		s.wire.sendAlert(recordVersion(nil), alertCloseNotify)
 		return &silence{s.silenceSentence()}
 	case isTimeout(err):
+		s.wire.sendAlert(recordVersion(nil), alertCloseNotify)
 		return &TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
 	case len(s.wire.peeked) > 0:
 		return &TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
@@ -93,6 +94,9 @@ func (s *session) silenceSentence() string {
 
 // refusePlaintext tells a device that speaks no TLS so, in one line of its protocol.
 func (s *session) refusePlaintext() error {
+	if isRecord(s.wire.peeked) {
+		return s.refuseRecord()
+	}
 	s.record.Hello = hello.None()
 	sentence := "the device sent plain text to a port with TLS: switch its encryption to SSL/TLS"
 	if s.listener.StartTLS {
@@ -106,6 +110,21 @@ func (s *session) refusePlaintext() error {
 	_ = conn.SetDeadline(time.Now().Add(lastWordTimeout))
 	_ = s.listener.NewLogin(conn, s.listener.Greeting, &Notes{}).Refuse(&Refusal{Reason: Plaintext})
 	return &TLSError{Sentence: sentence, Err: hello.ErrNotTLS}
+}
+
+// isRecord reports whether p begins a TLS record (RFC 8446, section 5.1).
+func isRecord(p []byte) bool {
+	const first, last = 20, 23
+	return len(p) > 1 && p[0] >= first && p[0] <= last && p[1] == 3
+}
+
+// refuseRecord answers a TLS record that is no ClientHello.
+func (s *session) refuseRecord() error {
+	s.wire.came.follow(s.wire.peeked)
+	s.record.TLS.AlertReceived = s.wire.came.name()
+	s.wire.sendAlert(recordVersion(nil), alertUnexpectedMessage)
+	s.record.TLS.AlertSent = alertName(alertUnexpectedMessage)
+	return &TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in between may be cutting its connections"}
 }
 
 func (s *session) loginDeadline(c interface{ SetDeadline(time.Time) error }) {

@@ -23,10 +23,16 @@ func (s *silence) Error() string { return s.sentence }
 // readEnded marks what Login.Read returns as the end of the dialog, unless it is a refusal that the device can be told.
 func readEnded(err error) error {
 	var r *Refusal
-	if errors.As(err, &r) {
+	if err == nil || errors.As(err, &r) {
 		return err
 	}
 	return &ended{err}
+}
+
+// isEnded reports whether the dialog with the device is over.
+func isEnded(err error) bool {
+	var over *ended
+	return errors.As(err, &over)
 }
 
 // refuse tells the device why its login failed. It returns nil when the device may try again, else why the session ends.
@@ -38,20 +44,29 @@ func (s *session) refuse(ctx context.Context, cause error) error {
 		return over.err
 	}
 	r := asRefusal(cause)
-	if err := s.await(ctx, r); err != nil {
-		return err
-	}
+	s.await(ctx, r)
 	_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
 	s.refusals++
 	s.refused = r
 	if err := s.login.Refuse(r); err != nil {
 		return err
 	}
-	if s.refusals >= maxRefusals || s.server.isDraining() || ctx.Err() != nil {
-		_ = s.login.Refuse(&Refusal{Reason: Ended})
+	if s.stopping() || s.refusals >= maxRefusals {
+		_ = s.login.Refuse(&Refusal{Reason: s.lastReason()})
 		return r
 	}
 	return nil
+}
+
+// stopping reports whether the bridge is: then no login may follow.
+func (s *session) stopping() bool { return s.server.isDraining() || s.cut.Load() }
+
+// lastReason is why a session ends before login.
+func (s *session) lastReason() Reason {
+	if s.stopping() {
+		return Busy
+	}
+	return Ended
 }
 
 // asRefusal makes a fault of ours of everything that is no refusal.
@@ -63,8 +78,9 @@ func asRefusal(err error) *Refusal {
 	return &Refusal{Reason: Internal, Err: err}
 }
 
-// await holds a refusal back until it may be told: a wrong password takes as long whatever was wrong with it.
-func (s *session) await(ctx context.Context, r *Refusal) error {
+// await holds a refusal back until it may be told, or the session is cut: a wrong password takes as long whatever was wrong
+// with it.
+func (s *session) await(ctx context.Context, r *Refusal) {
 	until := r.NotBefore
 	if r.Reason == BadCredentials && s.decision.Credential != nil {
 		if t := s.decision.Credential.NotBefore(); t.After(until) {
@@ -73,15 +89,13 @@ func (s *session) await(ctx context.Context, r *Refusal) error {
 	}
 	wait := time.Until(until)
 	if wait <= 0 {
-		return nil
+		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -94,6 +108,6 @@ func (s *session) sayLastWord(err error) {
 	}
 	if errors.As(err, &bound) || errors.Is(err, ErrInjected) || isTimeout(err) {
 		_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
-		_ = s.login.Refuse(&Refusal{Reason: Ended})
+		_ = s.login.Refuse(&Refusal{Reason: s.lastReason()})
 	}
 }

@@ -37,6 +37,7 @@ type relay struct {
 	first    atomic.Pointer[inventory.EndedBy] // whose end came first
 	rest     atomic.Int64                      // once one side has ended: how long the other may be silent, in ns
 	idled    atomic.Bool
+	fault    any // what fromUpstream panicked with
 	watchdog *time.Timer
 	last     [2]tail // of the device, of the upstream
 }
@@ -52,6 +53,9 @@ func (r *relay) run() {
 	go r.fromUpstream(done)
 	r.fromDevice()
 	<-done
+	if r.fault != nil {
+		panic(r.fault) // on the session's goroutine, which recovers and records
+	}
 	if r.observer != nil {
 		r.observer.Last(r.last[0].bytes(), r.last[1].bytes())
 	}
@@ -59,6 +63,11 @@ func (r *relay) run() {
 
 func (r *relay) fromUpstream(done chan<- struct{}) {
 	defer close(done)
+	defer func() {
+		if r.fault = recover(); r.fault != nil {
+			r.cut()
+		}
+	}()
 	defer r.device.closeWrite()
 	err := r.pump(r.device, r.upstream, &r.last[1], nil)
 	r.end(inventory.EndedByUpstream, parting, err)
@@ -98,7 +107,6 @@ func (r *relay) endedBy() inventory.EndedBy {
 func (r *relay) cut() {
 	bridge := inventory.EndedByBridge
 	r.first.CompareAndSwap(nil, &bridge)
-	past := time.Unix(1, 0)
 	_ = r.device.conn.SetDeadline(past)
 	_ = r.upstream.conn.SetDeadline(past)
 }

@@ -65,6 +65,9 @@ func TokenCredentials(message []byte) (Credentials, error) {
 	return c, CheckCredentials(c)
 }
 
+// maxName is how long a login name may be: local part, "@" and domain of RFC 5321, section 4.5.3.1, in bytes.
+const maxName = 64 + 1 + 255
+
 // CheckCredentials refuses what must not go upstream: control characters in a name or password, with which commands could
 // be smuggled, 8-bit characters in a name, and what is missing. The *Refusal reads as bad credentials.
 func CheckCredentials(c Credentials) error {
@@ -73,6 +76,8 @@ func CheckCredentials(c Credentials) error {
 		return Refuse(BadCredentials, "the device logs in without a name: set it in the device")
 	case c.Password.Empty():
 		return Refuse(BadCredentials, "the device logs in without a password: set it in the device")
+	case len(c.Account) > maxName:
+		return Refuse(BadCredentials, "the device's login name is longer than %d bytes: use a shorter one", maxName)
 	case strings.ContainsFunc(c.Account, func(r rune) bool { return r >= 0x7f || r < ' ' }):
 		return Refuse(BadCredentials, "the device's login name has characters other than printable ASCII: use a plain name")
 	case strings.ContainsAny(c.Password.Reveal(), "\x00\r\n") || c.Token() && strings.ContainsAny(c.Password.Reveal(), "\x01"):

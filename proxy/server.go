@@ -131,7 +131,7 @@ func (s *Server) serve(ctx context.Context, l *Listener, c net.Conn) {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(keepAlive)
 	}
-	c, err := l.readProxyHeader(c, started)
+	c, err := l.readProxyHeader(ctx, c, started)
 	if err != nil {
 		s.turnAway(l, c, "a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
 		_ = c.Close()
@@ -204,13 +204,15 @@ func (l *Listener) sayBusy(c net.Conn) {
 
 // readProxyHeader reads the PROXY header that a load balancer must send; other peers' connections stay as they are. It
 // always returns a connection, so that it can be closed.
-func (l *Listener) readProxyHeader(c net.Conn, started time.Time) (net.Conn, error) {
+func (l *Listener) readProxyHeader(ctx context.Context, c net.Conn, started time.Time) (net.Conn, error) {
 	if !contains(l.Balancers, addrPort(c.RemoteAddr()).Addr()) {
 		return c, nil
 	}
 	if l.HandshakeTimeout > 0 {
 		_ = c.SetReadDeadline(started.Add(l.HandshakeTimeout))
 	}
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(past) })
+	defer stop()
 	b := proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE))
 	if b.ProxyHeader() == nil {
 		return c, proxyproto.ErrNoProxyProtocol

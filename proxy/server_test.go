@@ -1,9 +1,11 @@
 package proxy_test
 
 import (
+	"context"
 	"crypto/tls"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -193,7 +195,7 @@ func TestServer_DrainLetsSessionsEndAndRefusesLogins(t *testing.T) {
 	waiting.hear("+OK")
 	waiting.say("PASS late")
 	waiting.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
-	waiting.hear("-ERR [SYS/TEMP] Too many errors or too slow, please wait and try again")
+	waiting.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
 	waiting.end()
 	w.expect(inventory.OutcomeUpstreamFailed, inventory.PhaseLogin, inventory.EndedByBridge, "stopping")
 	if c, err := net.Dial("tcp", w.address); err == nil {
@@ -268,4 +270,78 @@ func TestServer_LastWordsOfTheUpstreamAreOnRecord(t *testing.T) {
 	if s := w.record(); s.UpstreamSays != "-ERR Connection is closed. 13" || s.EndedBy != inventory.EndedByUpstream || s.Reason == "" {
 		t.Errorf("got %q by %s: %q", s.UpstreamSays, s.EndedBy, s.Reason)
 	}
+}
+
+func TestServer_TokenThatOpensNoMailboxIsNoVerifiedLogin(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upstream.answerWith(func(line string) string {
+		switch {
+		case line == "CAPA":
+			return "+OK\r\nSASL XOAUTH2\r\n."
+		case line == "AUTH XOAUTH2":
+			return "+ "
+		case line == "STAT":
+			return "-ERR Command is not valid in this state."
+		}
+		return ""
+	})
+	d := w.dial(0)
+	d.hear("+OK ready")
+	d.say("AUTH XOAUTH2 " + base64.StdEncoding.EncodeToString([]byte("user=victim@contoso.com\x01auth=Bearer mine\x01\x01")))
+	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
+	_ = d.Close()
+	s := w.expect(inventory.OutcomeUpstreamFailed, inventory.PhaseAdmit, inventory.EndedByDevice, "did not open the mailbox")
+	if v := w.decider.told(); !slices.Equal(v, []proxy.Verdict{proxy.NoAnswer}) || s.Account != "" {
+		t.Errorf("verdicts %v, account %q: an OK without proof says nothing", v, s.Account)
+	}
+}
+
+func TestServer_EarlierLoginLeavesNothingOnRecord(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upstream.answerWith(func(line string) string {
+		if strings.HasPrefix(line, "PASS first-secret") {
+			return "-ERR [AUTH] bad password: " + line
+		}
+		return ""
+	})
+	d := w.dial(0)
+	d.logIn("first-secret")
+	d.hear("-ERR [AUTH] Wrong name or password")
+	d.say("AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("boss\x00anna\x00second")))
+	d.hear("-ERR [AUTH] Wrong name or password")
+	_ = d.Close()
+	s := w.expect(inventory.OutcomeLoginFailed, inventory.PhaseAuthenticate, inventory.EndedByDevice, "act for another name")
+	if s.UpstreamSays != "" || s.UpstreamAuth != "" || s.UpstreamAddress != "" || s.AuthMechanism != "PLAIN" {
+		t.Errorf("of the earlier login: %q %q %q; mechanism %q", s.UpstreamSays, s.UpstreamAuth, s.UpstreamAddress, s.AuthMechanism)
+	}
+
+	d = w.dial(0)
+	d.logIn("first-secret")
+	d.hear("-ERR [AUTH] Wrong name or password")
+	d.say("USER anna", "PASS right")
+	d.hear("+OK")
+	d.hear("+OK Mailbox open.")
+	_ = d.Close()
+	if s := w.expect(inventory.OutcomeBridged, inventory.PhaseRelay, inventory.EndedByDevice, ""); s.UpstreamSays != "" {
+		t.Errorf("upstream_says: got %q of the login that failed", s.UpstreamSays)
+	}
+}
+
+func TestServer_CutIsNeverLost(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.listener.LoginTimeout = time.Hour })
+	inDecide := make(chan struct{})
+	w.decider.wait = func(ctx context.Context) { close(inDecide); <-ctx.Done() }
+	d := w.dial(0)
+	d.logIn("right")
+	<-inDecide
+	w.accept()
+	w.cut()
+	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
+	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
+	select {
+	case <-w.done:
+	case <-time.After(patience):
+		t.Fatal("Serve did not return")
+	}
+	w.expect(inventory.OutcomeCut, inventory.PhaseDial, inventory.EndedByBridge, "stopped")
 }

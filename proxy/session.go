@@ -60,38 +60,49 @@ func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, start
 // run serves the device and leaves exactly one record, also after a failed handshake or a panic. When ctx ends, the
 // session is cut.
 func (s *session) run(ctx context.Context) {
-	var err error
+	stop := context.AfterFunc(ctx, s.cutNow)
+	defer stop()
+	// A handshake and a login take a deep stack, and an hour in IDLE a shallow one: the deep one ends with a goroutine of
+	// its own.
+	established := make(chan error, 1)
+	go func() { established <- s.recovered(func() error { return s.establish(ctx) }) }()
+	err := <-established
+	if err == nil {
+		err = s.recovered(s.carry)
+	}
+	s.end(err)
+}
+
+// recovered makes a panic in f the session's error.
+func (s *session) recovered(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.server.Logger.Error("a session ended by a fault in Drawbridge", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 			err = Refuse(Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
 		}
-		s.end(err)
 	}()
-	stop := context.AfterFunc(ctx, s.cutNow)
-	defer stop()
-	err = s.serve(ctx)
+	return f()
 }
 
 // cutNow ends whatever the session waits for. Any goroutine may call it.
 func (s *session) cutNow() {
 	s.cut.Store(true)
+	s.wire.cut()
 	if r := s.relay.Load(); r != nil {
 		r.cut()
-		return
 	}
-	_ = s.wire.Conn.SetDeadline(time.Unix(1, 0))
 }
 
-// serve is the path of a session: the connection is opened, logins are tried until one is admitted, and then bytes pass.
-func (s *session) serve(ctx context.Context) error {
+// establish is the path of a session up to the relay: the connection is opened, and logins are tried until one is
+// admitted.
+func (s *session) establish(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
 	for {
 		err := s.attempt(ctx)
 		if err == nil {
-			return s.carry()
+			return nil
 		}
 		if err := s.refuse(ctx, err); err != nil {
 			return err
@@ -110,7 +121,7 @@ func (s *session) attempt(ctx context.Context) error {
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
-	return s.admit(ctx)
+	return s.admit()
 }
 
 // read speaks with the device until it has presented credentials.
@@ -119,19 +130,31 @@ func (s *session) read(ctx context.Context) error {
 		s.loginDeadline(s.device)
 	}
 	c, err := s.login.Read(ctx)
+	if err = readEnded(err); isEnded(err) {
+		return err
+	}
+	s.begin(c)
 	if err != nil {
-		return readEnded(err)
+		return err // the credentials are unfit to be handed on
 	}
-	if s.refused != nil {
-		s.notes.Quirk(QuirkFailedLogin)
-		s.refused = nil
-	}
-	s.credentials = c
-	s.record.ClaimedAccount, s.record.AuthMechanism = c.Account, c.Mechanism
 	if s.server.isDraining() {
 		return Refuse(Unavailable, "the bridge is stopping")
 	}
 	return nil
+}
+
+// begin starts the record of a login anew: of several the last one tells.
+func (s *session) begin(c Credentials) {
+	if s.refused != nil {
+		s.notes.Quirk(QuirkFailedLogin)
+		s.refused = nil
+	}
+	s.credentials, s.decision, s.dialled = c, Decision{}, Dialled{}
+	s.notes.FrontEnd, s.notes.UpstreamAuth, s.notes.UpstreamSays = "", "", ""
+	r := s.record
+	r.ClaimedAccount, r.AuthMechanism, r.Account, r.Mailbox = c.Account, c.Mechanism, "", ""
+	r.Stage, r.Rules, r.Upstream, r.UpstreamAddress = "", nil, "", ""
+	r.UpstreamTLS, r.UpstreamTime = inventory.TLS{}, 0
 }
 
 // decide asks what is to become of the session, and what its credential is worth upstream.
@@ -149,7 +172,8 @@ func (s *session) decide(ctx context.Context) error {
 	return err
 }
 
-// verify logs in upstream and tells the Credential what came of it.
+// verify logs in upstream, has the mailbox proven, and tells the Credential what came of it: an OK without proof says
+// nothing of whose mailbox it is.
 func (s *session) verify(ctx context.Context) (err error) {
 	verdict := Unsent
 	defer func() { s.decision.Credential.Result(verdict) }()
@@ -157,7 +181,14 @@ func (s *session) verify(ctx context.Context) (err error) {
 		return err
 	}
 	verdict = NoAnswer
+	stop := context.AfterFunc(ctx, s.upstream.cut)
+	defer stop()
 	err = s.authenticate(ctx)
+	if err == nil {
+		err = s.prove(ctx)
+	}
+	// What the upstream said may quote this login's secret, which the next login replaces.
+	s.notes.UpstreamSays = inventory.Redact(s.notes.UpstreamSays, s.credentials.Password.Reveal())
 	verdict = verdictOf(err)
 	return err
 }
@@ -199,28 +230,25 @@ func (s *session) dial(ctx context.Context) error {
 // authenticate logs in upstream.
 func (s *session) authenticate(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseAuthenticate
-	stop := context.AfterFunc(ctx, func() { _ = s.upstream.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := s.login.Authenticate(ctx, s.upstream, s.mechanisms); err != nil {
+	return s.login.Authenticate(ctx, s.upstream, s.mechanisms)
+}
+
+// prove makes sure that the mailbox is open. From then on the account is the device's.
+func (s *session) prove(ctx context.Context) error {
+	s.record.Phase = inventory.PhaseAdmit
+	if err := s.login.Prove(ctx); err != nil {
 		return err
 	}
+	s.record.UpstreamTime = time.Since(s.dialStarted)
+	s.record.Account = verifiedAccount(s.credentials.Account)
 	if s.turn != nil {
 		s.turn.Promote()
 	}
 	return nil
 }
 
-// admit proves the mailbox, makes the session known and lets the device in.
-func (s *session) admit(ctx context.Context) error {
-	s.record.Phase = inventory.PhaseAdmit
-	stop := context.AfterFunc(ctx, func() { _ = s.upstream.SetDeadline(time.Unix(1, 0)) })
-	err := s.login.Prove(ctx)
-	stop()
-	if err != nil {
-		return err
-	}
-	s.record.UpstreamTime = time.Since(s.dialStarted)
-	s.record.Account = verifiedAccount(s.credentials.Account)
+// admit makes the session known and lets the device in.
+func (s *session) admit() error {
 	if then := s.decision.Then; then != nil {
 		return then
 	}
@@ -238,6 +266,7 @@ func (s *session) carry() error {
 	_ = s.device.SetDeadline(time.Time{})
 	_ = s.upstream.SetDeadline(time.Time{})
 	s.mechanisms, s.refused = nil, nil
+	s.notes.UpstreamSays = "" // from here on it is the upstream's last line that counts
 	r := &relay{device: s.device, upstream: s.upstream, idle: s.listener.IdleTimeout}
 	r.observer, _ = s.login.(Observer)
 	s.relay.Store(r)

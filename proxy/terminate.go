@@ -103,9 +103,14 @@ func handshake(ctx context.Context, w *Wire, cfg *tls.Config, h *hello.Hello) (n
 		return nil, inventory.TLS{}, handshakeError(err, inventory.TLS{}, h)
 	}
 	c := tls.Server(w, cfg)
-	err := c.Handshake()
-	w.endHandshake()
+	err := func() error {
+		defer w.endHandshake() // also when it panics: the slot is others' too
+		return c.Handshake()
+	}()
 	state := c.ConnectionState()
+	if isTimeout(err) && state.Version < tls.VersionTLS13 {
+		w.sendAlert(max(state.Version, tls.VersionTLS10), alertCloseNotify) // no keys are in use yet
+	}
 	info := inventory.TLS{Engine: "standard", AlertSent: w.sent.name()}
 	if err != nil {
 		// A client that fails before it has keys of its own sends its alert in clear, which crypto/tls takes for a record

@@ -29,6 +29,7 @@ type Verified struct {
 
 	mu                  sync.Mutex
 	pairs               *table[pairKey, time.Time] // when last verified
+	tokens              *table[pairKey, time.Time] // likewise, by tokens of devices' own
 	users               map[pairKey]int            // how many pairs a source has of one user, whatever the domain
 	sources             map[string]int             // how many sources a user has
 	crowds              *table[SourceKey, map[string]time.Time]
@@ -42,6 +43,7 @@ func newVerified(path string) *Verified {
 	v := &Verified{
 		path:    path,
 		pairs:   newTable[pairKey, time.Time](maxVerified),
+		tokens:  newTable[pairKey, time.Time](maxVerified),
 		users:   make(map[pairKey]int),
 		sources: make(map[string]int),
 		crowds:  newTable[SourceKey, map[string]time.Time](maxCrowds),
@@ -71,6 +73,16 @@ func (v *Verified) record(k pairKey, now time.Time) {
 	v.noteCrowd(k.source, user, now)
 }
 
+// recordToken notes a login by a token of the device's own, in memory only. It makes the pair known and says nothing
+// more: whoever has a tenant of their own can get tokens for any name in it, so that neither makes a source stand for many
+// devices, nor gives it a part of the guesses that are kept for sources which know a user's password.
+func (v *Verified) recordToken(k pairKey, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.tokens.dropOldest(func(last *time.Time) bool { return now.Sub(*last) >= verifiedFor })
+	*v.tokens.touch(k) = now
+}
+
 // Has reports whether source had a verified login as account in the last 30 days.
 func (v *Verified) Has(source netip.Addr, account string) bool {
 	return v.has(pairOf(source, account), time.Now())
@@ -79,8 +91,12 @@ func (v *Verified) Has(source netip.Addr, account string) bool {
 func (v *Verified) has(k pairKey, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	last := v.pairs.get(k)
-	return last != nil && now.Sub(*last) < verifiedFor
+	for _, t := range [...]*table[pairKey, time.Time]{v.pairs, v.tokens} {
+		if last := t.get(k); last != nil && now.Sub(*last) < verifiedFor {
+			return true
+		}
+	}
+	return false
 }
 
 // SourcesOf returns how many sources had a verified login as account in the last 30 days, whatever the domain.

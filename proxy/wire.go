@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,13 +28,53 @@ type Wire struct {
 	handshaking bool
 	holding     bool
 	shown       [sha256.Size]byte // of the leaf that the device was shown
-	sent, came  recordReader      // while the handshake lasts
-	received    bool              // a byte came
+
+	mu         sync.Mutex
+	over       bool         // cut: reads have ended, and writes are last words
+	sent, came recordReader // while the handshake lasts
+	received   bool         // a byte came
 }
 
 // NewWire returns the Wire that from now on owns c. slots may be nil.
 func NewWire(c net.Conn, source netip.Addr, slots *Slots) *Wire {
 	return &Wire{Conn: c, source: source, slots: slots}
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// cut ends what is read and written now, and every later read. What is still to be said has lastWordTimeout. Any
+// goroutine may call it.
+func (w *Wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	_ = w.Conn.SetDeadline(past)
+}
+
+// SetDeadline sets the deadline of reads and writes, which a cut connection's reads have passed.
+func (w *Wire) SetDeadline(t time.Time) error {
+	return errors.Join(w.SetReadDeadline(t), w.SetWriteDeadline(t))
+}
+
+// SetReadDeadline sets the deadline of reads.
+func (w *Wire) SetReadDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		t = past
+	}
+	return w.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline sets the deadline of writes.
+func (w *Wire) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := time.Now().Add(lastWordTimeout); w.over && (t.IsZero() || t.After(last)) {
+		t = last
+	}
+	return w.Conn.SetWriteDeadline(t)
 }
 
 const peekBuffer = 1 << 10
@@ -149,7 +190,7 @@ func (w *Wire) sendAlert(version uint16, description uint8) {
 	if description == alertCloseNotify {
 		level = alertLevelWarning
 	}
-	_ = w.Conn.SetWriteDeadline(time.Now().Add(lastWordTimeout))
+	_ = w.SetWriteDeadline(time.Now().Add(lastWordTimeout))
 	_, _ = w.Conn.Write([]byte{recordTypeAlert, byte(version >> 8), byte(version), 0, 2, level, description})
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/internal/transcript"
 	"drawbridge/proxy/pop3login"
 )
 
@@ -186,6 +187,7 @@ type passAll struct {
 	refuse   error
 	then     *proxy.Refusal
 	panics   bool
+	wait     func(context.Context) // before it decides
 	// notBefore is after how long a refusal may be told.
 	notBefore time.Duration
 
@@ -193,7 +195,10 @@ type passAll struct {
 	verdicts []proxy.Verdict
 }
 
-func (p *passAll) Decide(_ context.Context, _ time.Time, _ *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+	if p.wait != nil {
+		p.wait(ctx)
+	}
 	if p.panics {
 		p.panics = false
 		panic("a fault")
@@ -212,6 +217,9 @@ type handOn struct {
 }
 
 func (h *handOn) Mechanisms(context.Context) ([]sasl.Client, error) {
+	if h.c.Token() {
+		return []sasl.Client{transcript.Token("user=" + h.c.Account + "\x01auth=Bearer " + h.c.Password.Reveal() + "\x01\x01")}, nil
+	}
 	return []sasl.Client{proxy.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
 }
 func (h *handOn) NotBefore() time.Time { return h.began.Add(h.p.notBefore) }

@@ -67,13 +67,17 @@ func (l *login) startTLS(ctx context.Context, c command) (none proxy.Credentials
 	if !l.device.CanStartTLS() {
 		return none, false, l.bad(c, "TLS is active already.")
 	}
-	return none, false, l.device.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
+	err = l.device.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
+	l.notes.ClientID = nil // said in clear, by whomever
+	return none, false, err
 }
 
 // login is LOGIN (RFC 9051, section 6.2.3).
 func (l *login) login(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
 	name, password, ok := loginArguments(c.scan(l.notes.Quirk))
-	l.claim(name)
+	if ok || password != "" || c.refused {
+		l.claim(name) // one word alone may as well be the password of a device that has no name
+	}
 	if !l.device.Secure() {
 		return none, false, l.refuseInClear(c, password != "" || l.mayHavePassword(c, ok))
 	}

@@ -118,7 +118,7 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 	command, sent := initialCommand(how, capabilities)
 	tag, err := u.send(command)
 	if err != nil {
-		return taggedAnswer{}, noAnswer(what, err)
+		return taggedAnswer{}, proxy.RefuseSilent(what, err)
 	}
 	for range maxChallenges {
 		a, err := u.await(tag, what)
@@ -131,7 +131,7 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 		}
 		sent = true
 		if err := u.conn.WriteString(response + "\r\n"); err != nil {
-			return taggedAnswer{}, noAnswer(what, err)
+			return taggedAnswer{}, proxy.RefuseSilent(what, err)
 		}
 	}
 	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves this mechanism", how.name)
@@ -167,7 +167,7 @@ func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error
 			line += fmt.Sprintf(" {%d+}\r\n%s", len(s), s)
 		default:
 			if err := u.conn.WriteString(fmt.Sprintf("%s {%d}\r\n", line, len(s))); err != nil {
-				return taggedAnswer{}, noAnswer(what, err)
+				return taggedAnswer{}, proxy.RefuseSilent(what, err)
 			}
 			if a, err := u.await(tag, what); err != nil || !a.more {
 				return a, err
@@ -176,7 +176,7 @@ func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error
 		}
 	}
 	if err := u.conn.WriteString(line + "\r\n"); err != nil {
-		return taggedAnswer{}, noAnswer(what, err)
+		return taggedAnswer{}, proxy.RefuseSilent(what, err)
 	}
 	a, err := u.await(tag, what)
 	if err == nil && a.more {

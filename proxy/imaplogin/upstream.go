@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -78,13 +76,14 @@ func (u *upstream) askBeforeLogin() error {
 // logInAnew looks whether a login came to nothing only because the upstream no longer announces what it did when it was
 // last asked, and then logs in as it wants now.
 func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) error {
-	u.conn.Announced().Store(nil)
 	var r *proxy.Refusal
 	if tried.name != "" && (!errors.As(failed, &r) || r.Reason != proxy.BadCredentials) {
+		u.conn.Announced().Store(nil)
 		return failed
 	}
 	said := u.notes.UpstreamSays
 	if err := u.askBeforeLogin(); err != nil {
+		u.conn.Announced().Store(nil)
 		u.notes.UpstreamSays = said
 		return failed
 	}
@@ -103,7 +102,7 @@ func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) er
 func (u *upstream) readGreeting() error {
 	line, err := u.readLine()
 	if err != nil {
-		return noAnswer("greet", err)
+		return proxy.RefuseSilent("greet", err)
 	}
 	s := parseStatus(strings.TrimPrefix(line, "* "))
 	switch {
@@ -130,7 +129,7 @@ func (u *upstream) startTLS(ctx context.Context) error {
 	}
 	tag, err := u.send("STARTTLS")
 	if err != nil {
-		return noAnswer("answer STARTTLS", err)
+		return proxy.RefuseSilent("answer STARTTLS", err)
 	}
 	a, err := u.await(tag, "answer STARTTLS")
 	if err != nil {
@@ -141,9 +140,9 @@ func (u *upstream) startTLS(ctx context.Context) error {
 		return unavailable("the upstream does not start TLS (STARTTLS), and a password is never sent without it: set tls: implicit, or switch TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
-		return unavailable("%w", err)
+		return unavailable("on the upstream's side %w", err)
 	}
-	u.capabilities = nil
+	u.capabilities, u.notes.FrontEnd = nil, ""
 	return nil
 }
 
@@ -153,7 +152,7 @@ func (u *upstream) askCapability() error {
 	u.capabilities = nil
 	tag, err := u.send("CAPABILITY")
 	if err != nil {
-		return noAnswer("answer CAPABILITY", err)
+		return proxy.RefuseSilent("answer CAPABILITY", err)
 	}
 	if _, err := u.await(tag, "answer CAPABILITY"); err != nil {
 		return err
@@ -180,7 +179,7 @@ func (u *upstream) prove() error {
 	const what = "open the mailbox"
 	status, list := u.nextTag(), u.nextTag()
 	if err := u.conn.WriteString(status + " STATUS INBOX (MESSAGES)\r\n" + list + " CAPABILITY\r\n"); err != nil {
-		return noAnswer(what, err)
+		return proxy.RefuseSilent(what, err)
 	}
 	known := u.capabilities
 	u.capabilities = nil
@@ -226,7 +225,7 @@ func (u *upstream) await(tag, what string) (taggedAnswer, error) {
 	for range maxUntagged {
 		line, err := u.readLine()
 		if err != nil {
-			return taggedAnswer{}, noAnswer(what, err)
+			return taggedAnswer{}, proxy.RefuseSilent(what, err)
 		}
 		if rest, found := strings.CutPrefix(line, tag+" "); found {
 			a := taggedAnswer{status: parseStatus(rest), line: line}
@@ -275,15 +274,4 @@ func (u *upstream) readLine() (string, error) {
 
 func unavailable(format string, args ...any) *proxy.Refusal {
 	return proxy.Refuse(proxy.Unavailable, format, args...)
-}
-
-// noAnswer says that the upstream did not do what it was to do.
-func noAnswer(what string, err error) *proxy.Refusal {
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return unavailable("the upstream closed the connection and did not %s: try again later, and look at its log if it goes on: %w", what, err)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return unavailable("the upstream did not %s in time: it is slow or overloaded, raise the upstream's login_timeout if it goes on: %w", what, err)
-	}
-	return unavailable("the upstream did not %s: %w", what, err)
 }

@@ -6,7 +6,8 @@ import (
 	"drawbridge/proxy"
 )
 
-// notThePassword are beginnings of refusals without a code that say something else than a wrong password.
+// notThePassword are beginnings of refusals without a code that say something else than a wrong password. The last two
+// are Exchange's answers to commands it does not understand, or not yet.
 var notThePassword = []string{
 	"Basic authentication is disabled",
 	"Server Unavailable",
@@ -31,13 +32,13 @@ func (l *login) refused(line string) error {
 	case code == "AUTH":
 		return l.badCredentials()
 	case code == "IN-USE", code == "INUSE", code == "LIMIT":
-		return proxy.Refuse(proxy.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says")
+		return proxy.Refuse(proxy.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there")
 	case code != "":
-		return unavailable("the upstream refuses the login for now, see upstream_says")
+		return unavailable("the upstream refuses the login for now, see upstream_says: nothing needs to be changed in the device")
 	}
 	for _, prefix := range notThePassword {
 		if _, found := proxy.CutPrefixFold(text, prefix); found {
-			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says")
+			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device")
 		}
 	}
 	return l.badCredentials()

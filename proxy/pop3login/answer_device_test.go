@@ -122,7 +122,6 @@ func TestPOP3_BeforeSTLSNoPasswordIsTaken(t *testing.T) {
 		{"USER anna\r\nPASS canary\r\n", true, true},
 		{"AUTH PLAIN\r\n", false, true},
 		{"AUTH PLAIN AGFubmEAcmlnaHQ=\r\n", true, true},
-		{"AUTH\r\n", false, true},
 		{"CAPA\r\nNOOP\r\n", false, false},
 	} {
 		got, heard, notes, err := read(t, false, c.says)
@@ -132,6 +131,9 @@ func TestPOP3_BeforeSTLSNoPasswordIsTaken(t *testing.T) {
 		if notes.PasswordClear != c.clear || notes.LoginInClear != c.stopped || (len(notes.Quirks) > 0) != c.clear {
 			t.Errorf("%q: notes are %+v", c.says, notes)
 		}
+	}
+	if _, heard, notes, _ := read(t, false, "AUTH\r\n"); !strings.Contains(heard, "-ERR Use STLS first") || notes.LoginInClear {
+		t.Errorf("a question for the mechanisms: heard %q, notes %+v", heard, notes)
 	}
 	_, heard, _, err := read(t, false, "USER anna\r\n")
 	if !errors.Is(err, io.EOF) || strings.Contains(heard, "+ ") {

@@ -75,17 +75,17 @@ func (l *login) pass(_ context.Context, args string) (c proxy.Credentials, done 
 
 // auth is AUTH with a mechanism (RFC 5034, section 4), or without one: then the mechanisms are listed.
 func (l *login) auth(_ context.Context, args string) (c proxy.Credentials, done bool, err error) {
-	words := strings.Fields(args)
-	if len(words) == 0 {
+	fields := strings.Fields(args)
+	if len(fields) == 0 {
 		if l.device.Secure() {
 			return c, false, l.device.WriteString(authList)
 		}
-		return c, false, l.refuseInClear(false)
+		return c, false, l.say("-ERR " + words[proxy.NoTLS]) // it only asked
 	}
 	if !l.device.Secure() {
-		return c, false, l.refuseInClear(len(words) > 1)
+		return c, false, l.refuseInClear(len(fields) > 1)
 	}
-	c, err = l.device.ExchangeSASL(words[0], words[1:]...)
+	c, err = l.device.ExchangeSASL(fields[0], fields[1:]...)
 	switch {
 	case errors.Is(err, proxy.ErrUnknownMechanism):
 		return proxy.Credentials{}, false, l.bad("This mechanism is not offered.")

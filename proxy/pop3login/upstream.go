@@ -26,6 +26,7 @@ const (
 // Authenticate logs in upstream with the first of mechs that it announces, or by USER and PASS.
 func (l *login) Authenticate(ctx context.Context, upstream *proxy.Conn, mechs []sasl.Client) error {
 	l.upstream, l.token = upstream, false
+	l.notes.UpstreamSays, l.notes.FrontEnd = "", "" // of an earlier login
 	if err := l.readGreeting(); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (l *login) logInAnew(tried method, mechs []sasl.Client, refused error) erro
 func (l *login) readGreeting() error {
 	line, err := l.reply()
 	if err != nil {
-		return unavailable("the upstream sent no greeting: %w", err)
+		return proxy.RefuseSilent("greet", err)
 	}
 	if !isOK(line) {
 		l.notes.UpstreamSays = line
@@ -88,15 +89,16 @@ func (l *login) startTLS(ctx context.Context) error {
 	}
 	line, err := l.ask("STLS")
 	if err != nil {
-		return unavailable("the upstream did not answer STLS: %w", err)
+		return proxy.RefuseSilent("answer STLS", err)
 	}
 	if !isOK(line) {
 		l.notes.UpstreamSays = line
 		return unavailable("the upstream does not start TLS (STLS): a password is never sent without it; set tls: implicit, or switch TLS on there")
 	}
 	if err := l.upstream.StartTLS(ctx, ""); err != nil {
-		return unavailable("%w", err)
+		return unavailable("on the upstream's side %w", err)
 	}
+	l.notes.FrontEnd = ""
 	return nil
 }
 
@@ -108,7 +110,7 @@ func (l *login) capabilities(known []string) ([]string, error) {
 	}
 	line, err := l.ask("CAPA")
 	if err != nil {
-		return nil, unavailable("the upstream did not answer CAPA: %w", err)
+		return nil, proxy.RefuseSilent("answer CAPA", err)
 	}
 	if !isOK(line) {
 		return []string{"USER"}, nil
@@ -118,7 +120,7 @@ func (l *login) capabilities(known []string) ([]string, error) {
 		line, err := l.reply()
 		switch {
 		case err != nil:
-			return nil, unavailable("the upstream did not finish its answer to CAPA: %w", err)
+			return nil, proxy.RefuseSilent("finish its answer to CAPA", err)
 		case line == ".":
 			l.upstream.Announced().Store(list)
 			return list, nil
@@ -156,7 +158,7 @@ func choose(capabilities []string, mechs []sasl.Client) (method, error) {
 			return method{name: proxy.MechanismUser, password: p}, nil
 		}
 	}
-	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s)", strings.Join(wanted, " or "), strings.Join(announced, " "))
+	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices another upstream", strings.Join(wanted, " or "), strings.Join(announced, " "))
 }
 
 // mechanisms are the words of the SASL capability (RFC 5034, section 3).
@@ -181,14 +183,14 @@ func (l *login) logIn(how method) error {
 func (l *login) userPass(p *proxy.PasswordLogin) error {
 	line, err := l.ask("USER " + p.Name)
 	if err != nil {
-		return unavailable("the upstream did not answer USER: %w", err)
+		return proxy.RefuseSilent("answer USER", err)
 	}
 	if !isOK(line) {
 		return l.refused(line)
 	}
 	line, err = l.ask("PASS " + p.Password.Reveal())
 	if err != nil {
-		return unavailable("the upstream did not answer PASS: %w", err)
+		return proxy.RefuseSilent("answer PASS", err)
 	}
 	return l.refused(line)
 }
@@ -204,7 +206,7 @@ func (l *login) sasl(how method) error {
 	line, err := l.ask(command)
 	for i := range maxChallenges {
 		if err != nil {
-			return unavailable("the upstream did not answer AUTH %s: %w", how.name, err)
+			return proxy.RefuseSilent("answer AUTH "+how.name, err)
 		}
 		challenge, more := strings.CutPrefix(line, "+")
 		if !more || isOK(line) {
@@ -226,7 +228,7 @@ func (l *login) Prove(context.Context) error {
 	}
 	line, err := l.ask("STAT")
 	if err != nil {
-		return unavailable("the upstream took the token and then did not answer STAT: %w", err)
+		return proxy.RefuseSilent("open the mailbox (STAT) after it took the token", err)
 	}
 	if !isOK(line) {
 		l.notes.UpstreamSays = line
