@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // check judges what only the whole file tells. It looks at what could be read, so that a fault elsewhere hides none.
@@ -29,6 +30,7 @@ func (d *decoder) checkListeners(c *Config) {
 		} else {
 			first[l.Name] = i
 		}
+		d.checkCiphers(l, path)
 		d.warnOfAllow(l, path)
 		d.warnOfBalancers(l, path)
 		d.warnOfProtocol(l, path)
@@ -120,11 +122,12 @@ func (d *decoder) checkNames(c *Config) {
 		}
 		for j, name := range names {
 			here := fmt.Sprintf("%s[%d]", path, j)
-			if before, ok := first[name]; ok {
+			folded := strings.ToLower(strings.TrimSuffix(name, "."))
+			if before, ok := first[folded]; ok {
 				d.faultIn(here, wrong("keep one of the two", "%s stands at %s too", quoted(name), before))
 				continue
 			}
-			first[name] = here
+			first[folded] = here
 		}
 	}
 }

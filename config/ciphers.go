@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -51,6 +52,24 @@ func suite(text string) (uint16, *mistake) {
 	}
 	return 0, wrong("write IANA names such as TLS_RSA_WITH_AES_128_CBC_SHA, or legacy for all that there are",
 		"%s is no cipher suite of this program", quoted(text))
+}
+
+// checkCiphers tells a listener whose suites all belong to newer versions than its oldest: no device with that could ever
+// connect, and serve would not start.
+func (d *decoder) checkCiphers(l *Listener, path string) {
+	versions := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12}
+	oldest, ok := versions[l.MinVersion]
+	if !ok || l.Ciphers.Mode == "legacy" || l.Ciphers.Mode == "list" && len(l.Ciphers.Suites) == 0 {
+		return
+	}
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if slices.Contains(s.SupportedVersions, oldest) && (l.Ciphers.Mode == "list" && slices.Contains(l.Ciphers.Suites, s.ID) ||
+			l.Ciphers.Mode == "modern" && oldest == tls.VersionTLS12) {
+			return
+		}
+	}
+	d.faultIn(path+".ciphers", wrong("write min_version: 1.2 beside it, or ciphers: legacy",
+		"none of these suites exists in TLS %s, the oldest version that the listener is to serve", l.MinVersion))
 }
 
 // neverServed tells the suites that exist nowhere in Drawbridge: export, NULL, anonymous and single DES.

@@ -52,7 +52,7 @@ func TestSchema_TakesEveryGoodFile(t *testing.T) {
 // beyondSchema are the broken files whose shape is right: only the program can tell what is wrong with them.
 var beyondSchema = map[string]bool{
 	"addresses-same": true, "admin-off-loopback": true, "certificate-same-name": true, "ciphers-misspelt": true,
-	"ciphers-never": true, "ciphers-not-built": true, "merge-key": true, "min-version": true,
+	"ciphers-never": true, "ciphers-newer-than-min-version": true, "ciphers-not-built": true, "merge-key": true, "min-version": true,
 	"duration-too-long": true, "listener-address": true, "listener-and-admin": true,
 	"listener-host": true, "listeners-same": true, "record-too-large": true, "record-too-small": true,
 	"rule-listener": true, "rule-nothing": true, "rule-protocol": true, "rule-upstream": true, "two-documents": true,
