@@ -85,7 +85,7 @@ func (b *bridge) openAdmin() (err error) {
 	}
 	b.admin, err = net.Listen("tcp", b.cfg.Admin.Address)
 	if err != nil {
-		return fmt.Errorf("open admin.address: %w", err)
+		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
 	}
 	return nil
 }
@@ -142,18 +142,36 @@ func (b *bridge) readiness() web.Readiness {
 	return web.Readiness{Ready: state == stateServing, State: state, Warnings: b.warnings()}
 }
 
-// warnings are what an administrator should know of now.
+// warnings are what an administrator should know of now. They name no device, account or host: anyone may read them.
 func (b *bridge) warnings() []string {
 	var list []string
-	for _, source := range append(b.gateways.all(), b.verified.Shared()...) {
-		list = append(list, sharedWarning(source))
+	if b.gateways.any() || len(b.verified.Shared()) > 0 {
+		list = append(list, "devices show as one address and cannot be told apart, the log says which: use host networking for the container, "+
+			"or a load balancer with the PROXY protocol (listeners[].proxy_protocol)")
 	}
-	if err := b.verified.Err(); err != nil {
-		list = append(list, fmt.Sprintf("which sources had a verified login cannot be kept: %v", err))
+	if b.verified.Err() != nil {
+		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	for i, c := range b.certs.List() {
 		if c.LastError != "" {
-			list = append(list, fmt.Sprintf("certificates[%d]: %s", i, c.LastError))
+			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
+		}
+	}
+	return append(list, b.recordSizeWarnings()...)
+}
+
+// recordSizeWarnings tell of listeners whose certificate message is larger than the records that their devices are said to
+// bear: the message is sent in records of TLS's own size.
+func (b *bridge) recordSizeWarnings() []string {
+	largest := 0
+	for _, c := range b.certs.List() {
+		largest = max(largest, c.MessageSize)
+	}
+	var list []string
+	for _, l := range b.cfg.Listeners {
+		if l.RecordSize > 0 && l.RecordSize < largest {
+			list = append(list, fmt.Sprintf("listener %s: the certificate message has up to %d bytes and record_size is %s: a device with so small a buffer cannot read it, "+
+				"give the certificate fewer names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
 		}
 	}
 	return list
@@ -161,6 +179,9 @@ func (b *bridge) warnings() []string {
 
 func (b *bridge) logStart() {
 	b.logs.records.Bridge(b.line(inventory.BridgeStart))
+	for _, w := range b.recordSizeWarnings() {
+		b.logs.events.Warn(w)
+	}
 	for _, l := range b.server.Listeners {
 		b.logs.events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
 	}

@@ -135,21 +135,23 @@ func issue(ca *certs.CA, names []string, certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(keyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err := writeNew(keyFile, "--key", key, 0o600); err != nil {
+		return err
+	}
+	return writeNew(certFile, "--cert", cert, 0o644)
+}
+
+// writeNew writes the file that a flag names, which must not exist yet, nor be a link to elsewhere.
+func writeNew(path, flag string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already: name another file with --key, or remove it", keyFile)
+		return fmt.Errorf("%s exists already: name another file with %s, or remove it", path, flag)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(key); err != nil {
-		_ = f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.WriteFile(certFile, cert, 0o644) //nolint:gosec // a certificate is public
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 func newCertsList() *cobra.Command {
@@ -221,14 +223,13 @@ func inDataDir(path string, do func(cfg *config.Config, dir string) error) error
 	if d != nil {
 		defer func() { _ = d.Close() }()
 	}
-	dir := filepath.Join(cfg.DataDir, certificates)
-	if err := do(cfg, dir); err != nil {
+	if err := do(cfg, filepath.Join(cfg.DataDir, certificates)); err != nil {
 		return err
 	}
-	return keepOwner(cfg.DataDir, dir)
+	return keepOwner(cfg.DataDir, certificates)
 }
 
-// keepOwner gives what a command run by root has made to the owner of the data directory, so that the bridge can read
+// keepOwner gives what a command run by root has made, a folder in the data directory, to the owner of the data directory, so that the bridge can read
 // it.
 func keepOwner(dataDir, made string) error {
 	if os.Geteuid() != 0 {
@@ -242,11 +243,17 @@ func keepOwner(dataDir, made string) error {
 	if !ok {
 		return nil
 	}
-	return filepath.WalkDir(made, func(path string, _ fs.DirEntry, err error) error {
+	// Through a Root, so that a link that the owner puts in the way leads nowhere else.
+	root, err := os.OpenRoot(dataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	return fs.WalkDir(root.FS(), made, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(owner.Uid), int(owner.Gid))
+		return root.Lchown(path, int(owner.Uid), int(owner.Gid))
 	})
 }
 

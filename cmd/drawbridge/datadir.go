@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -31,10 +32,10 @@ func openDataDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory (data_dir): %w", err)
 	}
-	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
-		return nil, fmt.Errorf("close the data directory %s to others: %w", path, err)
+	if err := closeToOthers(path); err != nil {
+		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
 	}
@@ -43,6 +44,29 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("%w: %s", errLocked, path)
 	}
 	return &dataDir{path: path, lock: f}, nil
+}
+
+// closeToOthers gives the directory mode 0700, unless it holds what is not ours: then it was named by mistake.
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the data directory: %w", err)
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("look into the data directory: %w", err)
+	}
+	ours := func(e os.DirEntry) bool { return e.Name() == lockFile }
+	if len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
+		return fmt.Errorf("the data directory %s is open to others and holds other things: name a folder of its own in data_dir, or close it: chmod 700 %s", path, path)
+	}
+	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
+		return fmt.Errorf("close the data directory %s to others: %w", path, err)
+	}
+	return nil
 }
 
 // file is the path of something in the directory.

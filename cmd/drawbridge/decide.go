@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -35,7 +36,7 @@ func (d *decider) Decide(_ context.Context, _ time.Time, s *inventory.Session, c
 	return proxy.Decision{
 		Stage:    inventory.StageBridge,
 		Rules:    choice.Rules,
-		Mailbox:  c.Account,
+		Mailbox:  strings.ToLower(c.Account),
 		Known:    d.verified.Has(s.Source.IP, c.Account),
 		Upstream: upstream,
 		Credential: &passthrough{failures: d.failures, credentials: c, attempt: proxy.Attempt{

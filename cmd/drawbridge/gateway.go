@@ -83,8 +83,8 @@ func sharedWarning(source netip.Addr) string {
 		"use host networking for the container, or a load balancer with the PROXY protocol (listeners[].proxy_protocol)", source)
 }
 
-// gatewayWatch is a Recorder that notices sessions which seem to come from this machine's own default gateway. It is safe
-// for concurrent use once addresses is set.
+// gatewayWatch is a Recorder that notices sources which stand for many devices: this machine's own default gateway, and
+// those with more verified accounts than a device has. It is safe for concurrent use once its fields are set.
 type gatewayWatch struct {
 	addresses []netip.Addr
 	log       *zap.Logger
@@ -100,26 +100,36 @@ func (g *gatewayWatch) Admitted(*inventory.Session) {}
 func (g *gatewayWatch) TurnedAway(t inventory.TurnedAway) { g.notice(t.Source) }
 
 // Ended implements inventory.Recorder.
-func (g *gatewayWatch) Ended(s *inventory.Session) { g.notice(s.Source.IP) }
-
-// notice warns of a gateway once.
-func (g *gatewayWatch) notice(source netip.Addr) {
-	source = source.WithZone("")
-	if !slices.Contains(g.addresses, source) {
+func (g *gatewayWatch) Ended(s *inventory.Session) {
+	if s.SourceShared {
+		g.warn(inventory.PlainAddress(s.Source.IP))
 		return
 	}
+	g.notice(s.Source.IP)
+}
+
+// notice warns of a gateway.
+func (g *gatewayWatch) notice(source netip.Addr) {
+	if source = inventory.PlainAddress(source); slices.Contains(g.addresses, source) {
+		g.warn(source)
+	}
+}
+
+// warn warns of each source once, and of no more than can be told apart.
+func (g *gatewayWatch) warn(source netip.Addr) {
+	const most = 100
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if slices.Contains(g.seen, source) {
+	if slices.Contains(g.seen, source) || len(g.seen) == most {
 		return
 	}
 	g.seen = append(g.seen, source)
 	g.log.Warn(sharedWarning(source))
 }
 
-// all are the gateways that sessions came from.
-func (g *gatewayWatch) all() []netip.Addr {
+// any reports whether there was such a session.
+func (g *gatewayWatch) any() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.seen)
+	return len(g.seen) > 0
 }

@@ -60,6 +60,18 @@ func reportReadiness(c *cobra.Command, r web.Readiness, asJSON bool) error {
 	return err
 }
 
+// noBridge says that no bridge runs on a data directory. What the socket says of that tells nobody more.
+type noBridge struct {
+	dir string
+	err error
+}
+
+func (e *noBridge) Error() string {
+	return "no bridge answers in " + e.dir + ": start it with drawbridge serve, or name its configuration with --config"
+}
+
+func (e *noBridge) Unwrap() error { return e.err }
+
 // askReadiness asks the bridge that has the data directory dir.
 func askReadiness(ctx context.Context, dir string) (web.Readiness, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/readyz", nil)
@@ -68,7 +80,7 @@ func askReadiness(ctx context.Context, dir string) (web.Readiness, error) {
 	}
 	resp, err := controlClient(dir, healthTimeout).Do(req)
 	if err != nil {
-		return web.Readiness{}, fmt.Errorf("no bridge answers in %s: start it with drawbridge serve (%w)", dir, err)
+		return web.Readiness{}, &noBridge{dir, err}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var r web.Readiness

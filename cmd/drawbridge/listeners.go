@@ -154,5 +154,8 @@ func proveProfile(p proxy.Profile) error {
 	})
 	err := c.Handshake()
 	_ = device.Close()
-	return errors.Join(err, <-served)
+	if ours := <-served; ours != nil {
+		return ours // it says more than the device's view of it
+	}
+	return err
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,16 +83,74 @@ and tells their owner, device by device, what must be replaced before the bridge
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newHealthcheck(), newVersion())
+	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newHealthcheck(), newVersion(), newCompletion())
+	root.SetHelpCommand(newHelp(root))
+	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
+
+// planned are the commands that are to come.
+var planned = []string{"account", "bans", "device", "doctor", "explain", "inventory", "reload", "stages", "try"}
 
 // noArguments refuses arguments, as cobra.NoArgs does, in words for people.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	if !c.HasParent() {
+		return unknownCommand(c, args[0])
+	}
 	return &usageError{fmt.Errorf("%s takes no %q", c.CommandPath(), args[0])}
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if slices.Contains(planned, name) {
+		return &usageError{fmt.Errorf("drawbridge %s is not built yet", name)}
+	}
+	root.SuggestionsMinimumDistance = 2
+	if like := root.SuggestionsFor(name); len(like) > 0 {
+		return &usageError{fmt.Errorf("there is no command %q, did you mean %s?", name, strings.Join(like, " or "))}
+	}
+	return &usageError{fmt.Errorf("there is no command %q", name)}
+}
+
+// newHelp is cobra's help command, but for topics that do not exist.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Help about a command",
+		Example: "  drawbridge help certs export",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(root, args[0])
+			}
+			return c.Help()
+		},
+	}
+}
+
+// newCompletion prints a script that completes drawbridge's commands and flags.
+func newCompletion() *cobra.Command {
+	scripts := map[string]func(*cobra.Command, io.Writer) error{
+		"bash":       func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
+		"zsh":        func(c *cobra.Command, w io.Writer) error { return c.GenZshCompletion(w) },
+		"fish":       func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
+		"powershell": func(c *cobra.Command, w io.Writer) error { return c.GenPowerShellCompletionWithDesc(w) },
+	}
+	shells := slices.Sorted(maps.Keys(scripts))
+	return &cobra.Command{
+		Use:       "completion SHELL",
+		Short:     "Print a completion script: " + strings.Join(shells, ", "),
+		Example:   "  drawbridge completion bash > /etc/bash_completion.d/drawbridge",
+		ValidArgs: shells,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 || scripts[args[0]] == nil {
+				return &usageError{fmt.Errorf("completion needs one shell: %s", strings.Join(shells, ", "))}
+			}
+			return scripts[args[0]](c.Root(), c.OutOrStdout())
+		},
+	}
 }
 
 // configFlag adds --config to a command.
