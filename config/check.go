@@ -13,6 +13,7 @@ func (d *decoder) check(c *Config) {
 	d.checkListeners(c)
 	d.checkAddresses(c)
 	d.checkNames(c)
+	d.checkAccounts(c)
 	for i := range c.Rules {
 		d.checkRule(c, &c.Rules[i])
 	}

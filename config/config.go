@@ -24,8 +24,19 @@ type Config struct {
 	// The first serves every session that no rule leads elsewhere.
 	Upstreams []Upstream `yaml:"upstreams"`
 
+	// The logins that devices use, besides those kept by drawbridge account. Upstreams with auth: passthrough do not ask
+	// them.
+	Accounts []Account `yaml:"accounts,omitempty"`
+
+	// What encrypts refresh tokens at rest, 16 bytes at least, as a value, {file: PATH} or {env: NAME}. Default: a key
+	// made in data_dir.
+	TokenKey Secret `yaml:"token_key,omitempty"`
+
 	// Who goes to which upstream. Each setting comes from the first matching rule that sets it.
 	Rules []Rule `yaml:"rules,omitempty"`
+
+	// The time zone of dates, by its IANA name. Default: the machine's.
+	Timezone *time.Location `yaml:"timezone"`
 
 	// The log, session records included.
 	Log Log `yaml:"log"`

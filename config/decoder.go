@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -14,11 +15,13 @@ type decoder struct {
 	file     string
 	folder   string // where relative paths start
 	env      Environment
+	zone     *time.Location // of dates without a time
 	faults   Faults
 	warnings Faults
 	where    map[string]*yaml.Node // where each value that was read stands, by path
 	told     map[string]bool       // the keys whose route has a fault already, by path
 	keys     map[string]bool       // the shape of each key that the readers asked for
+	open     []int                 // the accounts that have no password
 }
 
 func newDecoder(file string, env Environment) *decoder {
@@ -26,6 +29,7 @@ func newDecoder(file string, env Environment) *decoder {
 		file:   file,
 		folder: filepath.Dir(file),
 		env:    env,
+		zone:   env.zone(),
 		where:  map[string]*yaml.Node{},
 		told:   map[string]bool{},
 		keys:   map[string]bool{},

@@ -29,6 +29,7 @@ func defaults(env Environment) *Config {
 		Listeners:    defaultListeners(),
 		Certificates: []Certificate{{LocalCA: defaultLocalCA()}},
 		Upstreams:    []Upstream{exchangeOnline()},
+		Timezone:     env.zone(),
 		Log: Log{
 			Level:  "info",
 			Format: "json",

@@ -6,7 +6,7 @@
 // are faults that say "not built yet" (see notbuilt.go); nothing that stands in a file is ever ignored.
 //
 // Nothing here acts: no socket is opened and no name is resolved. Files are read only where the configuration names
-// them (roots, certificates, secrets), to check them. A *Config is never changed after Load, Parse or Default
+// them (roots, certificates, secrets, lists of mailboxes). A *Config is never changed after Load, Parse or Default
 // returned it and may be shared freely between goroutines.
 //
 // The JSON schema for editors (drawbridge.schema.json) and the commented reference (reference.yaml) are generated

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/config"
 )
@@ -14,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // machine is the environment of all tests: no variables, no files of the machine that runs them.
-var machine = config.Environment{Hostname: "bridge-1", Timezone: "Europe/Vienna"}
+var machine = config.Environment{Hostname: "bridge-1", Timezone: "Europe/Vienna", Now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
 
 func glob(t testing.TB, pattern string) []string {
 	t.Helper()
@@ -69,9 +70,12 @@ func TestParse_BrokenFilesTellExactlyWhatIsWrong(t *testing.T) {
 }
 
 func TestParse_Warnings(t *testing.T) {
-	c, err := config.Parse("testdata/good-warnings.yaml", read(t, "testdata/good-warnings.yaml"), machine)
-	if err != nil {
-		t.Fatal(err)
+	for _, golden := range glob(t, "testdata/good-*.txt") {
+		file := strings.TrimSuffix(golden, ".txt") + ".yaml"
+		c, err := config.Parse(filepath.ToSlash(file), read(t, file), machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, golden, strings.Join(c.Warnings, "\n")+"\n")
 	}
-	compare(t, "testdata/good-warnings.txt", strings.Join(c.Warnings, "\n")+"\n")
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -13,13 +12,14 @@ const defaultDrain = 2 * time.Minute
 type Environment struct {
 	Hostname string                           // the default of name
 	Timezone string                           // the name of the machine's own zone, such as Europe/Berlin; may be empty
+	Now      time.Time                        // what is held against dates; zero: no date is warned of
 	Lookup   func(name string) (string, bool) // environment variables; nil: none
 }
 
 // System returns the environment of this process.
 func System() Environment {
 	host, _ := os.Hostname() // without one, name has another default
-	return Environment{Hostname: host, Timezone: machineZone(), Lookup: os.LookupEnv}
+	return Environment{Hostname: host, Timezone: machineZone(), Now: time.Now(), Lookup: os.LookupEnv}
 }
 
 // machineZone returns the machine's time zone by name, as far as TZ or the link /etc/localtime tell.
@@ -83,9 +83,13 @@ func (c *Config) read(d *decoder, o *object) {
 	scalar(o, "data_dir", &c.DataDir, d.path)
 	scalar(o, "name", &c.Name, label)
 	scalar(o, "drain", &c.Drain, duration)
+	scalar(o, "timezone", &c.Timezone, d.timezone)
+	d.zone = c.Timezone
 	c.readListeners(o)
 	c.readCertificates(d, o)
 	c.readUpstreams(d, o)
+	c.readAccounts(d, o)
+	c.readTokenKey(d, o)
 	c.readRules(o)
 	o.group("log", func(o *object) { c.Log.read(d, o) })
 	o.group("admin", c.Admin.read)
@@ -127,15 +131,28 @@ func (c *Config) readUpstreams(d *decoder, o *object) {
 	if len(all.pairs) == 0 {
 		v.fault(wrong("write an upstream, or leave the key out for Exchange Online", "no upstream stands here"))
 	}
-	if len(all.pairs) > maxEntries {
-		v.fault(wrong(fmt.Sprintf("write at most %d", maxEntries), "%d upstreams are too many", len(all.pairs)))
-		all.pairs = all.pairs[:maxEntries]
-	}
+	all.pairs = v.boundedPairs(all.pairs, maxEntries)
 	c.Upstreams = make([]Upstream, len(all.pairs))
 	for i, p := range all.pairs {
 		c.Upstreams[i] = defaultUpstream()
 		c.Upstreams[i].readNamed(d, v.named(p), p)
 	}
+}
+
+// minTokenKey is how long a text that encrypts tokens must be, in bytes.
+const minTokenKey = 16
+
+func (c *Config) readTokenKey(d *decoder, o *object) {
+	v, ok := o.take("token_key")
+	if !ok {
+		return
+	}
+	key, ok := d.secret(v)
+	if ok && len(key.Reveal()) < minTokenKey {
+		v.fault(wrong("make one with: openssl rand -base64 32", "the key is shorter than %d bytes", minTokenKey))
+		return
+	}
+	c.TokenKey = key
 }
 
 func (c *Config) readRules(o *object) {

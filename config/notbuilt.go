@@ -17,9 +17,6 @@ type Unbuilt struct {
 
 // unbuilt is all that is not built yet. Whoever builds a key deletes its line.
 var unbuilt = []Unbuilt{
-	{Key: "accounts", Taken: []string{"[]"}, Mend: "leave it out: devices log in with the name and password of their upstream (auth: passthrough)"},
-	{Key: "token_key", Mend: "leave it out: no tokens are kept"},
-	{Key: "timezone", Taken: []string{"Local"}, Mend: "leave it out: nothing is scheduled, and the machine's own time zone holds"},
 	{Key: "contact", Mend: "leave it out: no device is blocked by a stage"},
 
 	{Key: "listeners[].min_version", Value: "ssl3", Mend: `write "1.0", 1.1, 1.2 or 1.3`},
@@ -33,8 +30,6 @@ var unbuilt = []Unbuilt{
 	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", Mend: "leave it out"},
 	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", Mend: "leave it out"},
 	{Key: "certificates[].local_ca.signature", Value: "sha1", Mend: "write sha256"},
-	{Key: "upstreams.*.auth", Value: "oauth2", Mend: "write passthrough"},
-	{Key: "upstreams.*.auth.oauth2", Mend: "write auth: passthrough"},
 
 	{Key: "rules[].mailbox", Mend: "leave it out: the upstream opens the mailbox of the login"},
 	{Key: "rules[].stage", Value: "warn", Mend: "write bridge or leave stage out"},
@@ -108,25 +103,7 @@ func (v value) scan() {
 
 // taken tells whether the value asks for what the program does anyway.
 func (v value) taken(u Unbuilt) bool {
-	plain, ok := plainly(v.node)
-	if !ok {
-		return false
-	}
-	if v.shape == "timezone" && plain != "" && plain == v.d.env.Timezone {
-		return true
-	}
-	return slices.Contains(u.Taken, plain)
-}
-
-// plainly writes a scalar or an empty list as the table does.
-func plainly(n *yaml.Node) (string, bool) {
-	switch {
-	case n.Kind == yaml.SequenceNode && len(n.Content) == 0:
-		return "[]", true
-	case n.Kind == yaml.ScalarNode && !isNull(n):
-		return n.Value, true
-	}
-	return "", false
+	return v.node.Kind == yaml.ScalarNode && !isNull(v.node) && slices.Contains(u.Taken, v.node.Value)
 }
 
 // notBuiltValue tells a value of a built key that the contract has and this version has not.

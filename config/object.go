@@ -136,6 +136,15 @@ func (v value) bounded(items []value, most int) []value {
 	return items[:most]
 }
 
+// boundedPairs is bounded for groups whose keys are names.
+func (v value) boundedPairs(pairs []*pair, most int) []*pair {
+	if len(pairs) <= most {
+		return pairs
+	}
+	v.fault(wrong(fmt.Sprintf("write at most %d", most), "%d entries are too many", len(pairs)))
+	return pairs[:most]
+}
+
 // close judges the keys nobody asked for.
 func (o *object) close() {
 	for _, p := range o.pairs {

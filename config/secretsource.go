@@ -59,6 +59,31 @@ func (s SecretSource) Read(folder string, env Environment) (Secret, error) {
 	return s.Value, nil
 }
 
+// secret reads a secret from where the file says that it is. No message repeats what stands there.
+func (d *decoder) secret(v value) (Secret, bool) {
+	if isNull(v.node) {
+		_, ok := v.one()
+		return Secret{}, ok
+	}
+	var source SecretSource
+	if err := source.UnmarshalYAML(v.node); err != nil {
+		v.fault(wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret"))
+		return Secret{}, false
+	}
+	for _, word := range []string{"file", "env"} {
+		if strings.HasPrefix(source.Value.Reveal(), word+":") {
+			v.fault(wrong("write it in braces, with a space behind the colon: {"+word+": …}", "a secret does not begin with %s:", word))
+			return Secret{}, false
+		}
+	}
+	secret, err := source.Read(d.folder, d.env)
+	if err != nil {
+		v.fault(ofError(err))
+		return Secret{}, false
+	}
+	return secret, true
+}
+
 func readSecretVariable(name string, env Environment) (Secret, error) {
 	text, ok := env.lookup(name)
 	if !ok || text == "" {

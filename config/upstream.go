@@ -6,8 +6,6 @@ import (
 	"net"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Upstream is one mail service behind the bridge.
@@ -51,8 +49,13 @@ type Upstream struct {
 	// How many wrong passwords go up for an account, so that nobody can lock it through the bridge.
 	Guesses Guesses `yaml:"guesses"`
 
-	// How devices' logins become logins there: passthrough hands the device's own name and password on.
+	// How devices' logins become logins there: passthrough hands the device's own name and password on; oauth2, with its
+	// keys below, logs in with a token for the mailbox of an account.
+	// In Go: the word alone, passthrough or oauth2.
 	Auth string `yaml:"auth" jsonschema:"required,enum=passthrough"`
+
+	// How tokens are come by; nil unless Auth is oauth2. Not a key: it stands below auth.
+	OAuth2 *OAuth2 `yaml:"-"`
 }
 
 // UpstreamLimits bound what is asked of an upstream. 0 switches a limit off.
@@ -96,7 +99,7 @@ func exchangeOnline() Upstream {
 	u.Name = ExchangeOnline
 	u.IMAP = "outlook.office365.com:993"
 	u.POP3 = "outlook.office365.com:995"
-	u.Auth = "passthrough"
+	u.Auth = AuthPassthrough
 	return u
 }
 
@@ -114,7 +117,7 @@ func (u *Upstream) readNamed(d *decoder, entry value, p *pair) {
 }
 
 func (u *Upstream) read(d *decoder, o *object) {
-	o.required("auth", "passthrough")
+	o.required("auth", "passthrough, or auth: {oauth2: …}")
 	if !o.given("imap") && !o.given("pop3") {
 		o.fault(wrong("write imap: host:993 or pop3: host:995", "neither imap nor pop3 stands here"))
 	}
@@ -129,7 +132,7 @@ func (u *Upstream) read(d *decoder, o *object) {
 	scalar(o, "login_timeout", &u.LoginTimeout, someTime)
 	o.group("limits", u.Limits.read)
 	o.group("guesses", u.Guesses.read)
-	u.readAuth(o)
+	u.readAuth(d, o)
 	d.warnOfPort(o, "imap", u.IMAP, u.TLS)
 	d.warnOfPort(o, "pop3", u.POP3, u.TLS)
 }
@@ -143,19 +146,6 @@ func (l *UpstreamLimits) read(o *object) {
 func (g *Guesses) read(o *object) {
 	scalar(o, "count", &g.Count, count(1))
 	scalar(o, "per", &g.Per, someTime)
-}
-
-// readAuth reads a word, or a group of keys, none of which is built yet.
-func (u *Upstream) readAuth(o *object) {
-	v, ok := o.take("auth")
-	if !ok {
-		return
-	}
-	if v.node.Kind == yaml.MappingNode {
-		v.read(func(*object) {})
-		return
-	}
-	read(v, &u.Auth, oneOf("passthrough"))
 }
 
 func upstreamVersion(text string) (string, *mistake) {

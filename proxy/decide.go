@@ -21,6 +21,7 @@ type Decider interface {
 type Decision struct {
 	Stage   inventory.Stage
 	Rules   map[string]string // which rule gave each setting, for the record and for explain
+	Account string            // verified, in its listed form; empty: as typed
 	Mailbox string
 	Notice  string   // said with the OK of the login
 	Then    *Refusal // told instead of Admit
@@ -41,6 +42,12 @@ const (
 	Refused // as bad credentials
 )
 
+// TokenCredential is what a Credential may be besides.
+type TokenCredential interface {
+	// TokenLeft is how long the token that was presented still lives.
+	TokenLeft() time.Duration
+}
+
 // Credential checks what the device presented and turns it into a login that the upstream accepts. It is for one
 // attempt, and one goroutine.
 type Credential interface {
@@ -48,6 +55,9 @@ type Credential interface {
 	Mechanisms(ctx context.Context) ([]sasl.Client, error)
 	// NotBefore is the earliest time at which a refusal may be told; zero: at once.
 	NotBefore() time.Time
+	// Refused is asked when the upstream refused a login as bad credentials: it returns other logins, to be tried once on
+	// a new connection, or what the device is told.
+	Refused(ctx context.Context, r *Refusal) ([]sasl.Client, error)
 	// Result is called once after every Mechanisms that gave no error.
 	Result(v Verdict)
 }

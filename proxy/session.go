@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -154,7 +155,7 @@ func (s *session) begin(c Credentials) {
 	r := s.record
 	r.ClaimedAccount, r.AuthMechanism, r.Account, r.Mailbox = c.Account, c.Mechanism, "", ""
 	r.Stage, r.Rules, r.Upstream, r.UpstreamAddress = "", nil, "", ""
-	r.UpstreamTLS, r.UpstreamTime = inventory.TLS{}, 0
+	r.UpstreamTLS, r.UpstreamTime, r.TokenLeft = inventory.TLS{}, 0, 0
 }
 
 // decide asks what is to become of the session, and what its credential is worth upstream.
@@ -174,23 +175,37 @@ func (s *session) decide(ctx context.Context) error {
 
 // verify logs in upstream, has the mailbox proven, and tells the Credential what came of it: an OK without proof says
 // nothing of whose mailbox it is.
-func (s *session) verify(ctx context.Context) (err error) {
-	verdict := Unsent
+func (s *session) verify(ctx context.Context) error {
+	verdict, err := s.present(ctx)
 	defer func() { s.decision.Credential.Result(verdict) }()
-	if err = s.dial(ctx); err != nil {
-		return err
+	for verdict == Refused {
+		var r *Refusal
+		errors.As(err, &r)
+		again, told := s.decision.Credential.Refused(ctx, r)
+		if again == nil {
+			return told
+		}
+		s.closeUpstream()
+		s.mechanisms = again
+		verdict, err = s.present(ctx)
 	}
-	verdict = NoAnswer
+	return err
+}
+
+// present logs in upstream once, on a connection of its own.
+func (s *session) present(ctx context.Context) (Verdict, error) {
+	if err := s.dial(ctx); err != nil {
+		return Unsent, err
+	}
 	stop := context.AfterFunc(ctx, s.upstream.cut)
 	defer stop()
-	err = s.authenticate(ctx)
+	err := s.authenticate(ctx)
 	if err == nil {
 		err = s.prove(ctx)
 	}
 	// What the upstream said may quote this login's secret, which the next login replaces.
 	s.notes.UpstreamSays = inventory.Redact(s.notes.UpstreamSays, s.credentials.Password.Reveal())
-	verdict = verdictOf(err)
-	return err
+	return verdictOf(err), err
 }
 
 func verdictOf(err error) Verdict {
@@ -240,7 +255,10 @@ func (s *session) prove(ctx context.Context) error {
 		return err
 	}
 	s.record.UpstreamTime = time.Since(s.dialStarted)
-	s.record.Account = verifiedAccount(s.credentials.Account)
+	s.record.Account = cmp.Or(s.decision.Account, verifiedAccount(s.credentials.Account))
+	if t, ok := s.decision.Credential.(TokenCredential); ok {
+		s.record.TokenLeft = t.TokenLeft()
+	}
 	if s.turn != nil {
 		s.turn.Promote()
 	}

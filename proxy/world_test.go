@@ -223,6 +223,9 @@ func (h *handOn) Mechanisms(context.Context) ([]sasl.Client, error) {
 	return []sasl.Client{proxy.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
 }
 func (h *handOn) NotBefore() time.Time { return h.began.Add(h.p.notBefore) }
+func (h *handOn) Refused(_ context.Context, r *proxy.Refusal) ([]sasl.Client, error) {
+	return nil, r
+}
 func (h *handOn) Result(v proxy.Verdict) {
 	h.p.mu.Lock()
 	defer h.p.mu.Unlock()

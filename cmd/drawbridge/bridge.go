@@ -32,6 +32,7 @@ type bridge struct {
 	certs     *certs.Source
 	failures  *proxy.Failures
 	verified  *proxy.Verified
+	decider   *decider
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
 	server    *proxy.Server
@@ -218,6 +219,9 @@ func (b *bridge) close() {
 			_ = l.Close()
 		}
 	}
+	if b.decider != nil {
+		b.decider.close()
+	}
 	if b.data != nil {
 		_ = b.data.Close()
 	}
@@ -237,7 +241,7 @@ func (b *bridge) openFailures() (err error) {
 		b.logs.events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
 	}
 	guesses := map[string]*proxy.Guesses{}
-	for _, u := range b.cfg.Upstreams {
+	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream
 		guesses[u.Name] = proxy.NewGuesses(proxy.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
 	}
 	b.gateways.addresses = defaultGateways()

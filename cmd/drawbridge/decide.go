@@ -5,101 +5,139 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-sasl"
-
 	"drawbridge/config"
+	"drawbridge/internal/accounts"
 	"drawbridge/internal/oauth"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/policy"
 )
 
-// decider is the one proxy.Decider: rules choose the upstream, and the upstream checks what the device presented.
+// decider is the one proxy.Decider: rules choose the upstream. Where that takes tokens, the accounts say whether the device
+// may log in, else the upstream does.
 type decider struct {
 	table     *policy.Table
-	upstreams map[string]*proxy.Upstream
+	upstreams map[string]*upstreamParts
+	book      *accounts.Book
 	failures  *proxy.Failures
 	verified  *proxy.Verified
 }
 
+// upstreamParts is an upstream and how it is logged in to.
+type upstreamParts struct {
+	*proxy.Upstream
+	tokens      *oauth.Source // nil: passthrough
+	entraChecks bool          // Entra ID can check a password (flow password)
+	addresses   map[string]string
+}
+
 // Decide implements proxy.Decider.
-func (d *decider) Decide(_ context.Context, _ time.Time, s *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+func (d *decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
 	choice := d.table.Decide(policy.FactsOf(s, c.Account))
-	upstream, ok := d.upstreams[choice.Upstream]
+	u, ok := d.upstreams[choice.Upstream]
 	if !ok {
 		return proxy.Decision{}, fmt.Errorf("the rules name the upstream %q, which does not exist", choice.Upstream)
 	}
+	attempt := proxy.Attempt{Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token()}
+	decision, err := d.credential(ctx, u, attempt, s.Protocol, c)
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	decision.Stage, decision.Rules, decision.Upstream = inventory.StageBridge, choice.Rules, u.Upstream
+	return decision, nil
+}
+
+// credential decides how the upstream is logged in to. A program's own token is handed on whatever the upstream's auth.
+func (d *decider) credential(ctx context.Context, u *upstreamParts, a proxy.Attempt, protocol string, c proxy.Credentials) (proxy.Decision, error) {
+	if u.tokens != nil && !c.Token() {
+		return d.modern(ctx, u, a, protocol)
+	}
 	return proxy.Decision{
-		Stage:    inventory.StageBridge,
-		Rules:    choice.Rules,
-		Mailbox:  strings.ToLower(c.Account),
-		Known:    d.verified.Has(s.Source.IP, c.Account),
-		Upstream: upstream,
-		Credential: &passthrough{failures: d.failures, credentials: c, attempt: proxy.Attempt{
-			Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token(),
-		}},
+		Mailbox:    strings.ToLower(c.Account),
+		Known:      d.verified.Has(a.Source, c.Account),
+		Credential: &passthrough{failures: d.failures, credentials: c, attempt: a},
 	}, nil
 }
 
-// passthrough hands the device's own name and password, or token, on. The upstream checks them, so what it refuses
-// counts as a failure here, and how many passwords it is shown is bounded.
-type passthrough struct {
-	failures    *proxy.Failures
-	attempt     proxy.Attempt
-	credentials proxy.Credentials
-	check       *proxy.Check
+// tokenLogin is the login to a mailbox by a token of the bridge's own.
+func (u *upstreamParts) tokenLogin(mailbox, protocol string) *tokenLogin {
+	t := &tokenLogin{tokens: u.tokens, request: oauth.Request{Mailbox: mailbox, Protocol: protocol}}
+	host, port, _ := net.SplitHostPort(u.addresses[protocol])
+	t.host = host
+	t.port, _ = strconv.Atoi(port)
+	return t
 }
 
-// Mechanisms implements proxy.Credential.
-func (p *passthrough) Mechanisms(ctx context.Context) (_ []sasl.Client, err error) {
-	if p.check, err = p.failures.Begin(ctx, p.attempt); err != nil {
-		return nil, err
+// close ends the tokens' requests.
+func (d *decider) close() {
+	for _, u := range d.upstreams {
+		if u.tokens != nil {
+			u.tokens.Close()
+		}
 	}
-	name, secret := p.credentials.Account, p.credentials.Password
-	if p.credentials.Token() {
-		return []sasl.Client{oauth.NewXOAUTH2Client(name, secret.Reveal())}, nil
-	}
-	return []sasl.Client{proxy.NewPasswordLogin(name, secret)}, nil
 }
-
-// NotBefore implements proxy.Credential.
-func (p *passthrough) NotBefore() time.Time {
-	if p.check == nil {
-		return time.Time{}
-	}
-	return p.check.NotBefore()
-}
-
-// Result implements proxy.Credential.
-func (p *passthrough) Result(v proxy.Verdict) { p.check.Done(v) }
 
 // newUpstreams makes the upstreams of the configuration, by name.
-func newUpstreams(cfg *config.Config, shared func(netip.Addr) bool) (map[string]*proxy.Upstream, error) {
-	all := map[string]*proxy.Upstream{}
+func newUpstreams(cfg *config.Config, vault *oauth.Vault, shared func(netip.Addr) bool) (map[string]*upstreamParts, error) {
+	all := map[string]*upstreamParts{}
 	for _, u := range cfg.Upstreams {
-		roots, err := rootsOf(u)
+		parts, err := newUpstream(u, vault, shared)
 		if err != nil {
 			return nil, err
 		}
-		addresses := map[string]string{}
-		for protocol, address := range map[string]string{"imap": u.IMAP, "pop3": u.POP3} {
-			if address != "" {
-				addresses[protocol] = address
-			}
-		}
-		all[u.Name] = proxy.NewUpstream(proxy.UpstreamOptions{
-			Name: u.Name, Addresses: addresses, StartTLS: u.TLS == "starttls", TLS13Only: u.MinVersion == "1.3",
-			ServerName: u.ServerName, Family: u.Family, Roots: roots,
-			DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout,
-			Turns: proxy.NewTurns(proxy.TurnOptions{Upstream: u.Name, SessionsPerMailbox: u.Limits.SessionsPerMailbox,
-				DialsPerSecond: u.Limits.DialsPerSecond, Queue: u.Limits.Queue, Shared: shared}),
-		})
+		all[u.Name] = parts
 	}
 	return all, nil
+}
+
+func newUpstream(u config.Upstream, vault *oauth.Vault, shared func(netip.Addr) bool) (*upstreamParts, error) {
+	roots, err := rootsOf(u)
+	if err != nil {
+		return nil, err
+	}
+	parts := &upstreamParts{addresses: map[string]string{}}
+	for protocol, address := range map[string]string{"imap": u.IMAP, "pop3": u.POP3} {
+		if address != "" {
+			parts.addresses[protocol] = address
+		}
+	}
+	parts.Upstream = proxy.NewUpstream(proxy.UpstreamOptions{
+		Name: u.Name, Addresses: parts.addresses, StartTLS: u.TLS == "starttls", TLS13Only: u.MinVersion == "1.3",
+		ServerName: u.ServerName, Family: u.Family, Roots: roots,
+		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout,
+		Turns: proxy.NewTurns(proxy.TurnOptions{Upstream: u.Name, SessionsPerMailbox: u.Limits.SessionsPerMailbox,
+			DialsPerSecond: u.Limits.DialsPerSecond, Queue: u.Limits.Queue, Shared: shared}),
+	})
+	if u.OAuth2 == nil {
+		return parts, nil
+	}
+	parts.entraChecks = u.OAuth2.Flow == config.FlowPassword
+	parts.tokens, err = oauth.New(tokenOptions(u, vault))
+	return parts, err
+}
+
+// tokenOptions say where an upstream's tokens come from.
+func tokenOptions(u config.Upstream, vault *oauth.Vault) oauth.Options {
+	o := u.OAuth2
+	options := oauth.Options{
+		Name: u.Name, Flow: oauth.Flow(o.Flow), Cloud: o.Cloud, Tenant: o.Tenant, ClientID: o.ClientID,
+		ClientSecret: proxy.NewSecret(o.ClientSecret.Reveal()), Authority: o.Authority, CA: o.CAPEM, TokenFile: o.TokenFile, Vault: vault,
+	}
+	if o.ClientCertificate != nil {
+		options.ClientCertificate = []byte(o.ClientCertificate.PEM.Reveal())
+	}
+	for protocol, address := range map[string]string{"imap": u.IMAP, "pop3": u.POP3} {
+		if address != "" {
+			options.Protocols = append(options.Protocols, protocol)
+		}
+	}
+	return options
 }
 
 // rootsOf are the roots to verify an upstream with: the system's, and its private one.
@@ -127,4 +165,30 @@ func newPolicy(cfg *config.Config) (*policy.Table, error) {
 		return nil, errors.New("no upstream: name one in upstreams")
 	}
 	return policy.Compile(rules, cfg.Upstreams[0].Name)
+}
+
+// newBook makes the accounts of the configuration those that may log in.
+func newBook(cfg *config.Config, checker *accounts.Checker, unknown *accounts.Unknown) (*accounts.Book, error) {
+	var list []accounts.Account
+	for _, a := range cfg.Accounts {
+		list = append(list, accountOf(a))
+	}
+	unchecked := false
+	for _, u := range cfg.Upstreams {
+		unchecked = unchecked || u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword
+	}
+	book, err := accounts.NewBook(list, accounts.Options{Checker: checker, Unknown: unknown, Unchecked: unchecked})
+	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	return book, nil
+}
+
+func accountOf(a config.Account) accounts.Account {
+	out := accounts.Account{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
+		Expires: a.Expires, Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}
+	for _, p := range a.Hashes() {
+		out.Passwords = append(out.Passwords, accounts.Password{Name: p.Name, Hash: p.Hash.Reveal()})
+	}
+	return out
 }

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,10 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"drawbridge/certs"
-	"drawbridge/config"
 	"drawbridge/internal/hello"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
@@ -31,10 +25,10 @@ func newDemo() *cobra.Command {
 	var once bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the bridge at work: a mail server, the bridge and a fleet of devices, all on loopback",
-		Long: `Starts a stand-in for Exchange (TLS 1.2 and newer only) and a real bridge on loopback, sends a fleet of simulated
-legacy devices through it, prints each session as it happens and what the bridge recorded, and keeps the bridge up
-until Ctrl-C. It needs no network and no set-up, and leaves nothing behind.`,
+		Short: "Show the bridge at work: a mail service, the bridge and a fleet of devices, all on loopback",
+		Long: `Starts stand-ins for Exchange Online (TLS 1.2 and newer, OAuth2 only) and Entra ID and a real bridge on loopback,
+sends a fleet of simulated legacy devices with passwords through it, prints each session as it happens and what the
+bridge recorded, and keeps the bridge up until Ctrl-C. It needs no network and no set-up, and leaves nothing behind.`,
 		Example: "  drawbridge demo --once",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -52,7 +46,7 @@ const demoTimeout = 30 * time.Second
 
 // demo runs the fleet through a bridge.
 func demo(ctx context.Context, once bool, out io.Writer) error {
-	fleet := sandbox.Fleet()
+	fleet := sandbox.ModernFleet()
 	s, err := newStage(fleet)
 	if err != nil {
 		return err
@@ -90,132 +84,6 @@ func expected(fleet []sandbox.Device, mail bool) int {
 		}
 	}
 	return n
-}
-
-// stage is a mail server and a running bridge.
-type stage struct {
-	dir      string
-	exchange *sandbox.Exchange
-	bridge   *bridge
-	records  *demoRecords
-	roots    *x509.CertPool
-	stop     context.CancelFunc
-	cut      context.CancelFunc
-	done     chan error
-}
-
-// newStage starts the stand-in and the bridge on free loopback ports.
-func newStage(fleet []sandbox.Device) (_ *stage, err error) {
-	s := &stage{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.dir, err = os.MkdirTemp("", "drawbridge-demo-"); err != nil {
-		return nil, err
-	}
-	if s.exchange, err = sandbox.New(); err != nil {
-		return nil, err
-	}
-	if err = s.exchange.Provision(fleet); err != nil {
-		return nil, err
-	}
-	cfg, err := s.configure()
-	if err != nil {
-		return nil, err
-	}
-	if s.bridge, err = newBridge(cfg, quietLogs(), s.records); err != nil {
-		return nil, err
-	}
-	ca, err := certs.OpenCA(filepath.Join(cfg.DataDir, certificates))
-	if err != nil {
-		return nil, err
-	}
-	s.roots = x509.NewCertPool()
-	s.roots.AddCert(ca.Certificate())
-	s.start()
-	return s, nil
-}
-
-func (s *stage) start() {
-	accept, stop := context.WithCancel(context.Background())
-	cut, cutNow := context.WithCancel(context.Background())
-	s.stop, s.cut = stop, cutNow
-	go func() { s.done <- s.bridge.run(accept, cut) }()
-}
-
-// demoConfig is the demo's bridge, read like any other configuration. Devices with a token of their own go to what stands
-// for Exchange Online, which takes nothing else; all others to what stands for an Exchange on premises.
-const demoConfig = `
-data_dir: %s
-name: demo
-listeners:
-  - {name: imaps, protocol: imap, address: "127.0.0.1:0"}
-  - {name: pop3s, protocol: pop3, address: "127.0.0.1:0"}
-  - {name: imap, protocol: imap, address: "127.0.0.1:0", tls: starttls}
-  - {name: pop3, protocol: pop3, address: "127.0.0.1:0", tls: starttls}
-certificates:
-  - local_ca: {names: [localhost, 127.0.0.1]}
-upstreams:
-  on-premises: {imap: %q, pop3: %q, ca: %s, server_name: localhost, auth: passthrough}
-  exchange-online: {imap: %q, pop3: %q, ca: %s, server_name: localhost, auth: passthrough}
-rules:
-  - match: {account: "orders@contoso.example"}
-    upstream: exchange-online
-admin: {address: ""}
-`
-
-// configure opens the stand-in's listeners, of both of Exchange's personalities, and writes the bridge's configuration.
-func (s *stage) configure() (*config.Config, error) {
-	var addresses []any
-	for _, personality := range []sandbox.Personality{sandbox.Classic, sandbox.TCPProxy} {
-		for _, protocol := range []sandbox.Protocol{sandbox.IMAP, sandbox.POP3} {
-			l, err := s.exchange.Listen(sandbox.ListenOptions{Protocol: protocol, Personality: personality})
-			if err != nil {
-				return nil, err
-			}
-			addresses = append(addresses, l.Address())
-		}
-	}
-	ca := filepath.Join(s.dir, "exchange-ca.pem")
-	if err := os.WriteFile(ca, s.exchange.CA(), 0o600); err != nil {
-		return nil, err
-	}
-	text := fmt.Sprintf(demoConfig, filepath.Join(s.dir, "data"), addresses[0], addresses[1], ca, addresses[2], addresses[3], ca)
-	return config.Parse(filepath.Join(s.dir, "drawbridge.yaml"), []byte(text), config.System())
-}
-
-// close ends the bridge and the stand-in and removes what they wrote.
-func (s *stage) close() {
-	if s.stop != nil {
-		s.stop()
-		s.cut()
-		<-s.done
-	} else if s.bridge != nil {
-		s.bridge.close()
-	}
-	if s.exchange != nil {
-		_ = s.exchange.Close()
-	}
-	if s.dir != "" {
-		_ = os.RemoveAll(s.dir)
-	}
-}
-
-// address is where the device's kind of listener listens.
-func (s *stage) address(d sandbox.Device) string {
-	for _, l := range s.bridge.server.Listeners {
-		if l.Protocol == string(d.Protocol) && l.StartTLS == d.STARTTLS {
-			return l.Net.Addr().String()
-		}
-	}
-	return ""
-}
-
-// quietLogs keep nothing: the demo prints the records itself.
-func quietLogs() *logs {
-	return &logs{events: zap.NewNop(), records: inventory.NewLog(zap.NewNop())}
 }
 
 // demoRecords keeps the session records for the demo.
@@ -283,7 +151,7 @@ func (p *printer) paint(code, text string) string {
 }
 
 func (p *printer) intro(s *stage) {
-	p.line("A stand-in for Exchange, TLS 1.2 and newer only, and a bridge in front of it:")
+	p.line("A stand-in for Exchange Online, which takes TLS 1.2 and newer and OAuth2 only, one for Entra ID, and a bridge in front:")
 	for _, l := range s.bridge.server.Listeners {
 		mode := "TLS from the first byte"
 		if l.StartTLS {
@@ -377,7 +245,7 @@ func (p *printer) stayUp(s *stage) {
 			if err != nil {
 				return
 			}
-			p.line("The bridge stays up. An old device by hand (log in with: a LOGIN pumps@contoso.example \"ward 3, bed 12\"):\n"+
+			p.line("The bridge stays up. An old device by hand (log in with: a LOGIN fax307 30714):\n"+
 				"  openssl s_client -connect %s -tls1 -cipher 'AES128-SHA@SECLEVEL=0' -crlf -quiet\nCtrl-C ends it.", a)
 		}
 	}

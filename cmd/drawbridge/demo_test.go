@@ -28,7 +28,7 @@ func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
 	if stderr.Len() > 0 {
 		t.Errorf("standard error: %s", &stderr)
 	}
-	fleet := sandbox.Fleet()
+	fleet := sandbox.ModernFleet()
 	if len(fleet) < 6 {
 		t.Errorf("%d devices, want at least 6", len(fleet))
 	}
@@ -56,7 +56,7 @@ func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
 // TestDemo_TellsADeviceThatDoesNotEndAsItShould expects the wrong thing of each device.
 func TestDemo_TellsADeviceThatDoesNotEndAsItShould(t *testing.T) {
 	t.Parallel()
-	fleet := sandbox.Fleet()
+	fleet := sandbox.ModernFleet()
 	s, err := newStage(fleet)
 	must(t, err)
 	defer s.close()
@@ -97,7 +97,7 @@ func TestDemo_StaysUpUntilItIsInterrupted(t *testing.T) {
 	address, _, _ = strings.Cut(address, " ")
 	c := dial(t, address, deviceVersions[0].version)
 	c.hear("* OK")
-	c.say(`a LOGIN pumps@contoso.example "ward 3, bed 12"`, "b LOGOUT")
+	c.say(`a LOGIN fax307 30714`, "b LOGOUT")
 	c.hear("a OK")
 	c.hear("b OK")
 	interrupt()

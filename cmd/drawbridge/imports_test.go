@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"proxy/internal/*":  {"proxy"}, // for tests
 	"proxy/policy":      {"proxy", "inventory", "config"},
 	"internal/oauth":    {"proxy"},
+	"internal/accounts": {"proxy"},
 	"internal/web":      {"inventory", "config"},
 	"internal/sandbox":  {},
 	"config/internal/*": {"config"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/oauth"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/imaplogin"
@@ -40,12 +42,7 @@ const sharedHellos = 2048
 
 // openServer opens every listener's address, or none.
 func (b *bridge) openServer() error {
-	upstreams, err := newUpstreams(b.cfg, b.failures.IsShared)
-	if err != nil {
-		return err
-	}
-	table, err := newPolicy(b.cfg)
-	if err != nil {
+	if err := b.openDecider(); err != nil {
 		return err
 	}
 	run := proxy.NewRun()
@@ -54,7 +51,7 @@ func (b *bridge) openServer() error {
 	b.server = &proxy.Server{
 		Name:     b.cfg.Name,
 		Run:      run,
-		Decider:  &decider{table: table, upstreams: upstreams, failures: b.failures, verified: b.verified},
+		Decider:  b.decider,
 		Recorder: inventory.Recorders{&b.gateways, b.flood},
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
@@ -69,6 +66,37 @@ func (b *bridge) openServer() error {
 		b.server.Listeners = append(b.server.Listeners, opened)
 	}
 	return nil
+}
+
+// openDecider makes all that decides about a login.
+func (b *bridge) openDecider() (err error) {
+	d := &decider{failures: b.failures, verified: b.verified}
+	if d.table, err = newPolicy(b.cfg); err != nil {
+		return err
+	}
+	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
+	if d.book, err = newBook(b.cfg, checker, accounts.NewUnknown()); err != nil {
+		return err
+	}
+	vault, err := b.openVault()
+	if err != nil {
+		return err
+	}
+	if d.upstreams, err = newUpstreams(b.cfg, vault, b.failures.IsShared); err != nil {
+		return err
+	}
+	b.decider = d
+	return nil
+}
+
+// openVault opens where refresh tokens are kept, if any are.
+func (b *bridge) openVault() (*oauth.Vault, error) {
+	for _, u := range b.cfg.Upstreams {
+		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
+			return oauth.OpenVault(b.data.path, []byte(b.cfg.TokenKey.Reveal()))
+		}
+	}
+	return nil, nil
 }
 
 func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {

@@ -146,7 +146,7 @@ func newCompletion() *cobra.Command {
 		ValidArgs: shells,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || scripts[args[0]] == nil {
-				return &usageError{fmt.Errorf("completion needs one shell: %s", strings.Join(shells, ", "))}
+				return &usageError{fmt.Errorf("completion needs one shell (%s), not %q", strings.Join(shells, ", "), strings.Join(args, " "))}
 			}
 			return scripts[args[0]](c.Root(), c.OutOrStdout())
 		},

@@ -34,14 +34,15 @@ type conn struct {
 
 	ctx     context.Context // ends when the connection is closed
 	cancel  context.CancelFunc
-	ending  atomic.Bool // the last word is being said
-	dead    atomic.Bool // a write failed, so that TLS's farewell would only wait
+	ending  atomic.Bool  // the last word is being said
+	dead    atomic.Bool  // a write failed, so that TLS's farewell would only wait
+	left    atomic.Int64 // bytes that may still be written before a random drop; negative: no drop
 	writing sync.Mutex
 }
 
 func newConn(l *Listener, raw net.Conn) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &conn{
+	c := &conn{
 		listener: l,
 		id:       l.exchange.conns.Add(1),
 		raw:      raw,
@@ -50,6 +51,8 @@ func newConn(l *Listener, raw net.Conn) *conn {
 		ctx:      ctx,
 		cancel:   cancel,
 	}
+	c.left.Store(-1)
+	return c
 }
 
 func (c *conn) log(e Event) {
@@ -183,7 +186,12 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // writePart is called with the lock of writing held.
 func (c *conn) writePart(p []byte) (int, error) {
+	p, last := c.beforeDrop(p)
 	n, err := c.stream.Write(p)
+	if last && err == nil {
+		c.raw.Close()
+		err = net.ErrClosed
+	}
 	if err != nil {
 		c.dead.Store(true)
 	}

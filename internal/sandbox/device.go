@@ -68,8 +68,10 @@ type Device struct {
 	SendName bool     // sends the server's name (SNI)
 	Login    LoginForm
 	Habits   Habits
-	Account  string
+	Account  string // the name it logs in with
+	Mailbox  string // the address upstream, where that is not the account
 	Password string
+	Stranger bool   // there is no such account
 	Token    string // with AuthXOAUTH2
 	Mail     []byte // the message it expects to read first
 	Expect   Outcome

@@ -20,6 +20,8 @@ type Exchange struct {
 	log       *Log
 	conns     atomic.Uint64 // the number of the last connection
 
+	organization organization
+
 	mu        sync.Mutex
 	mailboxes map[string]*Mailbox // by lower-case address
 	listeners []*Listener

@@ -29,4 +29,6 @@ type Faults struct {
 	NotConnected        bool          // logins are told OK and then nothing works (IMAP); refused (POP3)
 	ByeInLiteral        string        // said halfway through the next message that is fetched, then the end: a whole line
 	InjectAfterSTARTTLS string        // plaintext sent in one write with the OK of STARTTLS or STLS
+	DropRate            float64       // this share of new connections is cut at random: at once or somewhere in their first replies; 1: all
+	DropSeed            uint64        // which ones those are and when: the same for the same seed and number of a connection
 }

@@ -17,6 +17,8 @@ type filter struct {
 	rewrite func(line []byte) []byte
 	// literal, if set, is told of each literal before it passes and may end it early by an error, after so many bytes.
 	literal func(size int64) (most int64, err error)
+	// data, if set, returns what is sent instead of the beginning of a data line, up to its first literal.
+	data func(start []byte) []byte
 
 	held    []byte // the beginning of a line not yet decided about
 	passing bool   // the rest of this line passes as it is
@@ -101,6 +103,8 @@ func (f *filter) hold(p []byte) (int, error) {
 	f.text = isText(f.held)
 	_, _, isLiteral := literalAtEnd(trimEnd(f.held))
 	switch {
+	case isData(f.held) && f.data != nil && !ends && len(f.held) <= maxRewritten:
+		return n, nil
 	case isData(f.held), len(f.held) > maxRewritten, ends && isLiteral && !f.text:
 		return n, f.release(ends)
 	case !ends:
@@ -119,6 +123,9 @@ func (f *filter) hold(p []byte) (int, error) {
 func (f *filter) release(ends bool) error {
 	held := f.held
 	f.held, f.passing = nil, true
+	if f.data != nil && isData(held) {
+		held = f.data(held)
+	}
 	if _, err := f.out.Write(held); err != nil {
 		return err
 	}

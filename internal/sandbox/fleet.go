@@ -117,7 +117,7 @@ func fleetToken() string {
 func mailFor(d Device, number int) []byte {
 	lines := []string{
 		"From: Sender <sender@fabrikam.example>",
-		"To: <" + d.Account + ">",
+		"To: <" + d.address() + ">",
 		fmt.Sprintf("Subject: Message %d for %s", number, d.Name),
 		"Date: Tue, 24 Nov 2026 09:00:00 +0100",
 		fmt.Sprintf("Message-ID: <%d@fabrikam.example>", number),

@@ -147,17 +147,18 @@ func (d *imapDialog) logIn(c imapCommand, login Login) {
 		d.over = true
 		return
 	}
-	if answer, ends := d.refusal(c, login, faults); answer != "" {
-		d.log(Event{Kind: LoginAnswered, Login: login, Text: answer})
+	verdict := d.listener.judge(login)
+	if answer, ends := d.refusal(c, login, verdict, faults); answer != "" {
+		d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: verdict.why})
 		d.say(answer)
 		d.over = ends
 		return
 	}
-	d.enter(c, login)
+	d.enter(c, login, verdict)
 }
 
 // refusal is the whole answer that is not a success, or nothing; and whether the connection ends with it.
-func (d *imapDialog) refusal(c imapCommand, login Login, faults *Faults) (answer string, ends bool) {
+func (d *imapDialog) refusal(c imapCommand, login Login, v verdict, faults *Faults) (answer string, ends bool) {
 	switch {
 	case strings.HasPrefix(faults.LoginRefusal, "* "):
 		return faults.LoginRefusal, true
@@ -169,21 +170,20 @@ func (d *imapDialog) refusal(c imapCommand, login Login, faults *Faults) (answer
 		return c.tag + " NO " + throttledStays, false
 	case d.personality() == TCPProxy && login.Mechanism != mechanismXOAUTH2:
 		return c.tag + " NO Basic authentication is disabled.\r\n" + imapSigningOff, true
-	case d.listener.judge(login).mailbox == nil:
+	case v.mailbox == nil:
 		return c.tag + " NO " + c.name + " failed.", false
 	}
 	return "", false
 }
 
-func (d *imapDialog) enter(c imapCommand, login Login) {
+func (d *imapDialog) enter(c imapCommand, login Login, verdict verdict) {
 	d.over = true
-	verdict := d.listener.judge(login)
 	entered := verdict.mailbox.enter(IMAP, d.listener.options.MaxSessions)
 	if entered {
 		defer verdict.mailbox.leave(IMAP)
 	}
 	login.OK = true
-	d.log(Event{Kind: LoginAnswered, Login: login, Text: "OK " + c.name + " completed."})
+	d.log(Event{Kind: LoginAnswered, Login: login, Text: "OK " + c.name + " completed.", Why: verdict.why})
 	if d.writeLine(c.tag+" OK "+c.name+" completed.") != nil {
 		return
 	}

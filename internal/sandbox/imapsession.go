@@ -35,6 +35,9 @@ func newIMAPSession(c *conn) *imapSession {
 	s := &imapSession{conn: c}
 	s.commands = &commandReader{session: s}
 	s.replies = &filter{out: c, rewrite: s.rewrite, literal: s.cutLiteral}
+	if c.listener.options.Estimates {
+		s.replies.data = estimateSize
+	}
 	return s
 }
 

@@ -26,6 +26,7 @@ type ListenOptions struct {
 	LoginIdle    time.Duration // how long a line may take to come before login; default 60 s
 	Idle         time.Duration // and after login; default 30 min
 	MaxSessions  int           // of one mailbox and protocol; default 16
+	Estimates    bool          // RFC822.SIZE, STAT and LIST are off by a few per cent, as Exchange Online's are
 }
 
 func (o ListenOptions) withDefaults() ListenOptions {
@@ -160,6 +161,9 @@ func (l *Listener) serve(c *conn) {
 		c.log(Event{Kind: Closed})
 	}()
 	c.log(Event{Kind: Accepted})
+	if !c.doom(l.faults.Load()) {
+		return
+	}
 	if l.faults.Load().SilentAfterAccept {
 		c.hold()
 		return
@@ -207,13 +211,17 @@ func (l *Listener) Close() error {
 	return err
 }
 
-// judge decides about a login; it says no more than the peer would learn.
+// judge decides about a login: by the mailbox's own password and tokens, else by a token of the Entra ID stand-in.
 func (l *Listener) judge(login Login) verdict {
 	mailbox := l.exchange.Mailbox(login.User)
 	if mailbox == nil {
-		return verdict{}
+		return verdict{why: "no such mailbox"}
 	}
-	return mailbox.judge(login)
+	v := mailbox.judge(login)
+	if v.mailbox == nil && login.Mechanism == mechanismXOAUTH2 {
+		return l.exchange.judgeToken(login.Token, mailbox, l.options.Protocol)
+	}
+	return v
 }
 
 // wait waits for a duration unless the connection is closed first.

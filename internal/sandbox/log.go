@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
-
-// maxEvents bounds the log; beyond it the older half is dropped.
-const maxEvents = 1 << 16
 
 // EventKind says what an [Event] tells.
 type EventKind string
@@ -54,43 +50,19 @@ type Event struct {
 	TLS      TLSInfo
 	Login    Login
 	Text     string
+	Why      string // in LoginAnswered: what was wrong with a token, which no peer is told
 }
 
 // Log keeps what reached the stand-in, up to 65,536 events. It is safe for concurrent use.
-type Log struct {
-	mu      sync.Mutex
-	events  []Event
-	changed chan struct{} // closed and replaced at each event
-}
+type Log struct{ record *record[Event] }
 
-func newLog() *Log {
-	return &Log{changed: make(chan struct{})}
-}
+func newLog() *Log { return &Log{newRecord[Event]()} }
 
-func (l *Log) add(e Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.events) >= maxEvents {
-		l.events = slices.Clone(l.events[maxEvents/2:])
-	}
-	l.events = append(l.events, e)
-	close(l.changed)
-	l.changed = make(chan struct{})
-}
+func (l *Log) add(e Event) { l.record.add(e) }
 
 // Events returns a copy of what happened so far, oldest first; with kinds, only those.
 func (l *Log) Events(kinds ...EventKind) []Event {
-	events, _ := l.snapshot()
-	if len(kinds) == 0 {
-		return events
-	}
-	return slices.DeleteFunc(events, func(e Event) bool { return !slices.Contains(kinds, e.Kind) })
-}
-
-func (l *Log) snapshot() ([]Event, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.events), l.changed
+	return l.record.matching(func(e Event) bool { return len(kinds) == 0 || slices.Contains(kinds, e.Kind) })
 }
 
 // Count returns how many events of a kind there are: Count(Accepted) is the number of connections so far.
@@ -117,31 +89,13 @@ func (l *Log) Contains(text string) bool {
 
 // Wait returns the first event, past or to come, that match accepts. It ends with an error when ctx does.
 func (l *Log) Wait(ctx context.Context, match func(Event) bool) (Event, error) {
-	for {
-		events, changed := l.snapshot()
-		if i := slices.IndexFunc(events, match); i >= 0 {
-			return events[i], nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Event{}, fmt.Errorf("wait for an event at the stand-in, %d seen: %w", len(events), ctx.Err())
-		}
-	}
+	return l.record.wait(ctx, match)
 }
 
 // WaitCount returns when there are at least n events of a kind. It ends with an error when ctx does.
 func (l *Log) WaitCount(ctx context.Context, kind EventKind, n int) error {
-	for {
-		_, changed := l.snapshot()
-		got := l.Count(kind)
-		if got >= n {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %d events %q at the stand-in, %d seen: %w", n, kind, got, ctx.Err())
-		}
+	if err := l.record.waitCount(ctx, n, func(e Event) bool { return e.Kind == kind }); err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
 	}
+	return nil
 }

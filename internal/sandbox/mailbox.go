@@ -36,7 +36,8 @@ type Mailbox struct {
 
 	mu       sync.Mutex
 	sessions map[Protocol]int
-	changed  chan struct{} // closed and replaced when a folder changes
+	disabled map[Protocol]bool // only for tokens of an Entra ID stand-in
+	changed  chan struct{}     // closed and replaced when a folder changes
 }
 
 // errNotFaithful is returned for bytes that the memory server would not give back as they are: a message needs a header.
@@ -47,6 +48,7 @@ func newMailbox(account Account) (*Mailbox, error) {
 		account:  account,
 		user:     imapmemserver.NewUser(account.Address, ""),
 		sessions: make(map[Protocol]int),
+		disabled: make(map[Protocol]bool),
 		changed:  make(chan struct{}),
 	}
 	for _, folder := range []string{inbox, "Deleted Items", "Drafts", "Sent Items", "Junk Email"} {
@@ -130,11 +132,25 @@ func (m *Mailbox) Sessions(protocol Protocol) int {
 	return m.sessions[protocol]
 }
 
+// SetEnabled is Set-CASMailbox: ImapEnabled or PopEnabled, both true at first. It counts for logins with a token of an [Entra] only.
+func (m *Mailbox) SetEnabled(protocol Protocol, enabled bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.disabled[protocol] = !enabled
+}
+
+func (m *Mailbox) enabled(protocol Protocol) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.disabled[protocol]
+}
+
 // verdict is what the stand-in thinks of a login.
 type verdict struct {
 	mailbox      *Mailbox // nil: refused
 	notConnected bool
-	life         time.Duration
+	life         time.Duration // how long the session may last; 0: for ever
+	why          string        // what is wrong, for the log
 }
 
 func (m *Mailbox) judge(login Login) verdict {

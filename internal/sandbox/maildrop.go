@@ -71,6 +71,13 @@ func (d *maildrop) total() (count int, size int64) {
 	return count, size
 }
 
+// estimate makes the sizes those that Exchange Online tells.
+func (d *maildrop) estimate() {
+	for i := range d.messages {
+		d.messages[i].size = estimated(d.messages[i].size)
+	}
+}
+
 func (d *maildrop) reset() {
 	for i := range d.messages {
 		d.messages[i].deleted = false

@@ -161,19 +161,19 @@ func (d *popDialog) logIn(login Login) {
 	}
 	verdict := d.listener.judge(login)
 	if answer := d.refusal(login, verdict, faults); answer != "" {
-		d.reject(login, answer)
+		d.reject(login, answer, verdict.why)
 		return
 	}
 	if !verdict.mailbox.enter(POP3, d.listener.options.MaxSessions) {
-		d.reject(login, badLogin(login)) // a guess: no line was ever seen for it
+		d.reject(login, badLogin(login), "too many sessions") // a guess: no line was ever seen for it
 		return
 	}
 	defer verdict.mailbox.leave(POP3)
 	d.transact(login, verdict)
 }
 
-func (d *popDialog) reject(login Login, answer string) {
-	d.log(Event{Kind: LoginAnswered, Login: login, Text: answer})
+func (d *popDialog) reject(login Login, answer, why string) {
+	d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: why})
 	d.say(answer)
 }
 
@@ -207,10 +207,13 @@ func (d *popDialog) transact(login Login, v verdict) {
 	d.over = true
 	drop, err := openMaildrop(d.listener.exchange.memory, v.mailbox)
 	if err != nil {
-		d.reject(login, "-ERR Server Unavailable. 15") // IMAP's wording
+		d.reject(login, "-ERR Server Unavailable. 15", err.Error()) // IMAP's wording
 		return
 	}
 	defer drop.close()
+	if d.listener.options.Estimates {
+		drop.estimate()
+	}
 	answer := popPasswordOK
 	if login.Mechanism == mechanismXOAUTH2 {
 		answer = popTokenOK

@@ -176,7 +176,8 @@ func (l *login) logIn(how method) error {
 	if how.password != nil {
 		return l.userPass(how.password)
 	}
-	l.token = how.name == proxy.MechanismXOAUTH2
+	_, password := how.client.(*proxy.PasswordLogin)
+	l.token = !password
 	return l.sasl(how)
 }
 

@@ -15,7 +15,9 @@ type examples struct {
 	Defaults     config.Config
 	Listener     config.Listener
 	Upstream     config.Upstream
+	Modern       []config.Upstream // with oauth2, by a secret and by a certificate
 	Certificates []config.Certificate
+	Accounts     []config.Account
 	Rules        []config.Rule
 }
 
@@ -24,6 +26,29 @@ const minimal = `
 certificates:
   - local_ca: {names: [bridge.contoso.local, 10.20.0.5]}
   - acme: {names: [bridge.contoso.com], email: it@contoso.com}
+upstreams:
+  exchange-online: {imap: outlook.office365.com:993, pop3: outlook.office365.com:995, auth: passthrough}
+  with-a-secret:
+    imap: outlook.office365.com:993
+    pop3: outlook.office365.com:995
+    auth: {oauth2: {tenant: contoso.onmicrosoft.com, client_id: 00000000-0000-0000-0000-000000000000, client_secret: of-a-file, client_secret_expires: 2027-05-01}}
+timezone: UTC
+accounts:
+  - login: scanner1
+    aliases: ['CONTOSO\scanner1']
+    mailbox: scans@contoso.com
+    password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
+    sources: [10.20.3.0/24]
+    protocols: [pop3]
+    expires: 2027-03-01
+  - login: scanner2@contoso.com
+    passwords:
+      reception: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
+      basement: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiB0aGUgb3RoZXI$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
+  - login: "*@contoso.com"
+    password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
+    mailboxes: [fax1@contoso.com, fax2@contoso.com]
+    sources: [10.20.0.0/16]
 rules:
   - match: {source: 10.20.40.0/24, account: "*@plant2.contoso.com", protocol: [imap, pop3]}
     upstream: exchange-online
@@ -49,8 +74,21 @@ func example() (examples, error) {
 		Listener:     defaults.Listeners[0],
 		Upstream:     defaults.Upstreams[0],
 		Certificates: append(filled.Certificates, config.Certificate{File: file}),
+		Modern:       withCertificate(filled.Upstreams[1]),
+		Accounts:     filled.Accounts,
 		Rules:        filled.Rules,
 	}, nil
+}
+
+// withCertificate returns an upstream with a secret, and one that has a certificate instead.
+func withCertificate(u config.Upstream) []config.Upstream {
+	other := u
+	other.Name = "with-a-certificate"
+	other.OAuth2 = &config.OAuth2{
+		Flow: u.OAuth2.Flow, Cloud: u.OAuth2.Cloud, Tenant: u.OAuth2.Tenant, ClientID: u.OAuth2.ClientID,
+		ClientCertificate: &config.ClientCertificate{File: "/etc/ssl/drawbridge-app.pem"},
+	}
+	return []config.Upstream{u, other}
 }
 
 func parse(text string) (*config.Config, error) {
@@ -60,7 +98,9 @@ func parse(text string) (*config.Config, error) {
 // isExample tells the keys whose shown values are no defaults.
 func isExample(t reflect.Type, key string) bool {
 	switch t.Name() + "." + key {
-	case "Config.name", "Listener.name", "Listener.address", "Upstream.imap", "Upstream.pop3", "Upstream.auth", "ACME.names", "ACME.email":
+	case "Config.name", "Listener.name", "Listener.address", "Upstream.imap", "Upstream.pop3", "Upstream.auth", "ACME.names", "ACME.email",
+		"OAuth2.tenant", "OAuth2.client_id", "OAuth2.client_secret", "OAuth2.client_secret_expires", "Account.login", "Account.aliases", "Account.mailbox",
+		"Account.password", "Account.sources", "Account.protocols", "Account.expires":
 		return true
 	}
 	return false
@@ -98,13 +138,31 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 		return *x, true
 	case []netip.Prefix:
 		return texts(x), x != nil
-	case string, int, int64:
+	case config.Secret:
+		return secretOf(keyOf(f), x), true
+	case time.Time:
+		return x.Format(time.DateOnly), true
+	case string, int, int64, bool:
 		if f.Tag.Get("drawbridge") == "size" {
 			return config.FormatSize(v.Int()), true
 		}
 		return x, true
 	}
 	return nil, false
+}
+
+// quoteless is a text of more than one value.
+type quoteless string
+
+// secretOf shows the hash of an example, and of other secrets where they may be.
+func secretOf(key string, s config.Secret) any {
+	switch key {
+	case "password":
+		return s.Reveal()
+	case "token_key":
+		return quoteless("{file: /run/secrets/token-key}")
+	}
+	return quoteless("{file: /run/secrets/drawbridge}")
 }
 
 func texts(prefixes []netip.Prefix) []string {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ const referenceHead = `# Every key of drawbridge.yaml, with the value that holds
 // printer writes keys with their comments.
 type printer struct {
 	bytes.Buffer
-	comments map[string]string
+	comments map[string]string // those not written yet, with once
+	once     bool              // each comment is written at the first of its keys alone
 }
 
 // reference returns the commented reference.
@@ -48,18 +50,35 @@ func (p *printer) section(e examples, f reflect.StructField) {
 	switch key := keyOf(f); key {
 	case "name":
 		p.WriteString("#name: bridge-1\n")
+	case "token_key":
+		p.WriteString("#token_key: {file: /run/secrets/token-key}\n")
+	case "timezone":
+		p.WriteString("#timezone: Europe/Berlin\n")
 	case "listeners":
 		p.listeners(e.Defaults.Listeners)
 	case "upstreams":
 		p.WriteString("upstreams:\n  " + e.Upstream.Name + ":\n")
 		p.group(reflect.ValueOf(e.Upstream), "    ")
+		p.modern(e.Modern)
 	case "certificates":
 		p.example(key, entries(p, e.Certificates))
+	case "accounts":
+		p.example(key, entries(p, e.Accounts))
 	case "rules":
 		p.example(key, entries(p, e.Rules))
 	default:
 		p.key(f, reflect.ValueOf(e.Defaults).FieldByIndex(f.Index), "")
 	}
+}
+
+// modern writes upstreams with oauth2 as examples: what they have besides the built-in one's keys.
+func (p *printer) modern(all []config.Upstream) {
+	inner := &printer{comments: maps.Clone(p.comments), once: true}
+	for _, u := range all {
+		fmt.Fprintf(inner, "  %s:\n    imap: %s\n    pop3: %s\n    auth:\n      oauth2:\n", u.Name, u.IMAP, u.POP3)
+		inner.group(reflect.ValueOf(u.OAuth2).Elem(), "        ")
+	}
+	p.commentedOut(inner.String())
 }
 
 // listeners writes the first entry in full and of the others what is not a default.
@@ -73,7 +92,7 @@ func (p *printer) listeners(all []config.Listener) {
 
 // entry writes one entry of a list, its dash in front of its first key.
 func (p *printer) entry(v reflect.Value) {
-	inner := &printer{comments: p.comments}
+	inner := &printer{comments: p.comments, once: p.once}
 	inner.group(v, "    ")
 	dashed := false
 	for line := range strings.Lines(inner.String()) {
@@ -85,14 +104,8 @@ func (p *printer) entry(v reflect.Value) {
 }
 
 func entries[T any](p *printer, all []T) string {
-	inner := &printer{comments: p.comments}
+	inner := &printer{comments: maps.Clone(p.comments), once: true}
 	for i := range all {
-		if i > 0 {
-			inner.comments = nil // each comment once
-		}
-		if _, certificates := any(all).([]config.Certificate); certificates {
-			inner.comments = p.comments // its entries are of different kinds
-		}
 		inner.entry(reflect.ValueOf(all[i]))
 	}
 	return inner.String()
@@ -101,6 +114,11 @@ func entries[T any](p *printer, all []T) string {
 // example writes a key as lines to uncomment.
 func (p *printer) example(key, text string) {
 	p.WriteString("#" + key + ":\n")
+	p.commentedOut(text)
+}
+
+// commentedOut writes lines that an administrator uncomments.
+func (p *printer) commentedOut(text string) {
 	for line := range strings.Lines(text) {
 		body := strings.TrimLeft(line, " ")
 		if !strings.HasPrefix(body, "# ") {
@@ -128,11 +146,21 @@ func (p *printer) key(f reflect.StructField, v reflect.Value, indent string) {
 		return
 	}
 	p.WriteString(indent + keyOf(f) + ":\n")
+	if named, ok := v.Interface().([]config.NamedPassword); ok {
+		for _, n := range named {
+			fmt.Fprintf(p, "%s  %s: %s\n", indent, n.Name, n.Hash.Reveal())
+		}
+		return
+	}
 	p.group(reflect.Indirect(v), indent+"  ")
 }
 
 func (p *printer) comment(t reflect.Type, f reflect.StructField, indent string) {
-	text := p.comments[packagePath+"."+t.Name()+"."+f.Name]
+	name := packagePath + "." + t.Name() + "." + f.Name
+	text := p.comments[name]
+	if p.once {
+		delete(p.comments, name)
+	}
 	text, _, _ = strings.Cut(text, "\nIn Go:")
 	for line := range strings.Lines(text) {
 		p.WriteString(indent + "# " + strings.TrimSpace(line) + "\n")

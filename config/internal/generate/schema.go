@@ -16,6 +16,7 @@ import (
 const (
 	packagePath  = "drawbridge/config"
 	durationForm = `^([0-9]+(ms|s|m|h|d))+$`
+	momentForm   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$`
 	sizeForm     = `^[0-9]+(B|KiB|MiB|GiB)$`
 	nameForm     = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
 )
@@ -43,8 +44,10 @@ func schema() ([]byte, error) {
 		return nil, err
 	}
 	root := r.Reflect(config.Config{})
-	for name, definition := range r.Reflect(config.Upstream{}).Definitions {
-		root.Definitions[name] = definition
+	for _, hidden := range []any{config.Upstream{}, config.OAuth2{}} { // below keys whose Go type is not that of the file
+		for name, definition := range r.Reflect(hidden).Definitions {
+			root.Definitions[name] = definition
+		}
 	}
 	root.Title = "Drawbridge configuration"
 	for _, definition := range root.Definitions {
@@ -64,6 +67,19 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: durationForm}, {Const: 0}}}
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`}
+	case reflect.TypeFor[time.Time]():
+		return &jsonschema.Schema{Type: "string", Pattern: momentForm}
+	case reflect.TypeFor[time.Location](), reflect.TypeFor[*time.Location]():
+		return &jsonschema.Schema{Type: "string", MinLength: one()}
+	case reflect.TypeFor[config.Secret]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", MinLength: one()}, elsewhere("file"), elsewhere("env")}}
+	case reflect.TypeFor[[]config.NamedPassword]():
+		return &jsonschema.Schema{
+			Type:                 "object",
+			PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
+			AdditionalProperties: special(reflect.TypeFor[config.Secret]()),
+			MinProperties:        one(),
+		}
 	case reflect.TypeFor[config.Ciphers]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "string", Enum: []any{"legacy", "modern"}},
@@ -78,6 +94,18 @@ func special(t reflect.Type) *jsonschema.Schema {
 		}
 	}
 	return nil
+}
+
+// elsewhere is a group with one key, which names where a value is read from.
+func elsewhere(key string) *jsonschema.Schema {
+	s := &jsonschema.Schema{
+		Type:                 "object",
+		Properties:           jsonschema.NewProperties(),
+		Required:             []string{key},
+		AdditionalProperties: jsonschema.FalseSchema,
+	}
+	s.Properties.Set(key, &jsonschema.Schema{Type: "string", MinLength: one()})
+	return s
 }
 
 func one() *uint64 {
@@ -123,6 +151,8 @@ func refine(all jsonschema.Definitions) {
 			}
 		}
 	}
+	refineAuth(all["Upstream"])
+	refineAccount(all["Account"])
 	for key, p := range all["Match"].Properties.FromOldest() {
 		if p.Type == "array" {
 			list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
@@ -132,10 +162,34 @@ func refine(all jsonschema.Definitions) {
 	}
 }
 
+// refineAuth lets auth be the word passthrough or the group oauth2.
+func refineAuth(upstream *jsonschema.Schema) {
+	word := upstream.Properties.Value("auth")
+	group := elsewhere("oauth2")
+	group.Properties.Set("oauth2", &jsonschema.Schema{Ref: "#/$defs/OAuth2"})
+	upstream.Properties.Set("auth", &jsonschema.Schema{
+		Description: word.Description,
+		AnyOf:       []*jsonschema.Schema{{Type: word.Type, Enum: word.Enum}, group},
+	})
+}
+
+// refineAccount lets mailboxes be a list or the file that has one, and asks for what a pattern needs.
+func refineAccount(account *jsonschema.Schema) {
+	p := account.Properties.Value("mailboxes")
+	list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
+	account.Properties.Set("mailboxes", &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{list, elsewhere("file")}})
+	pattern := jsonschema.NewProperties()
+	pattern.Set("login", &jsonschema.Schema{Pattern: `[*?]`})
+	account.If = &jsonschema.Schema{Properties: pattern, Required: []string{"login"}}
+	account.Then = &jsonschema.Schema{Required: []string{"mailboxes", "sources"}}
+	account.Not = &jsonschema.Schema{Required: []string{"password", "passwords"}}
+}
+
 // addDefaults writes the values that hold without the key.
 func addDefaults(all jsonschema.Definitions, e examples) {
 	for _, v := range []any{e.Defaults, e.Defaults.Log, e.Defaults.Log.Rotate, e.Defaults.Admin, e.Listener, e.Listener.Limits,
-		e.Upstream, e.Upstream.Limits, e.Upstream.Guesses, *e.Defaults.Certificates[0].LocalCA, *e.Certificates[1].ACME} {
+		e.Upstream, e.Upstream.Limits, e.Upstream.Guesses, *e.Defaults.Certificates[0].LocalCA, *e.Certificates[1].ACME,
+		*e.Modern[0].OAuth2, e.Accounts[0]} {
 		addDefaultsOf(all[reflect.TypeOf(v).Name()], reflect.ValueOf(v))
 	}
 }
@@ -186,10 +240,7 @@ func owner(all jsonschema.Definitions, s *jsonschema.Schema, shape string) (*jso
 
 // plain reads a value of the table of unbuilt keys.
 func plain(text string) any {
-	switch text {
-	case "[]":
-		return []any{}
-	case "false":
+	if text == "false" {
 		return false
 	}
 	return text

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"go.uber.org/zap"
+
+	"drawbridge/certs"
+	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/sandbox"
+	"drawbridge/inventory"
+	"drawbridge/proxy"
+)
+
+// stage is a mail service and a running bridge.
+type stage struct {
+	dir      string
+	exchange *sandbox.Exchange
+	entra    *sandbox.Entra
+	tenant   sandbox.Tenant
+	bridge   *bridge
+	records  *demoRecords
+	roots    *x509.CertPool
+	stop     context.CancelFunc
+	cut      context.CancelFunc
+	done     chan error
+}
+
+// newStage starts the stand-ins and the bridge on free loopback ports.
+func newStage(fleet []sandbox.Device) (_ *stage, err error) {
+	s := &stage{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "drawbridge-demo-"); err != nil {
+		return nil, err
+	}
+	if err = s.startService(fleet); err != nil {
+		return nil, err
+	}
+	cfg, err := s.configure(fleet)
+	if err != nil {
+		return nil, err
+	}
+	if s.bridge, err = newBridge(cfg, quietLogs(), s.records); err != nil {
+		return nil, err
+	}
+	ca, err := certs.OpenCA(filepath.Join(cfg.DataDir, certificates))
+	if err != nil {
+		return nil, err
+	}
+	s.roots = x509.NewCertPool()
+	s.roots.AddCert(ca.Certificate())
+	s.start()
+	return s, nil
+}
+
+// startService starts the stand-ins for Exchange Online and Entra ID, and sets the fleet's mailboxes up.
+func (s *stage) startService(fleet []sandbox.Device) (err error) {
+	if s.entra, err = sandbox.NewEntra(sandbox.EntraOptions{Tenants: []sandbox.Tenant{s.tenant}}); err != nil {
+		return err
+	}
+	if s.exchange, err = sandbox.New(); err != nil {
+		return err
+	}
+	return s.exchange.ProvisionModern(fleet, s.entra, s.tenant)
+}
+
+func (s *stage) start() {
+	accept, stop := context.WithCancel(context.Background())
+	cut, cutNow := context.WithCancel(context.Background())
+	s.stop, s.cut = stop, cutNow
+	go func() { s.done <- s.bridge.run(accept, cut) }()
+}
+
+// demoConfig is the demo's bridge, read like any other configuration.
+var demoConfig = template.Must(template.New("drawbridge.yaml").Parse(`
+data_dir: {{.Dir}}/data
+name: demo
+listeners:
+  - {name: imaps, protocol: imap, address: "127.0.0.1:0"}
+  - {name: pop3s, protocol: pop3, address: "127.0.0.1:0"}
+  - {name: imap, protocol: imap, address: "127.0.0.1:0", tls: starttls}
+  - {name: pop3, protocol: pop3, address: "127.0.0.1:0", tls: starttls}
+certificates:
+  - local_ca: {names: [localhost, 127.0.0.1]}
+upstreams:
+  exchange-online:
+    imap: {{printf "%q" .IMAP}}
+    pop3: {{printf "%q" .POP3}}
+    ca: {{.Dir}}/exchange-ca.pem
+    server_name: localhost
+    auth:
+      oauth2:
+        tenant: {{.Tenant}}
+        client_id: {{.Client}}
+        client_secret: {{printf "%q" .Secret}}
+        authority: {{.Authority}}
+        ca: {{.Dir}}/entra-ca.pem
+accounts:
+{{- range .Accounts}}
+  - {login: {{printf "%q" .Login}}, mailbox: {{printf "%q" .Mailbox}}, password: {{printf "%q" .Password}}}
+{{- end}}
+admin: {address: ""}
+`))
+
+// demoSettings fill demoConfig in.
+type demoSettings struct {
+	Dir, IMAP, POP3, Tenant, Client, Secret, Authority string
+	Accounts                                           []sandbox.BridgeAccount // with hashes for passwords
+}
+
+// configure opens the stand-in's listeners and writes the bridge's configuration.
+func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
+	set := demoSettings{Dir: s.dir, Tenant: s.tenant.ID, Client: s.tenant.Applications[0].ID, Secret: s.tenant.Applications[0].Secret, Authority: s.entra.URL()}
+	for protocol, address := range map[sandbox.Protocol]*string{sandbox.IMAP: &set.IMAP, sandbox.POP3: &set.POP3} {
+		l, err := s.exchange.Listen(sandbox.ListenOptions{Protocol: protocol, Personality: sandbox.TCPProxy})
+		if err != nil {
+			return nil, err
+		}
+		*address = l.Address()
+	}
+	for name, pem := range map[string][]byte{"exchange-ca.pem": s.exchange.CA(), "entra-ca.pem": s.entra.CA()} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), pem, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range sandbox.BridgeAccounts(fleet) {
+		hash, err := accounts.Hash(proxy.NewSecret(a.Password), accounts.DefaultParameters())
+		if err != nil {
+			return nil, err
+		}
+		a.Password = hash
+		set.Accounts = append(set.Accounts, a)
+	}
+	var text bytes.Buffer
+	if err := demoConfig.Execute(&text, set); err != nil {
+		return nil, err
+	}
+	return config.Parse(filepath.Join(s.dir, "drawbridge.yaml"), text.Bytes(), config.System())
+}
+
+// close ends the bridge and the stand-ins and removes what they wrote.
+func (s *stage) close() {
+	if s.stop != nil {
+		s.stop()
+		s.cut()
+		<-s.done
+	} else if s.bridge != nil {
+		s.bridge.close()
+	}
+	if s.exchange != nil {
+		_ = s.exchange.Close()
+	}
+	if s.entra != nil {
+		_ = s.entra.Close()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// address is where the device's kind of listener listens.
+func (s *stage) address(d sandbox.Device) string {
+	for _, l := range s.bridge.server.Listeners {
+		if l.Protocol == string(d.Protocol) && l.StartTLS == d.STARTTLS {
+			return l.Net.Addr().String()
+		}
+	}
+	return ""
+}
+
+// quietLogs keep nothing: the demo prints the records itself.
+func quietLogs() *logs {
+	return &logs{events: zap.NewNop(), records: inventory.NewLog(zap.NewNop())}
+}

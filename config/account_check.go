@@ -1,0 +1,167 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// checkPattern judges the keys of a login that stands for many: what it may open, and from where, must be said.
+func (a *Account) checkPattern(d *decoder, o *object) {
+	if !o.given("mailboxes") {
+		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]", "the login is a pattern, and mailboxes, which says what it may open, is missing"))
+	}
+	if !o.given("sources") {
+		o.fault(wrong("write sources: [10.20.0.0/16]", "the login is a pattern, and sources, which says where its devices are, is missing"))
+	}
+	if o.given("mailbox") {
+		d.faultIn(o.path+".mailbox", wrong("delete it, or write the logins one by one", "a login of a pattern opens the mailbox of its own name"))
+	}
+	if len(a.Aliases) > 0 {
+		d.faultIn(o.path+".aliases", wrong("write an account with each as its login", "a pattern has no further names"))
+	}
+	a.checkMailboxes(d, o)
+	for i, p := range a.Sources {
+		if !isLocal(p) {
+			d.warnIn(fmt.Sprintf("%s.sources[%d]", o.path, i),
+				wrong("write the ranges of its devices", "%s reaches beyond private networks, and the login is a pattern", p))
+		}
+	}
+}
+
+// checkMailboxes tells a pattern that nobody vouched for, and mailboxes that no login of this pattern can open.
+func (a *Account) checkMailboxes(d *decoder, o *object) {
+	path := o.path + ".mailboxes"
+	if i := slices.IndexFunc(a.Mailboxes, isPattern); i >= 0 && !a.AnyMailbox {
+		d.faultIn(fmt.Sprintf("%s[%d]", path, i), wrong("write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
+			"%s is a pattern of mailboxes", quoted(a.Mailboxes[i])))
+	} else if i < 0 && a.AnyMailbox && len(a.Mailboxes) > 0 {
+		d.faultIn(o.path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
+	}
+	for i, name := range a.Mailboxes {
+		if !isPattern(name) && !globMatches(a.Login, name) {
+			d.warnIn(fmt.Sprintf("%s[%d]", path, i), wrong("delete it, or write an account for it", "no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
+		}
+	}
+}
+
+// checkSingle judges the keys of one login.
+func (a *Account) checkSingle(d *decoder, o *object) {
+	if o.given("mailboxes") {
+		d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens", "mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+	}
+	if a.AnyMailbox {
+		d.faultIn(o.path+".any_mailbox", wrong("delete it", "any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+	}
+}
+
+// checkAccounts judges what several entries, or entries and upstreams, tell together.
+func (d *decoder) checkAccounts(c *Config) {
+	d.checkLogins(c)
+	d.checkOpen(c)
+	if len(c.Accounts) == 0 {
+		return
+	}
+	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.OAuth2 != nil }) {
+		d.warnIn("accounts", wrong("write auth: {oauth2: …} at an upstream, or leave accounts out", "with auth: passthrough at every upstream, accounts are not asked"))
+		return
+	}
+	for i := range c.Accounts {
+		if a := &c.Accounts[i]; !a.Pattern() && a.Mailbox == "" && !strings.Contains(a.Login, "@") {
+			d.warnIn(accountPath(i)+".login", wrong("write mailbox: and the address", "without mailbox the login is the mailbox, and %s is no address", quoted(a.Login)))
+		}
+	}
+}
+
+// checkLogins tells a name that two entries claim.
+func (d *decoder) checkLogins(c *Config) {
+	first := map[string]string{}
+	claim := func(name, path string) {
+		key := strings.ToLower(name)
+		if before, ok := first[key]; ok {
+			d.faultIn(path, wrong("keep one of the two; case makes no difference", "%s stands at %s too", quoted(name), before))
+			return
+		}
+		first[key] = path
+	}
+	for i := range c.Accounts {
+		if a := &c.Accounts[i]; a.Login != "" {
+			claim(a.Login, accountPath(i)+".login")
+		}
+		for j, alias := range c.Accounts[i].Aliases {
+			claim(alias, fmt.Sprintf("%s.aliases[%d]", accountPath(i), j))
+		}
+	}
+}
+
+// checkOpen refuses an account without a password where a token would be used that opens mailboxes without Entra ID
+// having seen the device's password.
+func (d *decoder) checkOpen(c *Config) {
+	for _, i := range d.open {
+		a := &c.Accounts[i]
+		if u := c.uncheckedBy(a); u != nil && a.Login != "" {
+			d.faultIn(accountPath(i), wrong("write password: and an argon2id hash, or lead the login to an upstream with flow: password by a rule",
+				"%s has no password, and the upstream %s (flow %s) would open its mailbox for everybody", quoted(a.Login), u.Name, u.OAuth2.Flow))
+		}
+	}
+}
+
+// checksNoPassword tells an upstream whose tokens open mailboxes whoever asks. A flow that could not be read has its own
+// fault.
+func (u *Upstream) checksNoPassword() bool {
+	return u.OAuth2 != nil && u.OAuth2.Flow != FlowPassword && u.OAuth2.Flow != ""
+}
+
+// uncheckedBy follows the rules as sessions of an account do and returns the first upstream it may reach that checks no
+// password, or nil. Where a rule depends on more than the account, it is taken to hold and not to hold.
+func (c *Config) uncheckedBy(a *Account) *Upstream {
+	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
+		return nil
+	}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		if r.Upstream == "" || !r.Match.mayHoldFor(a) {
+			continue
+		}
+		if u := c.upstream(r.Upstream); u != nil && u.checksNoPassword() {
+			return u
+		}
+		if r.Match.alwaysHoldsFor(a) {
+			return nil
+		}
+	}
+	if u := &c.Upstreams[0]; u.checksNoPassword() {
+		return u
+	}
+	return nil
+}
+
+// mayHoldFor tells whether a session of the account may match.
+func (m *Match) mayHoldFor(a *Account) bool {
+	if m.Not != nil && m.Not.alwaysHoldsFor(a) {
+		return false
+	}
+	shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
+	if m.Protocol != nil && a.Protocols != nil && !slices.ContainsFunc(a.Protocols, shared) {
+		return false
+	}
+	return m.Account == nil || slices.ContainsFunc(a.names(), func(name string) bool {
+		return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
+	})
+}
+
+// alwaysHoldsFor tells whether every session of the account matches.
+func (m *Match) alwaysHoldsFor(a *Account) bool {
+	if m.Source != nil || m.Listener != nil || m.Protocol != nil || m.Readiness != nil || m.Blockers != nil {
+		return false
+	}
+	if m.Not != nil && m.Not.mayHoldFor(a) {
+		return false
+	}
+	return m.Account == nil || !slices.ContainsFunc(a.names(), func(name string) bool {
+		return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
+	})
+}
+
+// names are what sessions of the account may log in as.
+func (a *Account) names() []string { return append([]string{a.Login}, a.Aliases...) }

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// NamedPassword is one of several passwords of a login, so that each can be given to someone else and withdrawn alone.
+type NamedPassword struct {
+	Name string // empty for the one of the key password
+	Hash Secret // an argon2id hash in the PHC string format
+}
+
+// Bounds of what checking one password may cost, and of a hash's two parts.
+const (
+	maxHashMemory = 256 << 10 // KiB
+	maxHashPasses = 10
+	maxHashLanes  = 4
+
+	minSalt, maxSalt = 8, 64  // bytes
+	minTag, maxTag   = 16, 64 // bytes
+)
+
+// hashForm is the PHC string format of argon2id, version 1.3 (RFC 9106).
+var hashForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
+
+const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', or keep the login with drawbridge account add, which makes one"
+
+// checkHash judges a password's hash. What it says never holds a part of it.
+func checkHash(text string) *mistake {
+	part := hashForm.FindStringSubmatch(text)
+	switch {
+	case part != nil:
+	case !strings.HasPrefix(text, "$"):
+		return wrong(makeHash, "this is no hash, and a password in clear does not belong here")
+	case !strings.HasPrefix(text, "$argon2id$"):
+		return wrong(makeHash, "the hash is of another kind than argon2id")
+	default:
+		return wrong(makeHash, "this is no complete argon2id hash of version 19 (v=19)")
+	}
+	memory, _ := strconv.Atoi(part[1]) // nine digits at most, here and below
+	passes, _ := strconv.Atoi(part[2])
+	lanes, _ := strconv.Atoi(part[3])
+	if m := checkCost(memory, passes, lanes); m != nil {
+		return m
+	}
+	if !hasBytes(part[4], minSalt, maxSalt) {
+		return wrong(makeHash, "the salt of the hash is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
+	}
+	if !hasBytes(part[5], minTag, maxTag) {
+		return wrong(makeHash, "the last part of the hash is not %d to %d bytes in base64 without padding", minTag, maxTag)
+	}
+	return nil
+}
+
+func checkCost(memory, passes, lanes int) *mistake {
+	switch {
+	case memory > maxHashMemory:
+		return wrong("make the hash with m=262144 (256 MiB) at most", "the hash needs m=%d KiB of memory at each check", memory)
+	case passes > maxHashPasses:
+		return wrong("make the hash with t=10 at most", "the hash needs t=%d passes at each check", passes)
+	case lanes > maxHashLanes:
+		return wrong("make the hash with p=4 at most", "the hash needs p=%d lanes at each check", lanes)
+	case memory < 8*lanes: // RFC 9106, section 3.1
+		return wrong("make the hash with m=19456", "m=%d KiB is less than argon2id can work with", memory)
+	}
+	return nil
+}
+
+func hasBytes(text string, low, high int) bool {
+	data, err := base64.RawStdEncoding.Strict().DecodeString(text)
+	return err == nil && len(data) >= low && len(data) <= high
+}
+
+// hash reads a password's hash.
+func (d *decoder) hash(v value, into *Secret) bool {
+	secret, ok := d.secret(v)
+	if !ok {
+		return false
+	}
+	if m := checkHash(secret.Reveal()); m != nil {
+		v.fault(m)
+		return false
+	}
+	*into = secret
+	return true
+}
+
+// readPasswords reads the keys password and passwords, of which one may stand.
+func (a *Account) readPasswords(d *decoder, o *object) {
+	if o.given("password") && o.given("passwords") {
+		o.fault(wrong("keep one of the two", "both password and passwords stand here"))
+	}
+	if v, ok := o.take("password"); ok {
+		d.hash(v, &a.Password)
+	}
+	v, ok := o.take("passwords")
+	if !ok {
+		return
+	}
+	if v.node.Kind != yaml.MappingNode {
+		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}", "%s stands where named passwords belong", kindOf(v.node)))
+		return
+	}
+	all, _ := v.object()
+	if len(all.pairs) == 0 {
+		v.fault(wrong("write a name and its hash, or leave the key out", "no password stands here"))
+	}
+	for _, p := range v.boundedPairs(all.pairs, maxEntries) {
+		a.readNamed(d, v.named(p), p)
+	}
+}
+
+func (a *Account) readNamed(d *decoder, entry value, p *pair) {
+	if _, m := word(p.key.Value); m != nil {
+		d.faultAt(p.key, entry.path, m)
+	}
+	named := NamedPassword{Name: p.key.Value}
+	if !p.taken && d.hash(entry, &named.Hash) { // taken: a split hash has its fault already
+		a.Passwords = append(a.Passwords, named)
+	}
+}

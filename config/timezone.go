@@ -1,0 +1,78 @@
+package config
+
+import (
+	"time"
+	_ "time/tzdata" // zones by name, also where the machine or the container has no list of them
+)
+
+// zone returns the machine's own time zone: the named one where the name is known, else what the C library would take.
+func (e Environment) zone() *time.Location {
+	if e.Timezone == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(e.Timezone)
+	if err != nil {
+		return time.Local
+	}
+	return zone
+}
+
+// timezone reads a name of the IANA time zone database; Local is the machine's own zone.
+func (d *decoder) timezone(text string) (*time.Location, *mistake) {
+	if text == "Local" {
+		return d.env.zone(), nil
+	}
+	zone, err := time.LoadLocation(text)
+	if text == "" || err != nil {
+		return nil, wrong("write a name such as Europe/Berlin or UTC, or leave it out for the machine's own", "%s is no time zone", quoted(text))
+	}
+	return zone, nil
+}
+
+// moment reads a time (RFC 3339) or a date, which begins at 00:00 in the configuration's time zone.
+func (d *decoder) moment(text string) (time.Time, *mistake) {
+	if at, err := time.ParseInLocation(time.DateOnly, text, d.zone); err == nil {
+		return at, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, wrong("write a date such as 2027-03-01 or a time such as 2027-03-01T08:00:00+01:00", "%s is neither a date nor a time", quoted(text))
+	}
+	return at.In(d.zone), nil
+}
+
+// Reminder says whether something that ends is to be warned of: 60, 30, 7 and 1 days ahead. It returns the step that
+// was reached last, in days, or 0 once the end has come; due is false before the first step and without an end.
+func Reminder(ends, now time.Time) (days int, due bool) {
+	left := ends.Sub(now)
+	if ends.IsZero() || left > 60*day {
+		return 0, false
+	}
+	if left <= 0 {
+		return 0, true
+	}
+	days = 60
+	for _, step := range []int{30, 7, 1} {
+		if left <= time.Duration(step)*day {
+			days = step
+		}
+	}
+	return days, true
+}
+
+// warnOfEnd warns of what runs out soon, or has run out.
+func (d *decoder) warnOfEnd(path, what string, ends time.Time, mend string) {
+	now := d.env.Now
+	if _, due := Reminder(ends, now); now.IsZero() || !due {
+		return
+	}
+	date := ends.In(d.zone).Format(time.DateOnly)
+	switch left := ends.Sub(now); {
+	case left <= 0:
+		d.warnIn(path, wrong(mend, "%s ended on %s", what, date))
+	case left < 2*day:
+		d.warnIn(path, wrong(mend, "%s ends on %s, in less than two days", what, date))
+	default:
+		d.warnIn(path, wrong(mend, "%s ends on %s, in %d days", what, date, left/day))
+	}
+}

@@ -1,0 +1,134 @@
+package accounts
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The protocols an account may be limited to.
+const (
+	ProtocolIMAP = "imap"
+	ProtocolPOP3 = "pop3"
+)
+
+// MaxLogin is the longest login, alias or mailbox, in bytes (RFC 5321, section 4.5.3.1, knows no longer address).
+const MaxLogin = 320
+
+// Account is one login that devices use, or a pattern of logins. Names are compared without case.
+type Account struct {
+	Login     string   // a * makes it a pattern: it stands for any run of characters
+	Aliases   []string // other names of the same account, such as DOMAIN\user
+	Mailbox   string   // empty: the login
+	Passwords []Password
+	Sources   []netip.Prefix // nil: anywhere
+	Protocols []string       // nil: all
+	Expires   time.Time      // from then on it is refused; zero: never
+	Disabled  bool
+	// Mailboxes are those that the account may open. A pattern must have them, since its mailbox is the login that a
+	// device gives. They may be patterns themselves where AnyMailbox says that this is meant.
+	Mailboxes  []string
+	AnyMailbox bool
+}
+
+// Password is one password of an account: several have a name each, so that one can be revoked. It prints without its
+// hash.
+type Password struct {
+	Name string
+	Hash string `json:"-"` // PHC, argon2id; those of one account share salt and parameters
+}
+
+// Format prints the name and never the hash, for every verb.
+func (p Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "{"+p.Name+" [redacted]}") }
+
+// IsPattern reports whether the account stands for many logins.
+func (a Account) IsPattern() bool { return isPattern(a.Login) }
+
+// clone returns a copy that shares nothing with a.
+func (a Account) clone() Account {
+	a.Aliases = slices.Clone(a.Aliases)
+	a.Passwords = slices.Clone(a.Passwords)
+	a.Sources = slices.Clone(a.Sources)
+	a.Protocols = slices.Clone(a.Protocols)
+	a.Mailboxes = slices.Clone(a.Mailboxes)
+	return a
+}
+
+func cloneAll(list []Account) []Account {
+	all := make([]Account, len(list))
+	for i, a := range list {
+		all[i] = a.clone()
+	}
+	return all
+}
+
+// fold is the form in which names are compared.
+func fold(name string) string { return strings.ToLower(name) }
+
+func isPattern(name string) bool { return strings.Contains(name, "*") }
+
+// matches reports whether name fits pattern, both folded. A * is any run of characters, all else itself.
+func matches(pattern, name string) bool {
+	star, rest := -1, 0 // the last * seen, and how far into name it reaches
+	p, n := 0, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, rest = p, n
+			p++
+		case p < len(pattern) && pattern[p] == name[n]:
+			p++
+			n++
+		case star >= 0:
+			rest++
+			p, n = star+1, rest
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// nameFault says why no device could log in with a name, empty where one can. Logins are ASCII: devices' 8-bit names are
+// refused before they come here.
+func nameFault(name string) string {
+	switch {
+	case name == "":
+		return "it is empty: write the name the device logs in with"
+	case len(name) > MaxLogin:
+		return fmt.Sprintf("it is longer than %d bytes: shorten it", MaxLogin)
+	case strings.TrimSpace(name) != name:
+		return "blanks before or behind it: remove them"
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }):
+		return "devices can log in only with names of printable ASCII characters: write it so"
+	}
+	return ""
+}
+
+// mailboxFault says why a name can be no mailbox, empty where it can.
+func mailboxFault(name string) string {
+	if why := nameFault(name); why != "" {
+		return strings.Replace(why, "the name the device logs in with", "the address of the mailbox", 1)
+	}
+	if strings.ContainsAny(name, " \"<>,;") {
+		return `an address has no blanks, quotes, brackets, commas or semicolons: write one, such as scans@contoso.com`
+	}
+	return ""
+}
+
+// isPlainAddress reports whether a name that a device gave may stand as a mailbox: the characters that RFC 5321, section
+// 4.1.2, allows unquoted, less those with which old login forms and patterns are written, and one @ at most. What a
+// pattern lets through goes upstream, so that nothing may hide in it.
+func isPlainAddress(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("!#$%&'+-=^_`{|}~.@", rune(c)) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= MaxLogin && strings.Count(name, "@") <= 1
+}

@@ -1,0 +1,143 @@
+package accounts
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"drawbridge/proxy"
+)
+
+// csvRow is one line that was read.
+type csvRow struct {
+	line     int
+	account  Account
+	name     string // of the password
+	password proxy.Secret
+}
+
+// csvColumns are the columns of an import, by their names in the first line.
+var csvColumns = map[string]func(*csvRow, string, CSVOptions) error{
+	"login":         func(r *csvRow, s string, _ CSVOptions) error { r.account.Login = s; return nil },
+	"mailbox":       func(r *csvRow, s string, _ CSVOptions) error { r.account.Mailbox = s; return nil },
+	"password":      func(*csvRow, string, CSVOptions) error { return nil }, // taken as it is, blanks and all
+	"password_name": func(r *csvRow, s string, _ CSVOptions) error { r.name = s; return nil },
+	"aliases":       func(r *csvRow, s string, _ CSVOptions) error { r.account.Aliases = words(s); return nil },
+	"protocols":     func(r *csvRow, s string, _ CSVOptions) error { r.account.Protocols = words(s); return nil },
+	"mailboxes":     func(r *csvRow, s string, _ CSVOptions) error { r.account.Mailboxes = words(s); return nil },
+	"sources":       (*csvRow).setSources,
+	"expires":       (*csvRow).setExpires,
+	"disabled":      func(r *csvRow, s string, _ CSVOptions) error { return setBool(&r.account.Disabled, s) },
+	"any_mailbox":   func(r *csvRow, s string, _ CSVOptions) error { return setBool(&r.account.AnyMailbox, s) },
+}
+
+// readRow reads one line; it is nil where the line is empty or cannot be told apart into columns.
+func readRow(line int, fields, header []string, o CSVOptions) (*csvRow, error) {
+	if strings.TrimSpace(strings.Join(fields, "")) == "" {
+		return nil, nil
+	}
+	if len(fields) != len(header) {
+		return nil, fmt.Errorf("line %d: it has %d fields and the first line %d: put fields with a separator inside in quotes", line, len(fields), len(header))
+	}
+	row := &csvRow{line: line}
+	var wrong []error
+	for i, name := range header {
+		if name == "password" {
+			row.password = proxy.NewSecret(fields[i])
+			continue
+		}
+		value := strings.TrimSpace(fields[i])
+		if value == "" {
+			continue
+		}
+		if err := csvColumns[name](row, value, o); err != nil {
+			wrong = append(wrong, fmt.Errorf("line %d: %s: %w", line, name, err))
+		}
+	}
+	if err := row.checkPassword(); err != nil {
+		wrong = append(wrong, fmt.Errorf("line %d: password: %w", line, err))
+	}
+	return row, errors.Join(wrong...)
+}
+
+// checkPassword finds what would fail once the passwords are hashed.
+func (r *csvRow) checkPassword() error {
+	if r.password.Empty() {
+		return nil
+	}
+	if err := passwordNameFault(r.name, false); err != nil {
+		return err
+	}
+	if r.isHash() {
+		_, _, err := parseHash(r.password.Reveal())
+		return err
+	}
+	return passwordFault(r.password)
+}
+
+// isHash reports whether the password is one that is hashed already.
+func (r *csvRow) isHash() bool { return strings.HasPrefix(r.password.Reveal(), "$argon2") }
+
+func (r *csvRow) setSources(s string, _ CSVOptions) error {
+	var wrong []error
+	for _, w := range words(s) {
+		p, err := ParseSource(w)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		r.account.Sources = append(r.account.Sources, p)
+	}
+	return errors.Join(wrong...)
+}
+
+// ParseSource reads a network, 10.20.3.0/24, or an address, which stands for itself.
+func ParseSource(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no address and no network: write 10.20.3.7 or 10.20.3.0/24", s)
+	}
+	return unmap(p).Masked(), nil
+}
+
+func (r *csvRow) setExpires(s string, o CSVOptions) (err error) {
+	if r.account.Expires, err = time.Parse(time.RFC3339, s); err == nil {
+		return nil
+	}
+	zone := o.Location
+	if zone == nil {
+		zone = time.Local
+	}
+	if r.account.Expires, err = time.ParseInLocation(time.DateOnly, s, zone); err != nil {
+		return fmt.Errorf("%q is no date: write 2027-03-01 or 2027-03-01T18:00:00Z", s)
+	}
+	return nil
+}
+
+func setBool(b *bool, s string) error {
+	switch fold(s) {
+	case "yes":
+		*b = true
+	case "no":
+		*b = false
+	default:
+		v, err := strconv.ParseBool(fold(s))
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false: write one of them", s)
+		}
+		*b = v
+	}
+	return nil
+}
+
+// words are the values of a field with several.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n|;,", r) })
+}

@@ -1,0 +1,186 @@
+package accounts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	storeFile    = "accounts.json"
+	storeVersion = 1
+	maxStoreFile = 64 << 20 // bytes
+)
+
+// kept is the file: the one place where a hash is written out.
+type kept struct {
+	Version  int           `json:"version"`
+	Accounts []keptAccount `json:"accounts"`
+}
+
+type keptAccount struct {
+	Login      string         `json:"login"`
+	Aliases    []string       `json:"aliases,omitempty"`
+	Mailbox    string         `json:"mailbox,omitempty"`
+	Passwords  []keptPassword `json:"passwords,omitempty"`
+	Sources    []netip.Prefix `json:"sources,omitempty"`
+	Protocols  []string       `json:"protocols,omitempty"`
+	Expires    *time.Time     `json:"expires,omitempty"`
+	Disabled   bool           `json:"disabled,omitempty"`
+	Mailboxes  []string       `json:"mailboxes,omitempty"`
+	AnyMailbox bool           `json:"any_mailbox,omitempty"`
+}
+
+type keptPassword struct {
+	Name string `json:"name,omitempty"`
+	Hash string `json:"hash"`
+}
+
+func keep(a Account) keptAccount {
+	k := keptAccount{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
+		Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}
+	for _, p := range a.Passwords {
+		k.Passwords = append(k.Passwords, keptPassword(p))
+	}
+	if !a.Expires.IsZero() {
+		k.Expires = &a.Expires
+	}
+	return k
+}
+
+func (k keptAccount) account() Account {
+	a := Account{Login: k.Login, Aliases: k.Aliases, Mailbox: k.Mailbox, Sources: k.Sources, Protocols: k.Protocols,
+		Disabled: k.Disabled, Mailboxes: k.Mailboxes, AnyMailbox: k.AnyMailbox}
+	for _, p := range k.Passwords {
+		a.Passwords = append(a.Passwords, Password(p))
+	}
+	if k.Expires != nil {
+		a.Expires = *k.Expires
+	}
+	return a
+}
+
+// readAccounts reads the file at path; a missing one is an empty one.
+func readAccounts(path string) ([]Account, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := private(info); err != nil {
+		return nil, err
+	}
+	return decodeAccounts(f)
+}
+
+func decodeAccounts(r io.Reader) ([]Account, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxStoreFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxStoreFile {
+		return nil, fmt.Errorf("the file is larger than %d bytes", maxStoreFile)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var file kept
+	if err := d.Decode(&file); err != nil {
+		return nil, fmt.Errorf("the file is damaged, put a copy back: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is damaged, put a copy back: something follows its end")
+	}
+	if file.Version != storeVersion {
+		return nil, fmt.Errorf("the file has version %d, this program knows %d: run the one that wrote it", file.Version, storeVersion)
+	}
+	var accounts []Account
+	for _, k := range file.Accounts {
+		accounts = append(accounts, k.account())
+	}
+	return accounts, nil
+}
+
+func encodeAccounts(accounts []Account) ([]byte, error) {
+	file := kept{Version: storeVersion, Accounts: []keptAccount{}}
+	for _, a := range accounts {
+		file.Accounts = append(file.Accounts, keep(a))
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(file)
+	return b.Bytes(), err
+}
+
+// writeAccounts replaces the file at path as a whole, and makes its folder where there is none.
+func writeAccounts(path string, accounts []Account) error {
+	text, err := encodeAccounts(accounts)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := makeFolder(dir); err != nil {
+		return err
+	}
+	fresh := path + ".new"
+	if err := writeNew(fresh, path, text); err != nil {
+		_ = os.Remove(fresh)
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		_ = os.Remove(fresh)
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// makeFolder makes dir, closed to others, and gives it to the owner of the folder around it.
+func makeFolder(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return keepOwner(dir, filepath.Dir(dir))
+}
+
+// writeNew writes text to a new file at fresh, which belongs to the owner of the file at path, or else of its folder.
+func writeNew(fresh, path string, text []byte) error {
+	_ = os.Remove(fresh) // of a run that was killed
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	model := path
+	if _, err := os.Stat(path); err != nil {
+		model = filepath.Dir(path)
+	}
+	if err := keepOwner(fresh, model); err != nil {
+		return err
+	}
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,117 @@
+package accounts
+
+import (
+	"container/list"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxUnknown is how many an Unknown remembers.
+const maxUnknown = 1000
+
+// UnknownLogin is a login that was tried and that no account has.
+type UnknownLogin struct {
+	Login       string // as typed first, cut at MaxLogin; whatever a stranger sent: escape it
+	Source      netip.Addr
+	Protocol    string
+	Count       int
+	First, Last time.Time
+}
+
+// Unknown remembers the last 1,000 logins that no account has, by login, source and protocol. A nil one remembers nothing.
+// It is safe for concurrent use.
+type Unknown struct {
+	mu    sync.Mutex
+	rows  map[unknownKey]*list.Element // of *UnknownLogin
+	order list.List                    // the one that tried last comes last
+}
+
+type unknownKey struct {
+	login    string // folded
+	source   netip.Addr
+	protocol string
+}
+
+// NewUnknown returns an empty Unknown.
+func NewUnknown() *Unknown { return &Unknown{rows: make(map[unknownKey]*list.Element)} }
+
+// Note adds one attempt.
+func (u *Unknown) Note(login string, source netip.Addr, protocol string, now time.Time) {
+	if u == nil {
+		return
+	}
+	login = strings.Clone(login[:min(len(login), MaxLogin)])
+	k := unknownKey{fold(login), source.Unmap(), protocol}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if e, ok := u.rows[k]; ok {
+		l := e.Value.(*UnknownLogin)
+		l.Count++
+		l.Last = now
+		u.order.MoveToBack(e)
+		return
+	}
+	if len(u.rows) >= maxUnknown {
+		u.drop(u.order.Front())
+	}
+	l := &UnknownLogin{Login: login, Source: k.source, Protocol: protocol, Count: 1, First: now, Last: now}
+	u.rows[k] = u.order.PushBack(l)
+}
+
+func (u *Unknown) drop(e *list.Element) {
+	l := u.order.Remove(e).(*UnknownLogin)
+	delete(u.rows, unknownKey{fold(l.Login), l.Source, l.Protocol})
+}
+
+// Forget drops what was noted of a login: it has an account now.
+func (u *Unknown) Forget(login string) {
+	if u == nil {
+		return
+	}
+	folded := fold(login)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for e := u.order.Front(); e != nil; {
+		next := e.Next()
+		if fold(e.Value.(*UnknownLogin).Login) == folded {
+			u.drop(e)
+		}
+		e = next
+	}
+}
+
+// List returns what is remembered, the latest first.
+func (u *Unknown) List() []UnknownLogin {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := make([]UnknownLogin, 0, len(u.rows))
+	for e := u.order.Back(); e != nil; e = e.Prev() {
+		all = append(all, *e.Value.(*UnknownLogin))
+	}
+	return all
+}
+
+// AddLine returns the command that adds an account for login, to be pasted into a shell as it is. Strangers choose their
+// names: only one of letters, digits and ._@+- has a line. An invalid source stands for anywhere.
+func AddLine(login string, source netip.Addr) (line string, ok bool) {
+	odd := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("._@+-", r)
+	}
+	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, odd) {
+		return "", false
+	}
+	words := []string{"drawbridge account add"}
+	if source.IsValid() {
+		words = append(words, "--source "+source.Unmap().WithZone("").String())
+	}
+	if login[0] == '-' {
+		words = append(words, "--") // or it would be taken for an option
+	}
+	return strings.Join(append(words, "'"+login+"'"), " "), true
+}

@@ -1,0 +1,179 @@
+package oauth
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"drawbridge/proxy"
+)
+
+// Flow is how a Source comes by its tokens.
+type Flow string
+
+// The flows. With the first, the fourth and the last the token is the application's own and opens every mailbox it was
+// granted; with the others it is a user's.
+const (
+	ClientCredentials Flow = "client_credentials"
+	DeviceCode        Flow = "device_code"
+	Password          Flow = "password"
+	ManagedIdentity   Flow = "managed_identity"
+	WorkloadIdentity  Flow = "workload_identity"
+)
+
+// Options say where tokens come from. Plain values; New checks them.
+type Options struct {
+	Name     string // of the upstream, for sentences
+	Flow     Flow
+	Cloud    string // "global", "gcc-high", "dod", "china"; empty: global
+	Tenant   string // id or domain; not asked for with ManagedIdentity
+	ClientID string // of the application; with ManagedIdentity empty means the machine's own identity
+
+	ClientSecret      proxy.Secret // ClientCredentials only
+	ClientCertificate []byte       // PEM, certificate and unencrypted RSA key; instead of ClientSecret
+
+	Authority string // https://host of an own authority, the tenant is added; empty: the cloud's
+	CA        []byte // PEM of further roots, for the authority only
+	Resource  string // instead of the cloud's, like https://outlook.office365.com
+
+	TokenFile string   // of WorkloadIdentity; empty: what AZURE_FEDERATED_TOKEN_FILE names
+	Protocols []string // what Login asks consent for: "imap", "pop3"; empty: both
+	Vault     *Vault   // where DeviceCode keeps refresh tokens
+
+	dial dialer // tests put another network under it
+}
+
+// settings are Options checked and completed.
+type settings struct {
+	Options
+	cloud     cloud
+	authority *url.URL
+	roots     *x509.CertPool // nil: the system's
+}
+
+// complete checks o without a network. The error joins every fault, each with its mend.
+func (o Options) complete() (settings, error) {
+	s := settings{Options: o}
+	if s.Cloud == "" {
+		s.Cloud = "global"
+	}
+	if len(s.Protocols) == 0 {
+		s.Protocols = []string{"imap", "pop3"}
+	}
+	if s.Flow == WorkloadIdentity && s.TokenFile == "" {
+		s.TokenFile = os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
+	}
+	err := errors.Join(s.chooseCloud(), s.chooseAuthority(), s.loadRoots(), s.checkIDs(), s.checkCredential())
+	if err != nil {
+		return settings{}, fmt.Errorf("oauth2 of upstream %s: %w", o.Name, err)
+	}
+	return s, nil
+}
+
+func (s *settings) chooseCloud() error {
+	known, ok := clouds[s.Cloud]
+	if !ok {
+		return fmt.Errorf("cloud %q is unknown, use global, gcc-high, dod or china", s.Cloud)
+	}
+	if s.Resource != "" {
+		known.application, known.delegated = s.Resource, s.Resource
+	}
+	s.cloud = known
+	return nil
+}
+
+func (s *settings) chooseAuthority() error {
+	address := s.cloud.authority
+	if s.Authority != "" {
+		address = s.Authority
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return errors.New("authority must be https:// and a host, without a path: the tenant is added")
+	}
+	u.Path = ""
+	s.authority = u
+	return nil
+}
+
+func (s *settings) loadRoots() error {
+	if len(s.CA) == 0 {
+		return nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(s.CA) {
+		return errors.New("ca holds no certificate, give the authority's root as PEM")
+	}
+	s.roots = roots
+	return nil
+}
+
+func (s *settings) checkIDs() error {
+	if s.Flow == ManagedIdentity {
+		return nil
+	}
+	var faults []error
+	switch strings.ToLower(s.Tenant) {
+	case "":
+		faults = append(faults, errors.New("tenant is missing, give the directory's id or domain"))
+	case "common", "organizations", "consumers":
+		faults = append(faults, fmt.Errorf("tenant %q names no directory, give its id or domain", s.Tenant))
+	}
+	if strings.ContainsAny(s.Tenant, "/?#%\\ ") {
+		faults = append(faults, errors.New("tenant is neither an id nor a domain, give the directory's id or domain"))
+	}
+	if s.ClientID == "" {
+		faults = append(faults, errors.New("client_id is missing, give the application (client) id of the app registration"))
+	}
+	return errors.Join(faults...)
+}
+
+// checkCredential tells what a flow lacks, and what it would silently ignore.
+func (s *settings) checkCredential() error {
+	secret, certificate := !s.ClientSecret.Empty(), len(s.ClientCertificate) > 0
+	switch s.Flow {
+	case ClientCredentials:
+		if secret == certificate {
+			return errors.New("flow client_credentials takes client_secret or client_certificate, give one of them")
+		}
+		return nil
+	case Password, DeviceCode, ManagedIdentity, WorkloadIdentity:
+		if secret || certificate {
+			return fmt.Errorf("flow %s takes neither client_secret nor client_certificate, remove it", s.Flow)
+		}
+		return s.checkPlace()
+	}
+	return fmt.Errorf("flow %q is unknown, use client_credentials, device_code, password, managed_identity or workload_identity", s.Flow)
+}
+
+// checkPlace tells whether a flow without a secret knows the place where its credential is.
+func (s *settings) checkPlace() error {
+	if s.Flow == DeviceCode && s.Vault == nil {
+		return errors.New("flow device_code needs a place for refresh tokens, set data_dir")
+	}
+	if s.Flow == WorkloadIdentity && s.TokenFile == "" {
+		return errors.New("flow workload_identity needs a token file: AZURE_FEDERATED_TOKEN_FILE is not set, label the pod azure.workload.identity/use: \"true\"")
+	}
+	return nil
+}
+
+// tenantURL is the authority with the tenant added, as MSAL wants it.
+func (s *settings) tenantURL() string { return s.authority.String() + "/" + s.Tenant }
+
+// applicationScopes are what an application asks for: everything it was granted.
+func (s *settings) applicationScopes() []string { return []string{s.cloud.application + "/.default"} }
+
+// delegatedScopes are what a user's token for protocols asks for.
+func (s *settings) delegatedScopes(protocols ...string) []string {
+	scopes := make([]string, 0, len(protocols))
+	for _, p := range protocols {
+		scopes = append(scopes, s.cloud.delegated+"/"+permissions[p])
+	}
+	return scopes
+}

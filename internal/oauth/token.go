@@ -1,0 +1,64 @@
+package oauth
+
+import (
+	"fmt"
+	"time"
+
+	"drawbridge/proxy"
+)
+
+// maxToken is how long a token may be, in bytes. Exchange's are 1.5 to 6 KB; the device's line is bounded likewise.
+const maxToken = 16 << 10
+
+// Token is one access token and what is known of it without reading it.
+type Token struct {
+	Value   proxy.Secret
+	Expires time.Time
+	Account string // whose it is, where it is a user's and Entra ID told
+	key     string // of the entry it came from
+}
+
+// is reports whether both are the same token.
+func (t Token) is(other Token) bool {
+	return !t.Value.Empty() && t.Value.Reveal() == other.Value.Reveal()
+}
+
+// Request is what a session wants a token for.
+type Request struct {
+	Mailbox  string
+	Protocol string       // "imap" or "pop3"
+	Password proxy.Secret // the mailbox's, with flow Password only
+	// MinLife is how long the token should live; one with less is renewed while it still serves. Zero: 20 minutes for
+	// IMAP, where a session ends with its token, and 5 for POP3.
+	MinLife time.Duration
+	// Instead is a token that the upstream has just refused (see Source.Refused): rather than the same one again there
+	// is an error.
+	Instead Token
+}
+
+func (r Request) minLife() time.Duration {
+	switch {
+	case r.MinLife > 0:
+		return r.MinLife
+	case r.Protocol == "imap":
+		return imapLife
+	}
+	return renewAhead
+}
+
+// check keeps out of XOAUTH2 and of headers whatever is no token (RFC 6750, section 2.1).
+func (t Token) check(now time.Time) error {
+	v := t.Value.Reveal()
+	if v == "" || len(v) > maxToken {
+		return fmt.Errorf("a token of %d bytes, of 1 to %d", len(v), maxToken)
+	}
+	for i := range len(v) {
+		if v[i] <= ' ' || v[i] >= 0x7f {
+			return fmt.Errorf("a token with byte 0x%02x in it", v[i])
+		}
+	}
+	if t.Expires.Sub(now) <= leastLife {
+		return fmt.Errorf("a token that ends %s, which is now or over", t.Expires.UTC().Format(time.RFC3339))
+	}
+	return nil
+}

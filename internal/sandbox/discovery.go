@@ -1,0 +1,97 @@
+package sandbox
+
+import (
+	"encoding/base64"
+	"math/big"
+	"net/http"
+	"strings"
+)
+
+func (e *Entra) mainRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", e.on(Discovery, (*call).configuration))
+	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", e.on(Discovery, (*call).configuration))
+	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", e.on(Discovery, (*call).keys))
+	mux.HandleFunc("GET /common/discovery/instance", e.on(Discovery, (*call).instance))
+	mux.HandleFunc("GET /common/UserRealm/{user}", e.on(UserRealm, (*call).userRealm))
+	mux.HandleFunc("GET /common/userrealm/{user}", e.on(UserRealm, (*call).userRealm))
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", e.on(OtherFlow, (*call).token))
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/devicecode", e.on(DeviceCodeStart, (*call).startDevice))
+	mux.HandleFunc("GET /{tenant}/introspect/{mailbox}", e.on(Introspection, (*call).introspect))
+	mux.HandleFunc("POST /{tenant}/introspect/{mailbox}", e.on(Introspection, (*call).introspect))
+	mux.HandleFunc("/", e.on(OtherFlow, (*call).nothing))
+	return mux
+}
+
+func (*call) nothing() reply { return reply{status: http.StatusNotFound} }
+
+// tenant finds the tenant that the path names.
+func (c *call) tenant() (*Tenant, error) {
+	if name := strings.ToLower(c.note.Tenant); name == "common" || name == "consumers" {
+		return nil, refuse(9001023, "")
+	}
+	t, ok := c.directory.find(c.note.Tenant, c.note.Client)
+	if !ok {
+		return nil, refuse(90002, c.note.Tenant)
+	}
+	return t, nil
+}
+
+// configuration is the OIDC discovery document, as far as anybody reads it. One for common and organizations has a
+// template as its issuer.
+func (c *call) configuration() reply {
+	issuer, home := "{tenantid}", c.note.Tenant
+	if home != "common" && home != "organizations" {
+		t, err := c.tenant()
+		if err != nil {
+			return c.refusal(err)
+		}
+		issuer, home = t.ID, t.ID
+	}
+	root := c.base() + "/" + home
+	return asJSON(http.StatusOK, map[string]any{
+		"issuer":                                c.base() + "/" + issuer + "/v2.0",
+		"authorization_endpoint":                root + "/oauth2/v2.0/authorize",
+		"token_endpoint":                        root + "/oauth2/v2.0/token",
+		"device_authorization_endpoint":         root + "/oauth2/v2.0/devicecode",
+		"jwks_uri":                              root + "/discovery/v2.0/keys",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt"},
+		"response_types_supported":              []string{"code", "id_token", "token"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"subject_types_supported":               []string{"pairwise"},
+		"cloud_instance_name":                   "microsoftonline.com",
+	})
+}
+
+// instance is what libraries ask about an authority that they do not know.
+func (c *call) instance() reply {
+	return asJSON(http.StatusOK, map[string]any{
+		"api-version":               "1.1",
+		"tenant_discovery_endpoint": strings.TrimSuffix(c.r.Form.Get("authorization_endpoint"), "/oauth2/v2.0/authorize") + "/v2.0/.well-known/openid-configuration",
+		"metadata": []map[string]any{{
+			"preferred_network": c.r.Host, "preferred_cache": c.r.Host, "aliases": []string{c.r.Host},
+		}},
+	})
+}
+
+// userRealm is asked before a password is sent: is the user another party's? None is here.
+func (c *call) userRealm() reply {
+	user := c.r.PathValue("user")
+	c.note.User = user
+	_, domain, _ := strings.Cut(user, "@")
+	return asJSON(http.StatusOK, map[string]any{
+		"ver": "1.0", "account_type": "Managed", "domain_name": domain,
+		"cloud_instance_name": "microsoftonline.com", "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+	})
+}
+
+// keys is the JSON Web Key Set (RFC 7517, section 5) with which anybody can check the tokens.
+func (c *call) keys() reply {
+	exponent := big.NewInt(int64(c.key.E)).Bytes()
+	return asJSON(http.StatusOK, map[string]any{"keys": []map[string]any{{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": c.keyID(), "x5t": c.keyID(),
+		"n": base64.RawURLEncoding.EncodeToString(c.key.N.Bytes()),
+		"e": base64.RawURLEncoding.EncodeToString(exponent),
+	}}})
+}
