@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/template"
 
 	"go.uber.org/zap"
@@ -71,7 +72,27 @@ func (s *stage) startService(fleet []sandbox.Device) (err error) {
 	if s.exchange, err = sandbox.New(); err != nil {
 		return err
 	}
-	return s.exchange.ProvisionModern(fleet, s.entra, s.tenant)
+	if err := s.exchange.ProvisionModern(fleet, s.entra, s.tenant); err != nil {
+		return err
+	}
+	return s.giveToken(fleet)
+}
+
+// ownToken is the mailbox of the device that brings a token of its own.
+const ownToken = "orders@contoso.example"
+
+// giveToken lets one device of the fleet be a program that knows OAuth2 and has an old TLS library.
+func (s *stage) giveToken(fleet []sandbox.Device) (err error) {
+	app := s.tenant.Applications[0]
+	for i := range fleet {
+		d := &fleet[i]
+		if d.Mailbox != ownToken {
+			continue
+		}
+		d.Login, d.Account, d.Password = sandbox.AuthXOAUTH2, ownToken, ""
+		d.Token, err = s.entra.IssueToken(sandbox.TokenClaims{Application: app.ID, Object: app.ObjectID, Roles: app.Roles})
+	}
+	return err
 }
 
 func (s *stage) start() {
@@ -133,7 +154,8 @@ func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
 			return nil, err
 		}
 	}
-	for _, a := range sandbox.BridgeAccounts(fleet) {
+	withPassword := slices.DeleteFunc(slices.Clone(fleet), func(d sandbox.Device) bool { return d.Token != "" })
+	for _, a := range sandbox.BridgeAccounts(withPassword) {
 		hash, err := accounts.Hash(proxy.NewSecret(a.Password), accounts.DefaultParameters())
 		if err != nil {
 			return nil, err

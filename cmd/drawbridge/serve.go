@@ -88,8 +88,7 @@ func notices(cfg *config.Config) []string {
 	for _, u := range cfg.Upstreams {
 		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
 			list = append(list, "upstream exchange-online takes the devices' own names and passwords (passthrough), which Exchange Online "+
-				"refuses for POP3 and IMAP; only devices that bring a token of their own (XOAUTH2) can log in until OAuth2 is configured, "+
-				"which this version cannot do yet")
+				"refuses for POP3 and IMAP; only devices that bring a token of their own (XOAUTH2) can log in until auth: oauth2 is configured")
 		}
 	}
 	return list
