@@ -26,6 +26,7 @@ type Turns struct {
 
 	mu        sync.Mutex
 	mailboxes map[string]*mailbox // those with a session, or with one that waits
+	paused    *table[string, time.Time]
 }
 
 // mailbox are the sessions of one mailbox.
@@ -53,7 +54,7 @@ func NewTurns(o TurnOptions) *Turns {
 	if o.Shared == nil {
 		o.Shared = func(netip.Addr) bool { return false }
 	}
-	t := &Turns{o: o, mailboxes: make(map[string]*mailbox)}
+	t := &Turns{o: o, mailboxes: make(map[string]*mailbox), paused: newTable[string, time.Time](maxPauses)}
 	if o.DialsPerSecond > 0 {
 		t.dials = newDials(o.DialsPerSecond)
 	}
@@ -77,6 +78,9 @@ type Turn struct {
 func (t *Turns) Enter(ctx context.Context, source netip.Addr, name string, known bool) (*Turn, error) {
 	turn := &Turn{turns: t, key: queueKey{source: KeyOf(source)}, known: known}
 	name = foldAccount(name)
+	if err := t.pausedUntil(name); err != nil {
+		return nil, err
+	}
 	if t.o.Shared(source) {
 		turn.key.account = name
 	}

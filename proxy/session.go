@@ -203,6 +203,9 @@ func (s *session) present(ctx context.Context) (Verdict, error) {
 	if err == nil {
 		err = s.prove(ctx)
 	}
+	if err != nil {
+		s.decision.Upstream.Turns().Pause(s.decision.Mailbox, pauseTold(s.notes.UpstreamSays))
+	}
 	// What the upstream said may quote this login's secret, which the next login replaces.
 	s.notes.UpstreamSays = inventory.Redact(s.notes.UpstreamSays, s.credentials.Password.Reveal())
 	return verdictOf(err), err
