@@ -175,13 +175,21 @@ func lineError(line []byte, err error) error {
 
 func (c *Conn) trimEnding(line []byte) []byte {
 	line = line[:len(line)-1]
-	if trimmed, ok := bytes.CutSuffix(line, []byte("\r")); ok {
-		return trimmed
+	trimmed := bytes.TrimRight(line, "\r")
+	switch returns := len(line) - len(trimmed); {
+	case returns == 0:
+		c.quirk(QuirkBareLF)
+	case returns > 1:
+		c.quirk(QuirkExtraCR)
 	}
+	return trimmed
+}
+
+// quirk notes a quirk of a device.
+func (c *Conn) quirk(name string) {
 	if c.notes != nil {
-		c.notes.Quirk(QuirkBareLF)
+		c.notes.Quirk(name)
 	}
-	return line
 }
 
 // ReadLiteral returns the next n bytes; n beyond MaxLiteral is a *ProtocolError.

@@ -87,8 +87,8 @@ func (c *Conn) response(prompt string, initial []string, limit int) ([]byte, err
 		return nil, err
 	}
 	text := strings.Trim(string(line), " ")
-	if len(text) < len(line) && c.notes != nil {
-		c.notes.Quirk(QuirkExtraSpaces)
+	if len(text) < len(line) {
+		c.quirk(QuirkExtraSpaces)
 	}
 	if text == "*" {
 		return nil, ErrMalformed

@@ -179,6 +179,7 @@ func (n *Notes) Quirk(name string) {
 // The quirks that more than one package notes.
 const (
 	QuirkBareLF          = "bare_lf"
+	QuirkExtraCR         = "extra_cr" // more than one carriage return before the line feed
 	QuirkSpokeFirst      = "spoke_first"
 	QuirkPasswordInClear = "password_in_clear"
 	QuirkFailedLogin     = "failed_login"
