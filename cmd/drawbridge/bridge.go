@@ -17,6 +17,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/accounts"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -33,6 +34,8 @@ type bridge struct {
 	failures  *proxy.Failures
 	verified  *proxy.Verified
 	decider   *decider
+	keeper    *keeper
+	unknown   *accounts.Unknown
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
 	server    *proxy.Server
@@ -122,7 +125,7 @@ func (b *bridge) logEnd(part string, err error) {
 // serveHTTP answers on the control socket and on the admin address until ctx ends.
 func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 	health := web.Health(b.readiness)
-	handlers := map[net.Listener]http.Handler{b.control: health}
+	handlers := map[net.Listener]http.Handler{b.control: b.accountsHandler(health)}
 	if b.admin != nil {
 		handlers[b.admin] = web.OnlyHosts(b.cfg.Admin.Names, health)
 	}

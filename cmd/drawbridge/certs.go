@@ -226,7 +226,7 @@ func inDataDir(path string, do func(cfg *config.Config, dir string) error) error
 	if err := do(cfg, filepath.Join(cfg.DataDir, certificates)); err != nil {
 		return err
 	}
-	return keepOwner(cfg.DataDir, certificates)
+	return keepOwners(cfg.DataDir, lockFile, certificates)
 }
 
 // keepOwner gives what a command run by root has made, a folder in the data directory, to the owner of the data directory, so that the bridge can read

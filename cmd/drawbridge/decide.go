@@ -24,7 +24,7 @@ import (
 type decider struct {
 	table     *policy.Table
 	upstreams map[string]*upstreamParts
-	book      *accounts.Book
+	book      *currentBook
 	failures  *proxy.Failures
 	verified  *proxy.Verified
 }
@@ -167,23 +167,7 @@ func newPolicy(cfg *config.Config) (*policy.Table, error) {
 	return policy.Compile(rules, cfg.Upstreams[0].Name)
 }
 
-// newBook makes the accounts of the configuration those that may log in.
-func newBook(cfg *config.Config, checker *accounts.Checker, unknown *accounts.Unknown) (*accounts.Book, error) {
-	var list []accounts.Account
-	for _, a := range cfg.Accounts {
-		list = append(list, accountOf(a))
-	}
-	unchecked := false
-	for _, u := range cfg.Upstreams {
-		unchecked = unchecked || u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword
-	}
-	book, err := accounts.NewBook(list, accounts.Options{Checker: checker, Unknown: unknown, Unchecked: unchecked})
-	if err != nil {
-		return nil, fmt.Errorf("accounts: %w", err)
-	}
-	return book, nil
-}
-
+// accountOf makes an account of one of the configuration.
 func accountOf(a config.Account) accounts.Account {
 	out := accounts.Account{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
 		Expires: a.Expires, Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}

@@ -70,12 +70,13 @@ func (b *bridge) openServer() error {
 
 // openDecider makes all that decides about a login.
 func (b *bridge) openDecider() (err error) {
-	d := &decider{failures: b.failures, verified: b.verified}
+	d := &decider{failures: b.failures, verified: b.verified, book: &currentBook{}}
 	if d.table, err = newPolicy(b.cfg); err != nil {
 		return err
 	}
 	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
-	if d.book, err = newBook(b.cfg, checker, accounts.NewUnknown()); err != nil {
+	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
+	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {
 		return err
 	}
 	vault, err := b.openVault()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -23,8 +24,7 @@ type tokenLogin struct {
 	token   oauth.Token
 	renewed bool
 
-	entra    *entraCheck // nil: the password was checked here
-	refusals time.Time
+	entra *entraCheck // nil: the password was checked here
 }
 
 // entraCheck is a password that only Entra ID can check.
@@ -50,13 +50,29 @@ func (t *tokenLogin) Mechanisms(ctx context.Context) (_ []sasl.Client, err error
 }
 
 // answered ends the check by what Entra ID said of the password.
-func (e *entraCheck) answered(err error) {
-	verdict := proxy.NoAnswer
+func (e *entraCheck) answered(err error) { e.check.Done(entraVerdict(err)) }
+
+// entraVerdict is what a failed request says of the password. Where Entra ID did not look at it, or was not reached, it was no
+// guess: an outage must not lock a device out that has the right one.
+func entraVerdict(err error) proxy.Verdict {
 	var r *proxy.Refusal
 	if errors.As(err, &r) && r.Reason == proxy.BadCredentials {
-		verdict = proxy.Refused
+		return proxy.Refused
 	}
-	e.check.Done(verdict)
+	var e *oauth.Error
+	if !errors.As(err, &e) {
+		return proxy.NoAnswer
+	}
+	var dial *net.OpError
+	switch e.Class {
+	case oauth.Policy, oauth.Throttled, oauth.Configuration, oauth.SecretExpired, oauth.Consent:
+		return proxy.Unsent
+	case oauth.Network:
+		if errors.As(e, &dial) && dial.Op == "dial" {
+			return proxy.Unsent
+		}
+	}
+	return proxy.NoAnswer
 }
 
 func (t *tokenLogin) fetch(ctx context.Context) ([]sasl.Client, error) {
@@ -136,7 +152,7 @@ func (d *decider) modern(ctx context.Context, u *upstreamParts, a proxy.Attempt,
 		return proxy.Decision{}, err
 	}
 	if !id.Checked {
-		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, a.Upstream)
+		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name())
 	}
 	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: true, Credential: u.tokenLogin(id.Mailbox, protocol)}, nil
 }

@@ -205,13 +205,24 @@ func (v *visit) handshake(ctx context.Context) error {
 
 // handshakeError finds the alert in crypto/tls's error.
 func (v *visit) handshakeError(err error) error {
-	var alert tls.AlertError
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" && errors.As(op.Err, &alert) {
-		v.step("refused: %v", alert)
-		return errAlert(alert)
+	if errors.As(err, &op) && op.Op == "remote error" && op.Err != nil {
+		if alert, known := alertOf(op.Err.Error()); known {
+			v.step("refused: %v", alert)
+			return alert
+		}
 	}
 	return fmt.Errorf("handshake: %w", err)
+}
+
+// alertOf finds an alert by its text: crypto/tls does not export the type that it gives, but one that reads alike.
+func alertOf(text string) (errAlert, bool) {
+	for description := range 256 {
+		if a := errAlert(description); a.Error() == text {
+			return a, true
+		}
+	}
+	return 0, false
 }
 
 func (v *visit) tlsConfig() *tls.Config {

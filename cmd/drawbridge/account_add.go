@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/proxy"
+)
+
+// addFlags are what `drawbridge account add` is told.
+type addFlags struct {
+	config, mailbox, name, expires string
+	sources, protocols, aliases    []string
+	generate, json                 bool
+	length                         int
+	alphabet                       string
+}
+
+func newAccountAdd() *cobra.Command {
+	var f addFlags
+	c := &cobra.Command{
+		Use:   "add LOGIN",
+		Short: "Add a login, or one more password to a login",
+		Long: `Adds a login for devices, or, where the login is kept already, one more password with a name of its own. The password
+is generated and printed this once, or asked for on the terminal, or else read from standard input. Only its argon2id
+hash is kept.`,
+		Example: `  drawbridge account add scanner1 --mailbox scans@contoso.com --source 10.20.3.0/24 --generate
+  drawbridge account add scanner1 --name basement < password.txt`,
+		Args: oneArgument("login"),
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
+	}
+	configFlag(c, &f.config)
+	flags := c.Flags()
+	flags.StringVar(&f.mailbox, "mailbox", "", "the `ADDRESS` of the mailbox that it opens; without it the login")
+	flags.StringSliceVar(&f.sources, "source", nil, "a `NETWORK` or address that it is accepted from, may be repeated; without it anywhere a listener allows")
+	flags.StringSliceVar(&f.protocols, "protocol", nil, "imap or pop3; without it both")
+	flags.StringVar(&f.expires, "expires", "", "the `DATE` from which on it is refused, 2027-03-01 or RFC 3339")
+	flags.StringArrayVar(&f.aliases, "alias", nil, "another `NAME` of the same login, such as DOMAIN\\user, may be repeated")
+	flags.StringVar(&f.name, "name", "", "the `NAME` of the password, after the place or device that has it")
+	flags.BoolVar(&f.generate, "generate", false, "make a password and print it")
+	flags.IntVar(&f.length, "length", 8, "how many characters a made password has")
+	flags.StringVar(&f.alphabet, "alphabet", accounts.Digits, "what a made password is of: "+strings.Join(accounts.Alphabets(), ", "))
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return c
+}
+
+func (f *addFlags) run(c *cobra.Command, login string) error {
+	if !f.generate && (c.Flags().Changed("length") || c.Flags().Changed("alphabet")) {
+		return &usageError{errors.New("--length and --alphabet are of a made password: add --generate")}
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return err
+	}
+	a, err := f.account(login, cfg.Timezone)
+	if err != nil {
+		return &usageError{err}
+	}
+	password, err := f.password(c, login)
+	if err != nil {
+		return err
+	}
+	var result addedAccount
+	err = withAccounts(c.Context(), cfg, func(w accountChanger) (err error) {
+		result, err = w.add(c.Context(), addition{Account: wire(a), Name: f.name, Password: password.Reveal()})
+		return err
+	})
+	if err != nil {
+		return oneSentence(err)
+	}
+	f.warn(c.ErrOrStderr(), cfg, result, password)
+	return f.tell(c, result, password)
+}
+
+// account is what the flags say.
+func (f *addFlags) account(login string, zone *time.Location) (accounts.Account, error) {
+	a := accounts.Account{Login: login, Mailbox: f.mailbox, Aliases: f.aliases}
+	for _, s := range f.sources {
+		p, err := accounts.ParseSource(s)
+		if err != nil {
+			return a, fmt.Errorf("--source: %w", err)
+		}
+		a.Sources = append(a.Sources, p)
+	}
+	for _, p := range f.protocols {
+		if p = strings.ToLower(p); p != accounts.ProtocolIMAP && p != accounts.ProtocolPOP3 {
+			return a, fmt.Errorf("--protocol: %q is none: write imap or pop3", p)
+		}
+		a.Protocols = append(a.Protocols, p)
+	}
+	if f.expires == "" {
+		return a, nil
+	}
+	var err error
+	if a.Expires, err = time.Parse(time.RFC3339, f.expires); err == nil {
+		return a, nil
+	}
+	if a.Expires, err = time.ParseInLocation(time.DateOnly, f.expires, zone); err != nil {
+		return a, fmt.Errorf("--expires: %q is no date: write 2027-03-01 or 2027-03-01T18:00:00Z", f.expires)
+	}
+	return a, nil
+}
+
+func (f *addFlags) password(c *cobra.Command, login string) (proxy.Secret, error) {
+	if !f.generate {
+		return askPassword(c.InOrStdin(), c.ErrOrStderr(), login)
+	}
+	password, err := accounts.Generate(f.length, f.alphabet)
+	if err != nil {
+		return proxy.Secret{}, &usageError{err}
+	}
+	return password, nil
+}
+
+// warn tells what will trouble the devices, or their owner.
+func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, password proxy.Secret) {
+	for _, why := range accounts.Weak(password) {
+		_, _ = fmt.Fprintf(w, "warning: the password is weak: %s\n", why)
+	}
+	if !slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.OAuth2 != nil }) {
+		_, _ = fmt.Fprintln(w, "warning: every upstream of the configuration has auth: passthrough, so that accounts are not asked: write auth: {oauth2: …} at one")
+	} else if !strings.Contains(a.Mailbox, "@") {
+		_, _ = fmt.Fprintf(w, "warning: the mailbox is %q, which is no address: remove the account and add it with --mailbox\n", a.Mailbox)
+	}
+}
+
+// tell says what was done. A made password stands alone on standard output, for scripts.
+func (f *addFlags) tell(c *cobra.Command, a addedAccount, password proxy.Secret) error {
+	if f.json {
+		facts := struct {
+			Login        string `json:"login"`
+			Mailbox      string `json:"mailbox"`
+			PasswordName string `json:"password_name,omitempty"`
+			Password     string `json:"password,omitempty"`
+		}{Login: a.Login, Mailbox: a.Mailbox, PasswordName: f.name}
+		if f.generate {
+			facts.Password = password.Reveal()
+		}
+		return json.NewEncoder(c.OutOrStdout()).Encode(facts)
+	}
+	said := fmt.Sprintf("Added the account %s for the mailbox %s.", a.Login, a.Mailbox)
+	if a.Existing {
+		said = fmt.Sprintf("Added the password %s to the account %s.", f.name, a.Login)
+	}
+	if !f.generate {
+		_, err := fmt.Fprintln(c.OutOrStdout(), said)
+		return err
+	}
+	_, _ = fmt.Fprintln(c.ErrOrStderr(), said+" Its password is shown this once:")
+	_, err := fmt.Fprintln(c.OutOrStdout(), password.Reveal())
+	return err
+}

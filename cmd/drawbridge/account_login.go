@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/config"
+	"drawbridge/internal/oauth"
+)
+
+// What the vault of refresh tokens makes in the data directory.
+const (
+	tokensFolder = "tokens"
+	tokenKeyFile = "token.key"
+)
+
+func newAccountLogin() *cobra.Command {
+	var path, upstream string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "login MAILBOX",
+		Short: "Sign in for a mailbox, with flow device_code",
+		Long: `Signs in to Entra ID for a mailbox: a person enters the code that is shown, in a browser on any machine, as a user who has
+access to that mailbox. The bridge keeps the sign-in, encrypted, and renews it. For upstreams with flow: device_code.`,
+		Example: "  drawbridge account login scans@contoso.com",
+		Args:    oneArgument("mailbox"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			u, err := signInUpstream(cfg, upstream)
+			if err != nil {
+				return err
+			}
+			return signInFor(c, cfg, signIn{Upstream: u.Name, Mailbox: args[0]}, asJSON)
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&upstream, "upstream", "", "the `NAME` of the upstream, where several have flow: device_code")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// signInUpstream is the upstream of that name, or else the only one that needs a sign-in.
+func signInUpstream(cfg *config.Config, name string) (config.Upstream, error) {
+	var found []config.Upstream
+	var names []string
+	for _, u := range cfg.Upstreams {
+		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
+			found, names = append(found, u), append(names, u.Name)
+		}
+	}
+	i := slices.Index(names, name)
+	switch {
+	case name != "" && i < 0:
+		return config.Upstream{}, fmt.Errorf("no upstream of the configuration with flow: device_code is named %q: name one, or set its flow", name)
+	case name != "":
+		return found[i], nil
+	case len(found) == 0:
+		return config.Upstream{}, errors.New("no upstream of the configuration has flow: device_code, and the other flows need no sign-in: set it, or go without")
+	case len(found) > 1:
+		return config.Upstream{}, &usageError{fmt.Errorf("several upstreams have flow: device_code (%s): name one with --upstream", strings.Join(names, ", "))}
+	}
+	return found[0], nil
+}
+
+func signInFor(c *cobra.Command, cfg *config.Config, s signIn, asJSON bool) error {
+	out := c.OutOrStdout()
+	show := func(p prompt) {
+		if asJSON {
+			_ = json.NewEncoder(out).Encode(p)
+			return
+		}
+		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", printable(p.URL), printable(p.Code), s.Mailbox)
+	}
+	err := withAccounts(c.Context(), cfg, func(w accountChanger) error { return w.login(c.Context(), s, show) })
+	if err != nil {
+		return oneSentence(err)
+	}
+	if asJSON {
+		return nil
+	}
+	_, err = fmt.Fprintf(out, "Signed in: sessions for %s use it from now on.\n", s.Mailbox)
+	return err
+}
+
+// localAccounts changes the accounts itself, while no bridge runs.
+type localAccounts struct{ *keeper }
+
+// login signs in with a Source of its own: the bridge finds the sign-in when it starts.
+func (l localAccounts) login(ctx context.Context, s signIn, show func(prompt)) error {
+	u, err := signInUpstream(l.cfg, s.Upstream)
+	if err != nil {
+		return err
+	}
+	vault, err := oauth.OpenVault(l.cfg.DataDir, []byte(l.cfg.TokenKey.Reveal()))
+	if err != nil {
+		return err
+	}
+	source, err := oauth.New(tokenOptions(u, vault))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	return source.Login(ctx, s.Mailbox, func(code, url string) { show(prompt{Code: code, URL: url}) })
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// answerAll answers everything with the same.
+func answerAll(status int, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text))
+	})
+}
+
+// lockedBuffer is written by one goroutine and read by another.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestAccount_UnknownNamesOfStrangersAreHarmless has strangers try names that a shell or a terminal would heed.
+func TestAccount_UnknownNamesOfStrangersAreHarmless(t *testing.T) {
+	t.Parallel()
+	w := newAccountWorld(t, "")
+	w.serve()
+	names := []string{"$(reboot)", "a`b`", "x'; rm -rf /;'", "\x1b[31mred", "c1\u009b31m", "bidi\u202egnp.exe", "line\nfeed", "\xff", "𝒳", "del\x7f", `CONTOSO\fax`, "-rf"}
+	for _, n := range names {
+		for range 2 {
+			w.bridge.unknown.Note(n, netip.MustParseAddr("10.20.3.7"), "imap", time.Now())
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(w.done("", "list", "--unknown"), "\n"), "\n")
+	if len(lines) != len(names) {
+		t.Fatalf("%d lines for %d names: %q", len(lines), len(names), lines)
+	}
+	for _, l := range lines {
+		if strings.ContainsFunc(l, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q has what a terminal heeds", l)
+		}
+		if strings.HasPrefix(l, "# ") && strings.ContainsAny(l, "`$;'\"()&|<>*!{}[]~") {
+			t.Errorf("%q has what a shell heeds", l)
+		}
+	}
+	if want := "# CONTOSO\\x5cfax from 10.20.3.7 by imap: its name fits no command line as it stands"; lines[1] != want {
+		t.Errorf("got %q, want %q", lines[1], want)
+	}
+	if want := " --source 10.20.3.7 -- '-rf'"; !strings.HasSuffix(lines[0], want) {
+		t.Errorf("got %q, want %q at its end", lines[0], want)
+	}
+	text := w.done("", "list", "--unknown", "--json")
+	var list []unknownLogin
+	must(t, json.Unmarshal([]byte(text), &list))
+	if strings.ContainsFunc(strings.TrimSuffix(text, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Errorf("the JSON has what a terminal heeds: %q", text)
+	}
+	if got := list[len(list)-6].Login; got != names[5] || list[0].Count != 2 {
+		t.Errorf("got %q and count %d, want %q and 2", got, list[0].Count, names[5])
+	}
+}
+
+func TestAccount_WithConfigQuotesThePath(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ line, path, want string }{
+		{"drawbridge account add 'x'", "", "drawbridge account add 'x'"},
+		{"drawbridge account add 'x'", "/etc/a b/it's.yaml", `drawbridge account add --config '/etc/a b/it'\''s.yaml' 'x'`},
+		{"", "drawbridge.yaml", ""},
+	} {
+		if got := withConfig(c.line, c.path); got != c.want {
+			t.Errorf("%q with %q: got %q, want %q", c.line, c.path, got, c.want)
+		}
+	}
+}
+
+func TestAccount_FormatOfAnImport(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                  formatCSV,
+		"login,mailbox\n":                   formatCSV,
+		"\uFEFFlogin;mailbox\n":             formatCSV,
+		"# a comment\n\n[a@b.example]\n":    formatEmailProxy,
+		"\uFEFF[Server setup]\n":            formatEmailProxy,
+		"login\n[a@b.example]\n":            formatCSV,
+		"\r\n  [a@b.example]\r\nx = login,": formatEmailProxy,
+	} {
+		if got := formatOf([]byte(text)); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestAccount_OnePassword(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, want, fault string }{
+		{"secret\n", "secret", ""},
+		{"secret\r\n", "secret", ""},
+		{"secret", "secret", ""},
+		{" blanks are meant \n", " blanks are meant ", ""},
+		{"", "", "no password came"},
+		{"\n", "", "no password came"},
+		{"one\ntwo\n", "", "more than one line"},
+		{strings.Repeat("x", maxTyped+1), "", "longer than 4096"},
+	} {
+		got, err := onePassword(c.text)
+		if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) || got.Reveal() != c.want {
+			t.Errorf("%.20q: got %q, %v, want %q, %q", c.text, got.Reveal(), err, c.want, c.fault)
+		}
+	}
+}

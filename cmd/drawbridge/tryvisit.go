@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+const (
+	// tryDialTimeout bounds the connection to a bridge on this machine or near it.
+	tryDialTimeout = 10 * time.Second
+	// tryReadTimeout bounds the handshake and each read: longer than the bridge takes for its slowest answer to a login.
+	tryReadTimeout = 3 * time.Minute
+)
+
+// tryDialog is the device's side of a mail protocol. Each step says what the device saw. The bridge's own words in an
+// error are a *tryAnswer.
+type tryDialog interface {
+	greeting() (string, error)
+	startTLS() error
+	capabilities() (string, error)
+	logIn(account, password string) (string, error)
+	message() (string, error)
+	goodbye() (string, error)
+}
+
+// tryVisit is a played device's way from dial to goodbye.
+type tryVisit struct {
+	*trial
+	step   func(tryStep)
+	lines  *tryLines
+	dialog tryDialog
+	state  tls.ConnectionState
+}
+
+// tryFailure is the step that a device failed at.
+type tryFailure struct {
+	step string
+	err  error
+}
+
+// run plays the device, tells every step, and returns nil or the step that failed.
+func (v *tryVisit) run(ctx context.Context) *tryFailure {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer v.close()
+	for _, s := range v.steps() {
+		began := time.Now()
+		text, err := s.do(ctx)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			text = err.Error()
+		}
+		text = inventory.Printable(inventory.Redact(text, v.password))
+		v.step(tryStep{Step: s.name, OK: err == nil, Milliseconds: time.Since(began).Milliseconds(), Text: text})
+		if err != nil {
+			return &tryFailure{step: s.name, err: err}
+		}
+	}
+	return nil
+}
+
+// close ends the connection, with TLS's farewell where there is TLS.
+func (v *tryVisit) close() {
+	if v.lines != nil {
+		_ = v.lines.conn.Close()
+	}
+}
+
+type namedStep struct {
+	name string
+	do   func(context.Context) (string, error)
+}
+
+// steps are what the device does, in its order.
+func (v *tryVisit) steps() []namedStep {
+	greeting := namedStep{"greeting", v.inDialog(tryDialog.greeting)}
+	secure := []namedStep{{"handshake", v.handshake}, {"certificate", v.certificate}}
+	list := []namedStep{{"connect", v.connect}}
+	if v.listener.TLS == "starttls" {
+		list = append(append(list, greeting, namedStep{"starttls", v.startTLS}), secure...)
+	} else {
+		list = append(append(list, secure...), greeting)
+	}
+	list = append(list, namedStep{"capabilities", v.inDialog(tryDialog.capabilities)}, namedStep{"login", v.logIn})
+	if v.account != "" {
+		list = append(list, namedStep{"message", v.inDialog(tryDialog.message)})
+	}
+	return append(list, namedStep{"goodbye", v.inDialog(tryDialog.goodbye)})
+}
+
+func (v *tryVisit) inDialog(step func(tryDialog) (string, error)) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return step(v.dialog) }
+}
+
+// connect dials the bridge. The connection ends with ctx.
+func (v *tryVisit) connect(ctx context.Context) (string, error) {
+	conn, err := (&net.Dialer{Timeout: tryDialTimeout}).DialContext(ctx, "tcp", v.address)
+	if err != nil {
+		return "", err
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	v.lines = newTryLines(conn)
+	v.dialog = &tryIMAP{v.lines}
+	if v.listener.Protocol == "pop3" {
+		v.dialog = &tryPOP3{v.lines}
+	}
+	return "to " + v.address, nil
+}
+
+func (v *tryVisit) startTLS(context.Context) (string, error) {
+	if err := v.dialog.startTLS(); err != nil {
+		return "", err
+	}
+	if v.lines.reader.Buffered() > 0 {
+		return "", errors.New("the bridge sent more in clear text behind its answer to STARTTLS")
+	}
+	return "agreed", nil
+}
+
+// handshake makes the connection a TLS one in the device's way. Like many devices it sends no server name and goes on
+// whatever the certificate is; the next step tells what one that looks would think of it.
+func (v *tryVisit) handshake(ctx context.Context) (string, error) {
+	if v.profile.hello != nil {
+		return "", v.oldHello()
+	}
+	secure := tls.Client(v.lines.conn, &tls.Config{
+		MinVersion:         v.profile.version,
+		MaxVersion:         v.profile.version,
+		CipherSuites:       v.profile.suites,
+		InsecureSkipVerify: true, //nolint:gosec // verified, and told, in the step certificate
+	})
+	ctx, cancel := context.WithTimeout(ctx, tryReadTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return "", handshakeFailure(err)
+	}
+	v.lines.replace(secure)
+	v.state = secure.ConnectionState()
+	return tls.VersionName(v.state.Version) + ", " + tls.CipherSuiteName(v.state.CipherSuite), nil
+}
+
+// tryAlert is a TLS alert from the bridge.
+type tryAlert uint8
+
+// Error names the alert as crypto/tls does.
+func (a tryAlert) Error() string {
+	return fmt.Sprintf("the bridge answered with the alert %d: %v", uint8(a), tls.AlertError(a))
+}
+
+// handshakeFailure finds the bridge's alert in crypto/tls's error, whose own type for it is not exported: only the words
+// are to be had.
+func handshakeFailure(err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return err
+	}
+	for code := range 256 {
+		if alert := tls.AlertError(code); alert.Error() == op.Err.Error() {
+			return tryAlert(alert)
+		}
+	}
+	return err
+}
+
+// errServed says that a hello that is sent by hand got further than it can be played.
+var errServed = errors.New("the bridge takes this hello; the device is played no further than that")
+
+// oldHello sends a hello that no TLS library makes any more and reads the answer, an alert (RFC 5246, section 7.2).
+func (v *tryVisit) oldHello() error {
+	if err := v.lines.write(string(v.profile.hello)); err != nil {
+		return err
+	}
+	record := make([]byte, 7)
+	if err := v.lines.readFull(record); err != nil {
+		return err
+	}
+	if record[0] == 21 {
+		return tryAlert(record[6])
+	}
+	if record[0] == 22 {
+		return errServed
+	}
+	return fmt.Errorf("the bridge answered with % x, which is no TLS", record)
+}
+
+// certificate tells what a device that looks at the certificate sees.
+func (v *tryVisit) certificate(context.Context) (string, error) {
+	leaf := v.state.PeerCertificates[0]
+	names := append([]string(nil), leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	verdict := "verifies against the local CA"
+	if err := v.verify(); err != nil {
+		verdict = "does not verify against the local CA: " + err.Error()
+	}
+	return fmt.Sprintf("for %s; issued by %s; until %s; %s", strings.Join(names, ", "), leaf.Issuer, leaf.NotAfter.UTC().Format(time.DateOnly), verdict), nil
+}
+
+// verify checks the chain alone: which name devices call is not known here. It reads no more than the CA's certificate,
+// since certs.OpenCA needs the key too and makes a CA where there is none.
+func (v *tryVisit) verify() error {
+	file := filepath.Join(v.dataDir, certificates, "ca", "ca.crt")
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("%w (run this as the bridge's user, with its configuration)", err)
+	}
+	roots, chain := x509.NewCertPool(), x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s has no certificate in it", file)
+	}
+	for _, c := range v.state.PeerCertificates[1:] {
+		chain.AddCert(c)
+	}
+	_, err = v.state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: chain})
+	return err
+}
+
+func (v *tryVisit) logIn(context.Context) (string, error) {
+	if v.account == "" {
+		return "not tried: no --account was given", nil
+	}
+	return v.dialog.logIn(v.account, v.password)
+}
