@@ -108,6 +108,12 @@ func (w *world) meetFault(t *testing.T, protocol sandbox.Protocol, f serverFault
 		return // a refused password is not asked again at once: see TestGuesses
 	}
 	must(t, server.SetFaults(sandbox.Faults{}))
+	if f.faults.Throttle != sandbox.ThrottleOff {
+		if _, record := w.visit(t, refusedAs(device, f.reads)); !strings.Contains(record.Reason, "throttles this mailbox and is not asked again until") {
+			t.Errorf("after the mailbox was throttled: reason %q, want that it is left alone", record.Reason)
+		}
+		return
+	}
 	if result, record := w.visit(t, device); !result.OK() || record.Outcome != inventory.OutcomeBridged {
 		t.Errorf("once the server was well the visit ended as %q (%s %v), outcome %s %q, want its mail", result.Outcome, result.Refusal, result.Err, record.Outcome, record.Reason)
 	}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/internal/sandbox"
+	"drawbridge/inventory"
+)
+
+// TestModern_RefusedLoginsReadAlike has logins fail for every reason that a stranger must not learn. What they read is the same, and
+// no sooner than after a second; the records tell them apart.
+func TestModern_RefusedLoginsReadAlike(t *testing.T) {
+	t.Parallel()
+	w := newModernWorld(t, modernOptions{accounts: modernAccount(t, scannerLogin, scannerMailbox, scannerCode, "") +
+		modernAccount(t, "old", scannerMailbox, "4711", ", expires: 2020-01-01") +
+		modernAccount(t, "off", scannerMailbox, "4711", ", disabled: true") +
+		modernAccount(t, "elsewhere", scannerMailbox, "4711", ", sources: [192.0.2.0/24]") +
+		modernAccount(t, "popper", scannerMailbox, "4711", ", protocols: [pop3]") +
+		modernAccount(t, "mapper", scannerMailbox, "4711", ", protocols: [imap]")})
+	wrongProtocol := map[sandbox.Protocol]string{sandbox.IMAP: "popper", sandbox.POP3: "mapper"}
+	for n, protocol := range bothProtocols {
+		knocks := []knock{{name: "nobody", password: "4711"}, {name: scannerLogin, password: "wrong"}, {name: "old", password: "4711"}, {name: "off", password: "4711"},
+			{name: "elsewhere", password: "4711"}, {name: wrongProtocol[protocol], password: "4711"}}
+		all := w.storm(t, len(knocks), func(i int) knock {
+			k := knocks[i]
+			k.protocol, k.source = protocol, fmt.Sprintf("127.0.%d.%d", 4+n, 1+i)
+			return k
+		})
+		reasons := map[string]string{}
+		for i, got := range all {
+			got.want(t, wrongPassword[protocol], inventory.OutcomeLoginFailed, inventory.PhaseDecide, "")
+			if got.reads != all[0].reads || got.took < time.Second || got.took > 4*time.Second {
+				t.Errorf("%s over %s read %q after %v, want %q after one second", knocks[i].name, protocol, got.reads, got.took, all[0].reads)
+			}
+			if same, ok := reasons[got.record.Reason]; ok || got.record.Reason == "" {
+				t.Errorf("the records of %s and %s give the same reason: %q", same, knocks[i].name, got.record.Reason)
+			}
+			reasons[got.record.Reason] = knocks[i].name
+		}
+	}
+	if dials, tokens := w.exchange.Log().Count(sandbox.Accepted), w.entra.Log().Tokens(); dials != 0 || tokens != 0 {
+		t.Errorf("%d connections and %d requests for a token, want none for a login that is wrong here", dials, tokens)
+	}
+}
+
+// TestModern_WrongLoginsTouchNothing lets strangers guess while a device's session is up.
+func TestModern_WrongLoginsTouchNothing(t *testing.T) {
+	t.Parallel()
+	const wrong = 200
+	w := newModernWorld(t, modernOptions{})
+	running, reads, _ := w.login(t, scanner(sandbox.IMAP))
+	if !strings.HasPrefix(reads, "OK") {
+		t.Fatalf("the device read %q, want OK", reads)
+	}
+	all := w.storm(t, wrong, func(i int) knock {
+		name := scannerLogin
+		if i%2 == 1 {
+			name = fmt.Sprintf("stranger%d", i)
+		}
+		return knock{protocol: bothProtocols[i/2%2], source: stormSource(i), name: name, password: fmt.Sprintf("guess%d", i)}
+	})
+	for i, got := range all {
+		if protocol := bothProtocols[i/2%2]; !strings.HasPrefix(got.reads, wrongPassword[protocol]) {
+			t.Errorf("guess %d read %q, want %q", i, got.reads, wrongPassword[protocol])
+		}
+	}
+	running.say("b SELECT INBOX")
+	if got := running.hear("b "); !strings.HasPrefix(got, "b OK") {
+		t.Errorf("the running session reads %q, want OK", got)
+	}
+	w.try(t, scanner(sandbox.POP3)).want(t, "+OK", inventory.OutcomeBridged, inventory.PhaseRelay, "")
+	tokens := map[string]bool{}
+	for _, l := range w.exchange.Log().Logins() {
+		tokens[l.Token] = true
+	}
+	if n := w.entra.Log().Tokens(); n != 1 || len(tokens) != 1 {
+		t.Errorf("%d requests for a token and %d tokens shown to Exchange, want one", n, len(tokens))
+	}
+	if n := w.exchange.Log().Count(sandbox.Accepted); n != 2 {
+		t.Errorf("%d connections to Exchange, want those of the two good logins", n)
+	}
+}
+
+// userMailbox is a mailbox whose password Entra ID checks.
+const userMailbox = "fax1@contoso.example"
+
+// newPasswordWorld is one whose upstream has flow password, with a user in Entra ID and no password here.
+func newPasswordWorld(t *testing.T, user sandbox.User, o modernOptions) *modernWorld {
+	t.Helper()
+	o.flow = "password"
+	o.accounts = fmt.Sprintf("  - {login: %q, mailbox: %q}\n", userMailbox, userMailbox)
+	o.change = func(tenant *sandbox.Tenant) {
+		tenant.Applications[0].PublicFlows = true
+		tenant.Users = []sandbox.User{user}
+	}
+	w := newModernWorld(t, o)
+	w.mailbox(sandbox.Account{Address: userMailbox, Messages: [][]byte{messageOf(1)}})
+	return w
+}
+
+// TestModern_EntraChecksThePassword logs in by a password that only Entra ID knows, and guesses at it.
+func TestModern_EntraChecksThePassword(t *testing.T) {
+	for _, protocol := range bothProtocols {
+		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
+			w := newPasswordWorld(t, sandbox.User{Name: userMailbox, Password: "right-one"}, modernOptions{})
+			at := func(source, password string) tried {
+				return w.try(t, knock{protocol: protocol, source: source, name: userMailbox, password: password})
+			}
+			at("127.0.6.1", "wrong-0").want(t, wrongPassword[protocol], inventory.OutcomeLoginFailed, inventory.PhaseDecide, "")
+			at("127.0.6.2", "wrong-0").want(t, wrongPassword[protocol], inventory.OutcomeLoginFailed, inventory.PhaseDecide, "") // unasked
+			at("127.0.6.3", "right-one").want(t, loggedIn[protocol], inventory.OutcomeBridged, inventory.PhaseRelay, "")
+			at("127.0.6.4", "wrong-1").want(t, tooManyFailures[protocol], inventory.OutcomeRefused, inventory.PhaseDecide, "guesses")
+			at("127.0.6.4", "right-one").want(t, loggedIn[protocol], inventory.OutcomeBridged, inventory.PhaseRelay, "")
+			shown := map[string]int{}
+			for _, r := range w.entra.Log().Requests(sandbox.Password) {
+				shown[r.Form.Get("password")]++
+			}
+			if len(shown) != 2 || shown["wrong-0"] != 1 || shown["right-one"] != 1 {
+				t.Errorf("Entra ID was shown %v, want wrong-0 and right-one once each", shown)
+			}
+			for _, l := range w.exchange.Log().Logins() {
+				if l.Password != "" || l.Mechanism != "XOAUTH2" {
+					t.Errorf("a login reached Exchange by %s", l.Mechanism)
+				}
+			}
+		})
+	}
+}
+
+// TestModern_EntraRefusesTheRightPassword has a policy or the state of the account stand in the way: the device's password is not wrong.
+func TestModern_EntraRefusesTheRightPassword(t *testing.T) {
+	for code, reason := range map[int]string{50076: "multi-factor authentication is required", 53003: "Conditional Access refuses", 50057: "the account is disabled"} {
+		t.Run(fmt.Sprintf("AADSTS%d", code), func(t *testing.T) {
+			t.Parallel()
+			user := sandbox.User{Name: userMailbox, Password: "right-one", Refusal: code}
+			w := newPasswordWorld(t, user, modernOptions{guesses: 20}) // what Entra ID neither took nor called wrong is a guess
+			for _, protocol := range bothProtocols {
+				got := w.try(t, knock{protocol: protocol, name: userMailbox, password: user.Password})
+				got.want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseDecide, reason)
+			}
+			user.Refusal = 0
+			must(t, w.entra.SetUser(w.tenant.ID, user))
+			for _, protocol := range bothProtocols {
+				w.wantMail(t, knock{protocol: protocol, name: userMailbox, password: user.Password})
+			}
+		})
+	}
+}
