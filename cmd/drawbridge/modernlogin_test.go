@@ -71,6 +71,7 @@ func TestModern_WrongLoginsTouchNothing(t *testing.T) {
 	if got := running.hear("b "); !strings.HasPrefix(got, "b OK") {
 		t.Errorf("the running session reads %q, want OK", got)
 	}
+	w.records.wait(t, scannerLogin, wrong/2) // the last of the guesses is on record
 	w.try(t, scanner(sandbox.POP3)).want(t, "+OK", inventory.OutcomeBridged, inventory.PhaseRelay, "")
 	tokens := map[string]bool{}
 	for _, l := range w.exchange.Log().Logins() {

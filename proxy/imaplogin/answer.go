@@ -74,7 +74,7 @@ var sentences = map[proxy.Reason]string{
 	proxy.Unavailable:     "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device",
 }
 
-const tokenRefused = "the upstream refuses the token: the program must get a new one, or has no right to this mailbox over IMAP"
+const tokenRefused = "the upstream refuses the token: it has run out, or gives no right to this mailbox over IMAP"
 
 // refusal is the error for a login that was not answered OK.
 func refusal(s imap.StatusResponse, token bool) *proxy.Refusal {

@@ -46,7 +46,7 @@ func (l *login) refused(line string) error {
 
 func (l *login) badCredentials() error {
 	if l.token {
-		return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the token that the device brought: the program must get a new one, or has no right to this mailbox over POP3")
+		return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox over POP3")
 	}
 	return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the name or the password: check both in the device")
 }
