@@ -72,7 +72,7 @@ func (w *modernWorld) wantNoPassword(t *testing.T, fleet []sandbox.Device) {
 
 // TestModern_OneRequestForManyDevices has many devices log in at once when the token they share is of no use any more.
 func TestModern_OneRequestForManyDevices(t *testing.T) {
-	const devices = 100
+	const devices = 500
 	cases := map[string]func(t *testing.T, w *modernWorld, mailboxes []string){
 		"expired": func(t *testing.T, w *modernWorld, _ []string) {
 			must(t, w.entra.SetFaults(sandbox.EntraFaults{TokenLife: 11 * time.Second}))
