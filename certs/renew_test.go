@@ -44,7 +44,7 @@ func TestRun_RenewsAtTwoThirdsWithoutDroppingASession(t *testing.T) {
 		session, before := pipe(t, s, d)
 		echoes(t, session, "before")
 
-		time.Sleep(time.Until(before.NotBefore.Add(397*day*2/3).Add(-time.Minute)))
+		time.Sleep(time.Until(before.NotBefore.Add(397 * day * 2 / 3).Add(-time.Minute)))
 		if now := shown(t, s, ""); now.SerialNumber.Cmp(before.SerialNumber) != 0 {
 			t.Fatal("renewed before two thirds of its life")
 		}
