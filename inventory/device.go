@@ -1,61 +1,112 @@
 package inventory
 
 import (
-	"net/netip"
-	"slices"
-	"strings"
-
-	"drawbridge/internal/hello"
+	"encoding/json"
+	"time"
 )
 
-// Stranger stands in place of the account in the device id of a session without a verified login.
-const Stranger = "-"
+// Device is one row of the inventory: what all lines about one device come to. It is a pure function of the lines, so
+// that the store and a log alone give the same, byte for byte. Its JSON is that of the exports and of the API; what was
+// not learned is left out.
+type Device struct {
+	ID        string   `json:"id"`      // source/account; source/- for the strangers of a source
+	Source    string   `json:"source"`  // address or MAC, as in the id
+	Account   string   `json:"account"` // "-" for strangers
+	Mailbox   string   `json:"mailbox,omitempty"`
+	MergedIDs []string `json:"merged_ids,omitempty"` // ids that people said are this device too
 
-// Device returns the id of the device that the session belongs to, source/account; source/- for a stranger. It is
-// empty where the source is not known.
-func (s *Session) Device() string {
-	ip := PlainAddress(s.Source.IP)
-	if !ip.IsValid() {
-		return ""
-	}
-	if s.Account == "" {
-		return ip.String() + "/" + Stranger
-	}
-	return ip.String() + "/" + accountName(s.Account)
+	SourceName   string          `json:"source_name,omitempty"`
+	SourceMAC    string          `json:"source_mac,omitempty"`
+	Vendor       string          `json:"vendor,omitempty"`
+	Description  string          `json:"snmp_description,omitempty"`
+	SourceShared bool            `json:"source_shared,omitempty"`
+	ClientID     json.RawMessage `json:"client_id,omitempty"`
+	Hello        json.RawMessage `json:"hello,omitempty"` // the latest one
+
+	Listener      string   `json:"listener,omitempty"`
+	Protocol      string   `json:"protocol,omitempty"`
+	TLSMode       string   `json:"tls_mode,omitempty"`
+	TLSVersion    string   `json:"tls_version,omitempty"` // of the latest handshake that was completed
+	TLSCipher     string   `json:"tls_cipher,omitempty"`
+	AlertReceived string   `json:"tls_alert_received,omitempty"`
+	AuthMechanism string   `json:"auth_mechanism,omitempty"`
+	Upstream      string   `json:"upstream,omitempty"`
+	UpstreamAuth  string   `json:"upstream_auth,omitempty"`
+	Readiness     string   `json:"readiness"`
+	Blockers      []string `json:"blockers"`
+
+	Stage    Stage  `json:"stage"` // as set, else that of the latest session
+	StageSet bool   `json:"stage_set,omitempty"`
+	Deadline string `json:"deadline,omitempty"`
+	Owner    string `json:"owner,omitempty"`
+	Priority string `json:"priority,omitempty"`
+	Cost     string `json:"cost,omitempty"`
+	Note     string `json:"note,omitempty"`
+
+	// What an Advisor makes of it. Category is as set where CategorySet.
+	Category    Category `json:"category"`
+	CategorySet bool     `json:"category_set,omitempty"`
+	Evidence    []string `json:"evidence,omitempty"` // sentences: why this category, and what program it seems to be
+	Stack       string   `json:"stack,omitempty"`    // known TLS stack, by JA3 and JA4
+	NextStep    NextStep `json:"next_step,omitempty"`
+	Advice      []Advice `json:"advice,omitempty"`
+
+	FirstSeen    time.Time    `json:"first_seen"` // when its first session began
+	LastSeen     time.Time    `json:"last_seen"`  // when its latest session ended
+	LastServed   *time.Time   `json:"last_served,omitempty"`
+	Sessions     int64        `json:"sessions"` // ended, cut and failed
+	Outcomes     Outcomes     `json:"outcomes"`
+	TLSVersions  []VersionUse `json:"tls_versions,omitempty"`
+	LastOutcome  Outcome      `json:"last_outcome,omitempty"`
+	LastReason   string       `json:"last_reason,omitempty"` // of the latest session that had one
+	LastReasonAt *time.Time   `json:"last_reason_at,omitempty"`
+	UpstreamSays string       `json:"upstream_says,omitempty"`
+	BytesFrom    int64        `json:"bytes_from_device"`
+	BytesTo      int64        `json:"bytes_to_device"`
 }
 
-// accountName returns a verified account as a record has it.
-func accountName(account string) string { return Printable(cut(strings.ToLower(account), maxName)) }
+// Outcomes counts sessions by how they ended.
+type Outcomes map[Outcome]int64
 
-// PlainAddress returns ip as records have it: IPv4 never mapped into IPv6, and without a zone.
-func PlainAddress(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
-
-// Readiness returns what the device could do without the bridge: what its hello tells, unknown where none was seen.
-func (s *Session) Readiness() hello.Readiness { return s.Hello.Readiness() }
-
-// Blockers returns what keeps the device from going direct, in the order of hello.BlockerOrder: what its hello tells,
-// and then what its login and its listener do. It is nil where nothing is known to.
-func (s *Session) Blockers() []hello.Blocker {
-	found := s.Hello.Blockers()
-	if s.triedPassword() {
-		found = append(found, hello.BlockerPasswordLogin)
-	}
-	if s.TLSMode == "starttls" {
-		found = append(found, hello.BlockerSTARTTLSPort)
-	}
-	return found
+// VersionUse tells of one TLS version how much and when a device used it: since when and until when it used weak
+// encryption. Version is as in the record, or "none" for sessions without a completed handshake.
+type VersionUse struct {
+	Version   string    `json:"version"`
+	Sessions  int64     `json:"sessions"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 }
 
-// The words by which a record tells a login with a password from one without.
+// NextStep is what to do about a device, in one word.
+type NextStep string
+
+// The next steps.
 const (
-	mechanismToken       = "XOAUTH2"
-	quirkPasswordInClear = "password_in_clear"
+	StepRepoint  NextStep = "repoint"    // it can use Exchange Online directly
+	StepOAuth2   NextStep = "oauth2"     // its encryption is good enough, its password login is not
+	StepEnable   NextStep = "enable_tls" // TLS 1.2 is there and must be switched on
+	StepUpdate   NextStep = "update"     // a newer version or firmware has it
+	StepReplace  NextStep = "replace"
+	StepIdentify NextStep = "identify" // find out what it is
+	StepWatch    NextStep = "watch"    // strangers: find out who knocks, or nothing to do
 )
 
-// triedPassword reports whether the last login used or tried a password; one that came before TLS was tried too.
-func (s *Session) triedPassword() bool {
-	if s.AuthMechanism == "" {
-		return slices.Contains(s.Quirks, quirkPasswordInClear)
-	}
-	return s.AuthMechanism != mechanismToken
+// Advice is one sentence on what to do, and where that is from.
+type Advice struct {
+	Text string `json:"text"`
+	URL  string `json:"url,omitempty"`
+}
+
+// Advisor fills in what a Device seems to be and what to do about it: Category where not CategorySet, Evidence, Stack,
+// NextStep and Advice. It is a pure function of the other fields and safe for concurrent use.
+type Advisor func(*Device)
+
+// Day is what one device, or all of them, did in one day (UTC).
+type Day struct {
+	Date        string           `json:"date"` // 2026-11-24
+	Sessions    int64            `json:"sessions"`
+	Outcomes    Outcomes         `json:"outcomes"`
+	TLSVersions map[string]int64 `json:"tls_versions"` // with "none"
+	BytesFrom   int64            `json:"bytes_from_device"`
+	BytesTo     int64            `json:"bytes_to_device"`
 }

@@ -9,9 +9,11 @@ import (
 
 // The names of the lines in log and journal, their msg.
 const (
-	MessageSession = "session"
-	MessageFlood   = "flood"
-	MessageBridge  = "bridge"
+	MessageAdmitted = "admitted"
+	MessageSession  = "session"
+	MessageFlood    = "flood"
+	MessageChange   = "change"
+	MessageBridge   = "bridge"
 )
 
 // LineEncoding returns the encoding in which a record is the same JSON line in log and journal: its msg and its own
