@@ -9,12 +9,14 @@ import (
 // that the store and a log alone give the same, byte for byte. Its JSON is that of the exports and of the API; what was
 // not learned is left out.
 type Device struct {
-	ID        string   `json:"id"`      // source/account; source/- for the strangers of a source
-	Source    string   `json:"source"`  // address or MAC, as in the id
-	Account   string   `json:"account"` // "-" for strangers
-	Mailbox   string   `json:"mailbox,omitempty"`
-	MergedIDs []string `json:"merged_ids,omitempty"` // ids that people said are this device too
+	ID             string   `json:"id"`      // source/account; source/- for the strangers of a source
+	Source         string   `json:"source"`  // address or MAC, as in the id
+	Account        string   `json:"account"` // "-" for strangers
+	Mailbox        string   `json:"mailbox,omitempty"`
+	ClaimedAccount string   `json:"claimed_account,omitempty"` // the last name that a stranger claimed
+	MergedIDs      []string `json:"merged_ids,omitempty"`      // ids that people said are this device too
 
+	SourceIP     string          `json:"source_ip,omitempty"` // the latest
 	SourceName   string          `json:"source_name,omitempty"`
 	SourceMAC    string          `json:"source_mac,omitempty"`
 	Vendor       string          `json:"vendor,omitempty"`
@@ -51,11 +53,12 @@ type Device struct {
 	NextStep    NextStep `json:"next_step,omitempty"`
 	Advice      []Advice `json:"advice,omitempty"`
 
-	FirstSeen    time.Time    `json:"first_seen"` // when its first session began
-	LastSeen     time.Time    `json:"last_seen"`  // when its latest session ended
+	FirstSeen    time.Time    `json:"first_seen,omitzero"` // when its first session began; zero where people named it before it came
+	LastSeen     time.Time    `json:"last_seen,omitzero"`  // when something of it was last heard of
 	LastServed   *time.Time   `json:"last_served,omitempty"`
 	Sessions     int64        `json:"sessions"` // ended, cut and failed
 	Outcomes     Outcomes     `json:"outcomes"`
+	Flooded      int64        `json:"flooded,omitempty"` // sessions that only a flood line tells of, with no outcome
 	TLSVersions  []VersionUse `json:"tls_versions,omitempty"`
 	LastOutcome  Outcome      `json:"last_outcome,omitempty"`
 	LastReason   string       `json:"last_reason,omitempty"` // of the latest session that had one
@@ -106,6 +109,7 @@ type Day struct {
 	Date        string           `json:"date"` // 2026-11-24
 	Sessions    int64            `json:"sessions"`
 	Outcomes    Outcomes         `json:"outcomes"`
+	Flooded     int64            `json:"flooded,omitempty"`
 	TLSVersions map[string]int64 `json:"tls_versions"` // with "none"
 	BytesFrom   int64            `json:"bytes_from_device"`
 	BytesTo     int64            `json:"bytes_to_device"`

@@ -37,12 +37,15 @@ type SessionLine struct {
 	Phase                          Phase
 	Outcome                        Outcome // empty in MessageAdmitted
 	Reason                         string
-	Readiness, Blockers            string // Blockers is separated by spaces; "-" where the line has an empty list
+	Readiness, Blockers            string // Blockers is separated by spaces; NoBlockers where the line has an empty list
 	StartedAt                      time.Time
 	Duration                       time.Duration
 	Proven                         bool // upstream_ms is there: the mailbox was proven open
 	BytesFromDevice, BytesToDevice int64
 }
+
+// NoBlockers stands for an empty list of blockers: that there are none was learned.
+const NoBlockers = "-"
 
 // Change is one value of a device that people set or that enrichment learned. Time is unique in a journal, so that of
 // two changes the later one counts.

@@ -92,9 +92,10 @@ type BridgeLine struct {
 	ConfigurationHash string   // of the configuration in force
 	Listeners         []string // their names
 	PreviousRun       PreviousRun
+	Journal, Previous string // id of the journal, and of the run before this one in it
 }
 
-// MarshalLogObject writes time, bridge, run, event, version, configuration_hash, listeners and previous_run, without
+// MarshalLogObject writes time, bridge, run, event, version, configuration_hash, listeners, previous_run, journal and previous, without
 // those that are not known.
 func (l *BridgeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r := &record{enc: enc}
@@ -108,5 +109,7 @@ func (l *BridgeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		r.array("listeners", (*words[string])(&l.Listeners))
 	}
 	r.text("previous_run", string(l.PreviousRun))
+	r.text("journal", l.Journal)
+	r.text("previous", l.Previous)
 	return r.err
 }

@@ -18,6 +18,9 @@ const (
 	StageBlock    Stage = "block"
 )
 
+// stages are all stages.
+var stages = [...]Stage{StageBridge, StageWarn, StageBrownout, StageBlock}
+
 // Phase is the step of a session, in the order in which a session goes through them.
 type Phase string
 
