@@ -77,3 +77,18 @@ const (
 	KeyVendor      = "vendor"
 	KeyDescription = "snmp_description"
 )
+
+// Position is how far a reader of a journal came: the line that begins at Offset, in bytes of the uncompressed segment,
+// is the next one. The zero Segment stands before the first one.
+type Position struct {
+	Journal         string // its random id
+	Segment, Offset int64
+}
+
+// Batch is what a store adds to its rows in one transaction: the lines of one journal from one position to another.
+type Batch struct {
+	From, To Position
+	Fold     *Fold
+	Sessions []StoredSession // of the session lines
+	Bad      int64           // lines that were none
+}
