@@ -19,7 +19,9 @@ var monday = time.Date(2026, 11, 23, 23, 59, 58, 0, time.UTC)
 // world draws lines of a few bridges and devices, so few that they collide in every way.
 type world struct{ t *rapid.T }
 
-func (w world) pick(name string, from ...string) string { return rapid.SampledFrom(from).Draw(w.t, name) }
+func (w world) pick(name string, from ...string) string {
+	return rapid.SampledFrom(from).Draw(w.t, name)
+}
 
 func (w world) time(name string) time.Time {
 	return monday.Add(time.Duration(rapid.IntRange(0, 5_000).Draw(w.t, name)) * time.Millisecond)

@@ -88,6 +88,7 @@ type Session struct {
 	Bridge, Run, ID                string
 	Listener, Protocol, TLSMode    string // "imap" or "pop3"; "implicit" or "starttls"
 	Source                         Source
+	ByMAC                          bool         // devices are told apart by their MAC address where it is known
 	Hello                          *hello.Hello // shared with other sessions, never changed
 	TLS, UpstreamTLS               TLS
 	ClientID                       map[string]string // IMAP ID pairs as sent

@@ -13,15 +13,30 @@ const Stranger = "-"
 
 // Device returns the id of the device that the session belongs to, source/account; source/- for a stranger. It is
 // empty where the source is not known.
-func (s *Session) Device() string {
+func (s *Session) Device() string { return s.DeviceOf(s.Account) }
+
+// DeviceOf returns the id that the session's device has once it is verified as account.
+func (s *Session) DeviceOf(account string) string {
+	source := s.sourceID()
+	if source == "" {
+		return ""
+	}
+	if account == "" {
+		return source + "/" + Stranger
+	}
+	return source + "/" + accountName(account)
+}
+
+// sourceID is the MAC address where devices are told apart by it and it is known, else the address.
+func (s *Session) sourceID() string {
+	if s.ByMAC && s.Source.MAC != "" {
+		return s.Source.MAC
+	}
 	ip := PlainAddress(s.Source.IP)
 	if !ip.IsValid() {
 		return ""
 	}
-	if s.Account == "" {
-		return ip.String() + "/" + Stranger
-	}
-	return ip.String() + "/" + accountName(s.Account)
+	return ip.String()
 }
 
 // accountName returns a verified account as a record has it.

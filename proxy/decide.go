@@ -21,7 +21,8 @@ type Decider interface {
 type Decision struct {
 	Stage   inventory.Stage
 	Rules   map[string]string // which rule gave each setting, for the record and for explain
-	Account string            // verified, in its listed form; empty: as typed
+	Account string            // in its listed form; empty: as typed
+	Checked bool              // the password was checked here: the account is verified, whatever the upstream says
 	Mailbox string
 	Notice  string   // said with the OK of the login
 	Then    *Refusal // told instead of Admit

@@ -169,6 +169,9 @@ func (s *session) decide(ctx context.Context) error {
 	s.decision = d
 	s.record.Stage, s.record.Rules, s.record.Mailbox = d.Stage, d.Rules, d.Mailbox
 	s.record.Upstream = d.Upstream.Name()
+	if d.Checked {
+		s.record.Account = s.account()
+	}
 	s.mechanisms, err = d.Credential.Mechanisms(ctx)
 	return err
 }
@@ -251,6 +254,11 @@ func (s *session) authenticate(ctx context.Context) error {
 	return s.login.Authenticate(ctx, s.upstream, s.mechanisms)
 }
 
+// account is the name by which the account is known once it is verified.
+func (s *session) account() string {
+	return cmp.Or(s.decision.Account, verifiedAccount(s.credentials.Account))
+}
+
 // prove makes sure that the mailbox is open. From then on the account is the device's.
 func (s *session) prove(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseAdmit
@@ -258,7 +266,7 @@ func (s *session) prove(ctx context.Context) error {
 		return err
 	}
 	s.record.UpstreamTime = time.Since(s.dialStarted)
-	s.record.Account = cmp.Or(s.decision.Account, verifiedAccount(s.credentials.Account))
+	s.record.Account = s.account()
 	if t, ok := s.decision.Credential.(TokenCredential); ok {
 		s.record.TokenLeft = t.TokenLeft()
 	}

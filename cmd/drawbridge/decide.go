@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -27,6 +28,8 @@ type decider struct {
 	book      *currentBook
 	failures  *proxy.Failures
 	verified  *proxy.Verified
+	stages    *setStages // nil: none is set
+	contact   string     // whom a blocked device's owner may ask
 }
 
 // upstreamParts is an upstream and how it is logged in to.
@@ -49,7 +52,8 @@ func (d *decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session,
 	if err != nil {
 		return proxy.Decision{}, err
 	}
-	decision.Stage, decision.Rules, decision.Upstream = inventory.StageBridge, choice.Rules, u.Upstream
+	decision.Rules, decision.Upstream = choice.Rules, u.Upstream
+	d.stage(s, cmp.Or(decision.Account, strings.ToLower(c.Account)), &decision)
 	return decision, nil
 }
 

@@ -74,6 +74,9 @@ func (b *bridge) openDecider() (err error) {
 	if d.table, err = newPolicy(b.cfg); err != nil {
 		return err
 	}
+	if d.stages, err = openSetStages(b.data.file(stagesFile)); err != nil {
+		return err
+	}
 	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
 	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
 	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {

@@ -154,7 +154,7 @@ func (d *decider) modern(ctx context.Context, u *upstreamParts, a proxy.Attempt,
 	if !id.Checked {
 		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name())
 	}
-	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: true, Credential: u.tokenLogin(id.Mailbox, protocol)}, nil
+	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true, Credential: u.tokenLogin(id.Mailbox, protocol)}, nil
 }
 
 // checkedByEntra decides about an account without a password of its own.
