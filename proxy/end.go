@@ -17,6 +17,7 @@ func (s *session) end(err error) {
 	s.closeDevice()
 	s.settleNotes()
 	s.settleBytes()
+	s.identify()
 	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.source)
 	s.record.Outcome, s.record.EndedBy, s.record.Reason = s.conclude(err)
 	s.record.Time = time.Now()

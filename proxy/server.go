@@ -50,8 +50,11 @@ type Server struct {
 	Banned func(netip.Addr) (until time.Time, why string, banned bool)
 	// Shared tells which sources stand for many devices; nil: none.
 	Shared func(netip.Addr) bool
-	Hellos *inventory.Hellos // lets sessions share equal hellos
-	Logger *zap.Logger
+	// Identify tells a session what is known of its source, when it begins and once more when it has ended; nil: nothing.
+	// It must not wait for anything.
+	Identify func(*inventory.Session)
+	Hellos   *inventory.Hellos // lets sessions share equal hellos
+	Logger   *zap.Logger
 
 	draining    chan struct{}
 	sessions    sync.WaitGroup

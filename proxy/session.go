@@ -63,6 +63,7 @@ func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, start
 func (s *session) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.cutNow)
 	defer stop()
+	s.identify()
 	// A handshake and a login take a deep stack, and an hour in IDLE a shallow one: the deep one ends with a goroutine of
 	// its own.
 	established := make(chan error, 1)
@@ -72,6 +73,13 @@ func (s *session) run(ctx context.Context) {
 		err = s.recovered(s.carry)
 	}
 	s.end(err)
+}
+
+// identify notes what the network tells of the source.
+func (s *session) identify() {
+	if s.server.Identify != nil {
+		s.server.Identify(s.record)
+	}
 }
 
 // recovered makes a panic in f the session's error.
