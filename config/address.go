@@ -150,6 +150,16 @@ func label(text string) (string, *mistake) {
 	return text, nil
 }
 
+// contact reads whom to call. IMAP and POP3 carry it, so it is ASCII in one line.
+func contact(text string) (string, *mistake) {
+	other := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(text) > 200 || strings.ContainsFunc(text, other) {
+		return "", wrong("write one line of at most 200 printable ASCII characters, such as IT service desk, ext. 4711",
+			"%s cannot be sent to devices", quoted(text))
+	}
+	return text, nil
+}
+
 func mailAddress(text string) (string, *mistake) {
 	if text != "" && !mailForm.MatchString(text) {
 		return "", wrong("write an address such as it@contoso.com", "%s is no mail address", quoted(text))

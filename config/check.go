@@ -14,6 +14,7 @@ func (d *decoder) check(c *Config) {
 	d.checkAddresses(c)
 	d.checkNames(c)
 	d.checkAccounts(c)
+	d.checkInventory(&c.Inventory)
 	for i := range c.Rules {
 		d.checkRule(c, &c.Rules[i])
 	}
@@ -242,22 +243,4 @@ func (m *Match) mustHold(l *Listener) bool {
 func (m *Match) fits(l *Listener) bool {
 	return (m.Listener == nil || slices.Contains(m.Listener, l.Name)) &&
 		(m.Protocol == nil || slices.Contains(m.Protocol, l.Protocol))
-}
-
-// adminAddress reads an address on loopback, or nothing: without password and certificate it may not be elsewhere.
-func adminAddress(text string) (string, *mistake) {
-	address, m := maybeListenAddress(text)
-	switch {
-	case m != nil:
-		return "", wrong(`write host:port, such as "127.0.0.1:8025"`, "%s", m.problem)
-	case text == "":
-		return "", nil
-	}
-	host, port, _ := net.SplitHostPort(address)
-	addr, err := netip.ParseAddr(host)
-	if host == "localhost" || err == nil && addr.Unmap().IsLoopback() {
-		return address, nil
-	}
-	return "", wrong("write 127.0.0.1:"+port,
-		"%s is not on loopback, where a password and a certificate are needed, which are %s", quoted(text), notBuiltYet)
 }

@@ -38,10 +38,17 @@ type Config struct {
 	// The time zone of dates, by its IANA name. Default: the machine's.
 	Timezone *time.Location `yaml:"timezone"`
 
+	// Whom devices' users are to call, such as a service desk: one line of printable ASCII, 200 bytes at most, for the
+	// texts that warn of or refuse a device and for the dashboard.
+	Contact string `yaml:"contact" jsonschema:"maxLength=200,pattern=^[ -~]*$"`
+
+	// Which devices there are, since when, and what each needs to do without the bridge.
+	Inventory Inventory `yaml:"inventory"`
+
 	// The log, session records included.
 	Log Log `yaml:"log"`
 
-	// Health, and later the dashboard.
+	// Where people and monitors look: the dashboard, its API, metrics and health.
 	Admin Admin `yaml:"admin"`
 
 	// What works and is probably not meant, each with its position. Not a key.
@@ -72,15 +79,6 @@ type Rotate struct {
 	Keep int `yaml:"keep" jsonschema:"minimum=0"`
 }
 
-// Admin is the address for people and monitors, not for devices.
-type Admin struct {
-	// Where /healthz and /readyz answer, on loopback only; "" switches it off.
-	Address string `yaml:"address"`
-
-	// Host names it answers to besides loopback's; others get 421, against DNS rebinding.
-	Names []string `yaml:"names"`
-}
-
 const mebibyte = 1 << 20
 
 func (l *Log) read(d *decoder, o *object) {
@@ -107,9 +105,4 @@ func wholeMebibytes(text string) (int64, *mistake) {
 		return 0, wrong("write whole MiB, such as 100MiB", "%s is no whole number of MiB", text)
 	}
 	return n, m
-}
-
-func (a *Admin) read(o *object) {
-	scalar(o, "address", &a.Address, adminAddress)
-	list(o, "names", &a.Names, host)
 }

@@ -149,6 +149,11 @@ func (v value) items() ([]value, bool) {
 	return items, true
 }
 
+// isEmpty tells the text "", which some keys have for none.
+func (v value) isEmpty() bool {
+	return v.node.Kind == yaml.ScalarNode && !isNull(v.node) && v.node.Value == ""
+}
+
 func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
 
 func isNull(n *yaml.Node) bool {

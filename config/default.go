@@ -36,7 +36,8 @@ func defaults(env Environment) *Config {
 			Output: []string{"stderr"},
 			Rotate: Rotate{Size: 100 * mebibyte, Keep: 10},
 		},
-		Admin: Admin{Address: "127.0.0.1:8025", Names: []string{}},
+		Inventory: defaultInventory(),
+		Admin:     Admin{Address: "127.0.0.1:8025", Names: []string{}},
 	}
 }
 

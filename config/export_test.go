@@ -10,7 +10,8 @@ func KnownKeys(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
 	for _, file := range []string{"testdata/good-example.yaml", "testdata/good-accounts.yaml",
-		"testdata/bad-certificate-missing-file.yaml", "testdata/bad-oauth2-certificate-missing.yaml", "testdata/bad-account-mailboxes-file.yaml", "reference.yaml"} {
+		"testdata/bad-certificate-missing-file.yaml", "testdata/bad-oauth2-certificate-missing.yaml", "testdata/bad-account-mailboxes-file.yaml",
+		"testdata/good-inventory.yaml", "testdata/bad-admin-certificate-missing-file.yaml", "testdata/bad-snmp-other-version.yaml", "reference.yaml"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -29,7 +30,7 @@ func KnownKeys(t *testing.T) map[string]bool {
 func GlobMatches(pattern, name string) bool { return globMatches(pattern, name) }
 
 // CheckHash tells whether a password's hash is taken.
-func CheckHash(text string) bool { return checkHash(text) == nil }
+func CheckHash(text string) bool { return checkHash(text, "") == nil }
 
 // GuardedByMount is guardedByMount, whose folder /run/secrets a test cannot fill.
 func GuardedByMount(path string) bool { return guardedByMount(path, Environment{}) }

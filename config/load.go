@@ -92,7 +92,9 @@ func (c *Config) read(d *decoder, o *object) {
 	c.readTokenKey(d, o)
 	c.readRules(o)
 	o.group("log", func(o *object) { c.Log.read(d, o) })
-	o.group("admin", c.Admin.read)
+	scalar(o, "contact", &c.Contact, contact)
+	o.group("inventory", func(o *object) { c.Inventory.read(d, o) })
+	o.group("admin", func(o *object) { c.Admin.read(d, o) })
 }
 
 func (c *Config) readListeners(o *object) {

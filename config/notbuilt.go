@@ -17,8 +17,6 @@ type Unbuilt struct {
 
 // unbuilt is all that is not built yet. Whoever builds a key deletes its line.
 var unbuilt = []Unbuilt{
-	{Key: "contact", Mend: "leave it out: no device is blocked by a stage"},
-
 	{Key: "listeners[].min_version", Value: "ssl3", Mend: `write "1.0", 1.1, 1.2 or 1.3`},
 	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_RC4_128_MD5", Mend: "leave it out"},
 	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_AES_256_CBC_SHA256", Mend: "leave it out"},
@@ -46,18 +44,6 @@ var unbuilt = []Unbuilt{
 	{Key: "rules[].match.not.mac", Mend: "match by source instead"},
 	{Key: "rules[].match.not.device", Mend: "match by source and account instead"},
 	{Key: "rules[].match.not.upstream_percent", Mend: "match by source or account instead"},
-
-	{Key: "inventory.store", Mend: "leave it out: session records go to the log alone"},
-	{Key: "inventory.dsn", Taken: []string{""}, Mend: "leave it out: session records go to the log alone"},
-	{Key: "inventory.identify_by", Taken: []string{"source"}, Mend: "write source or leave it out"},
-	{Key: "inventory.keep", Mend: "leave it out: keep the log by log.rotate"},
-	{Key: "inventory.journal", Mend: "leave it out: session records go to the log alone"},
-	{Key: "inventory.enrich.reverse_dns", Taken: []string{"false"}, Mend: "write false or leave it out"},
-	{Key: "inventory.enrich.mac_address", Taken: []string{"false"}, Mend: "write false or leave it out"},
-	{Key: "inventory.enrich.snmp", Taken: []string{"false"}, Mend: "write false or leave it out"},
-
-	{Key: "admin.password", Mend: "leave it out and keep admin.address on loopback"},
-	{Key: "admin.certificate", Mend: "leave it out and keep admin.address on loopback"},
 }
 
 // NotBuilt returns all keys and values that the contract has and this version has not.

@@ -30,17 +30,17 @@ var hashForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-
 
 const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', or keep the login with drawbridge account add, which makes one"
 
-// checkHash judges a password's hash. What it says never holds a part of it.
-func checkHash(text string) *mistake {
+// checkHash judges a password's hash, and mend says how to come by one. What it says never holds a part of it.
+func checkHash(text, mend string) *mistake {
 	part := hashForm.FindStringSubmatch(text)
 	switch {
 	case part != nil:
 	case !strings.HasPrefix(text, "$"):
-		return wrong(makeHash, "this is no hash, and a password in clear does not belong here")
+		return wrong(mend, "this is no hash, and a password in clear does not belong here")
 	case !strings.HasPrefix(text, "$argon2id$"):
-		return wrong(makeHash, "the hash is of another kind than argon2id")
+		return wrong(mend, "the hash is of another kind than argon2id")
 	default:
-		return wrong(makeHash, "this is no complete argon2id hash of version 19 (v=19)")
+		return wrong(mend, "this is no complete argon2id hash of version 19 (v=19)")
 	}
 	memory, _ := strconv.Atoi(part[1]) // nine digits at most, here and below
 	passes, _ := strconv.Atoi(part[2])
@@ -49,10 +49,10 @@ func checkHash(text string) *mistake {
 		return m
 	}
 	if !hasBytes(part[4], minSalt, maxSalt) {
-		return wrong(makeHash, "the salt of the hash is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
+		return wrong(mend, "the salt of the hash is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
 	}
 	if !hasBytes(part[5], minTag, maxTag) {
-		return wrong(makeHash, "the last part of the hash is not %d to %d bytes in base64 without padding", minTag, maxTag)
+		return wrong(mend, "the last part of the hash is not %d to %d bytes in base64 without padding", minTag, maxTag)
 	}
 	return nil
 }
@@ -77,12 +77,12 @@ func hasBytes(text string, low, high int) bool {
 }
 
 // hash reads a password's hash.
-func (d *decoder) hash(v value, into *Secret) bool {
+func (d *decoder) hash(v value, into *Secret, mend string) bool {
 	secret, ok := d.secret(v)
 	if !ok {
 		return false
 	}
-	if m := checkHash(secret.Reveal()); m != nil {
+	if m := checkHash(secret.Reveal(), mend); m != nil {
 		v.fault(m)
 		return false
 	}
@@ -96,7 +96,7 @@ func (a *Account) readPasswords(d *decoder, o *object) {
 		o.fault(wrong("keep one of the two", "both password and passwords stand here"))
 	}
 	if v, ok := o.take("password"); ok {
-		d.hash(v, &a.Password)
+		d.hash(v, &a.Password, makeHash)
 	}
 	v, ok := o.take("passwords")
 	if !ok {
@@ -120,7 +120,7 @@ func (a *Account) readNamed(d *decoder, entry value, p *pair) {
 		d.faultAt(p.key, entry.path, m)
 	}
 	named := NamedPassword{Name: p.key.Value}
-	if !p.taken && d.hash(entry, &named.Hash) { // taken: a split hash has its fault already
+	if !p.taken && d.hash(entry, &named.Hash, makeHash) { // taken: a split hash has its fault already
 		a.Passwords = append(a.Passwords, named)
 	}
 }

@@ -79,6 +79,10 @@ var beyondSchema = map[string]bool{
 	"oauth2-device-code-secret": true, "oauth2-managed-identity": true, "oauth2-missing": true, "oauth2-password-consumers": true,
 	"oauth2-secret-colon": true, "oauth2-secret-missing": true, "oauth2-secret-variable": true, "oauth2-tenant-common": true,
 	"oauth2-two-credentials": true, "oauth2-workload-identity": true,
+	"admin-address": true, "admin-certificate-missing-file": true, "admin-no-certificate": true, "admin-no-password": true, "admin-password": true,
+	"inventory-dsn-empty": true, "inventory-dsn-form": true, "inventory-dsn-sqlite": true, "inventory-dsn-url": true,
+	"inventory-dsn-variable": true, "inventory-dsn-words": true, "inventory-journal": true, "inventory-journal-large": true,
+	"inventory-keep": true, "inventory-keep-days": true, "inventory-keep-sessions": true, "inventory-mac": true, "snmp-other-version": true,
 }
 
 func TestSchema_RefusesEveryFileOfWrongShape(t *testing.T) {
@@ -111,6 +115,8 @@ func TestReference_ExamplesLoad(t *testing.T) {
 	text = commented.ReplaceAllString(text, "$1$2")
 	write(t, filepath.Join(folder, "drawbridge"), []byte("hunter2"), 0o600)
 	write(t, filepath.Join(folder, "token-key"), []byte("hunter2 hunter2 hunter2"), 0o600)
+	write(t, filepath.Join(folder, "snmp-auth"), []byte("hunter2 hunter2"), 0o600)
+	write(t, filepath.Join(folder, "snmp-privacy"), []byte("hunter2 hunter2"), 0o600)
 	certificate, key := pair(t, folder, "app")
 	write(t, filepath.Join(folder, "drawbridge-app.pem"), append(certificate, key...), 0o600)
 	for _, place := range []string{"/etc/ssl/", "/run/secrets/"} {

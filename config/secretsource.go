@@ -84,6 +84,25 @@ func (d *decoder) secret(v value) (Secret, bool) {
 	return secret, true
 }
 
+// secretOf reads the secret of a key, which check judges without repeating it.
+func (d *decoder) secretOf(o *object, key string, into *Secret, check func(text string) *mistake) {
+	v, ok := o.take(key)
+	if !ok {
+		return
+	}
+	secret, ok := d.secret(v)
+	if !ok {
+		return
+	}
+	if m := check(secret.Reveal()); m != nil {
+		v.fault(m)
+		return
+	}
+	*into = secret
+}
+
+func anySecret(string) *mistake { return nil }
+
 func readSecretVariable(name string, env Environment) (Secret, error) {
 	text, ok := env.lookup(name)
 	if !ok || text == "" {

@@ -84,6 +84,22 @@ func someTime(text string) (time.Duration, *mistake) {
 	return d, m
 }
 
+// within is a duration from low to high.
+func within(low, high time.Duration) func(string) (time.Duration, *mistake) {
+	return func(text string) (time.Duration, *mistake) {
+		d, m := duration(text)
+		switch {
+		case m != nil:
+			return 0, m
+		case d < low:
+			return 0, wrong("write at least "+FormatDuration(low), "%s is too short", text)
+		case d > high:
+			return 0, wrong("write at most "+FormatDuration(high), "%s is too long", text)
+		}
+		return d, nil
+	}
+}
+
 // size reads 512B, 16KiB, 64MiB within low and high bytes.
 func size(low, high int64) func(string) (int64, *mistake) {
 	return func(text string) (int64, *mistake) {

@@ -19,6 +19,8 @@ type examples struct {
 	Certificates []config.Certificate
 	Accounts     []config.Account
 	Rules        []config.Rule
+	Admin        config.Admin // with all that has no default
+	SNMP         config.SNMP  // of version 3, which has the most keys
 }
 
 // minimal is a file that leaves everything to the defaults and shows one entry of each kind.
@@ -57,6 +59,9 @@ rules:
   - match: {blockers: []}
     upstream: exchange-online
     stage: bridge
+admin:
+  password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
+  certificate: local_ca
 `
 
 func example() (examples, error) {
@@ -77,7 +82,20 @@ func example() (examples, error) {
 		Modern:       withCertificate(filled.Upstreams[1]),
 		Accounts:     filled.Accounts,
 		Rules:        filled.Rules,
+		Admin:        filled.Admin,
+		SNMP:         exampleSNMP(),
 	}, nil
+}
+
+// exampleSNMP has for its secrets what the file shows of them.
+func exampleSNMP() config.SNMP {
+	return config.SNMP{
+		Version: config.SNMPVersion3,
+		Sources: []netip.Prefix{netip.MustParsePrefix("10.20.3.0/24")},
+		User:    "drawbridge",
+		Auth:    &config.SNMPAuth{Protocol: "sha256", Password: config.NewSecret("{file: /run/secrets/snmp-auth}")},
+		Privacy: &config.SNMPPrivacy{Protocol: "aes", Password: config.NewSecret("{file: /run/secrets/snmp-privacy}")},
+	}
 }
 
 // withCertificate returns an upstream with a secret, and one that has a certificate instead.
@@ -100,7 +118,8 @@ func isExample(t reflect.Type, key string) bool {
 	switch t.Name() + "." + key {
 	case "Config.name", "Listener.name", "Listener.address", "Upstream.imap", "Upstream.pop3", "Upstream.auth", "ACME.names", "ACME.email",
 		"OAuth2.tenant", "OAuth2.client_id", "OAuth2.client_secret", "OAuth2.client_secret_expires", "Account.login", "Account.aliases", "Account.mailbox",
-		"Account.password", "Account.sources", "Account.protocols", "Account.expires":
+		"Account.password", "Account.sources", "Account.protocols", "Account.expires",
+		"Admin.password", "SNMP.version", "SNMP.sources", "SNMP.user", "SNMPAuth.password", "SNMPPrivacy.password":
 		return true
 	}
 	return false
@@ -127,6 +146,8 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return config.FormatDuration(x), true
+	case *config.Certificate: // that of admin, in its short form
+		return "local_ca", x != nil
 	case config.Ciphers:
 		return x.Mode, true
 	case []string:
@@ -158,6 +179,11 @@ type quoteless string
 func secretOf(key string, s config.Secret) any {
 	switch key {
 	case "password":
+		if text := s.Reveal(); strings.HasPrefix(text, "{") {
+			return quoteless(text)
+		}
+		return s.Reveal()
+	case "dsn":
 		return s.Reveal()
 	case "token_key":
 		return quoteless("{file: /run/secrets/token-key}")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,6 +63,14 @@ func (p *printer) section(e examples, f reflect.StructField) {
 		p.modern(e.Modern)
 	case "certificates":
 		p.example(key, entries(p, e.Certificates))
+	case "admin":
+		p.WriteString("admin:\n")
+		p.group(reflect.ValueOf(e.Defaults.Admin), "  ")
+		p.without(reflect.ValueOf(e.Admin), "  ", "address", "names")
+	case "inventory":
+		p.WriteString("inventory:\n")
+		p.group(reflect.ValueOf(e.Defaults.Inventory), "  ")
+		p.without(reflect.ValueOf(config.Enrich{SNMP: &e.SNMP}), "    ", "reverse_dns", "mac_address")
 	case "accounts":
 		p.example(key, entries(p, e.Accounts))
 	case "rules":
@@ -69,6 +78,18 @@ func (p *printer) section(e examples, f reflect.StructField) {
 	default:
 		p.key(f, reflect.ValueOf(e.Defaults).FieldByIndex(f.Index), "")
 	}
+}
+
+// without writes the keys of a group as lines to uncomment, but for those that stand there with their defaults.
+func (p *printer) without(v reflect.Value, indent string, standing ...string) {
+	inner := &printer{comments: p.comments}
+	for f := range fieldsOf(v.Type()) {
+		if !slices.Contains(standing, keyOf(f)) {
+			inner.comment(v.Type(), f, indent)
+			inner.key(f, v.FieldByIndex(f.Index), indent)
+		}
+	}
+	p.commentedOut(inner.String())
 }
 
 // modern writes upstreams with oauth2 as examples: what they have besides the built-in one's keys.

@@ -143,7 +143,7 @@ func refine(all jsonschema.Definitions) {
 	all["Rule"].MinProperties = one()
 	all["Certificate"].MinProperties, all["Certificate"].MaxProperties = one(), one()
 	all["Upstream"].AnyOf = []*jsonschema.Schema{{Required: []string{"imap"}}, {Required: []string{"pop3"}}}
-	for _, t := range []reflect.Type{reflect.TypeFor[config.Listener](), reflect.TypeFor[config.Rotate]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[config.Listener](), reflect.TypeFor[config.Rotate](), reflect.TypeFor[config.Journal]()} {
 		for f := range fieldsOf(t) {
 			if f.Tag.Get("drawbridge") == "size" {
 				p := all[t.Name()].Properties.Value(keyOf(f))
@@ -153,6 +153,8 @@ func refine(all jsonschema.Definitions) {
 	}
 	refineAuth(all["Upstream"])
 	refineAccount(all["Account"])
+	refineInventory(all)
+	refineAdmin(all["Admin"])
 	for key, p := range all["Match"].Properties.FromOldest() {
 		if p.Type == "array" {
 			list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
@@ -173,6 +175,33 @@ func refineAuth(upstream *jsonschema.Schema) {
 	})
 }
 
+// refineInventory lets dsn be empty, which is none, asks for it where it is needed, and lets snmp be false.
+func refineInventory(all jsonschema.Definitions) {
+	inventory, enrich := all["Inventory"], all["Enrich"]
+	dsn := inventory.Properties.Value("dsn")
+	dsn.OneOf[0] = &jsonschema.Schema{Type: "string"}
+	postgres := jsonschema.NewProperties()
+	postgres.Set("store", &jsonschema.Schema{Const: config.StorePostgres})
+	inventory.If = &jsonschema.Schema{Properties: postgres, Required: []string{"store"}}
+	inventory.Then = &jsonschema.Schema{Required: []string{"dsn"}}
+	snmp := enrich.Properties.Value("snmp")
+	enrich.Properties.Set("snmp", &jsonschema.Schema{
+		Description: snmp.Description,
+		AnyOf:       []*jsonschema.Schema{{Const: false}, {Ref: "#/$defs/SNMP"}},
+		Default:     false,
+	})
+}
+
+// refineAdmin lets certificate be the word local_ca or the group file.
+func refineAdmin(admin *jsonschema.Schema) {
+	group := elsewhere("file")
+	group.Properties.Set("file", &jsonschema.Schema{Ref: "#/$defs/CertificateFile"})
+	admin.Properties.Set("certificate", &jsonschema.Schema{
+		Description: admin.Properties.Value("certificate").Description,
+		AnyOf:       []*jsonschema.Schema{{Type: "string", Enum: []any{"local_ca"}}, group},
+	})
+}
+
 // refineAccount lets mailboxes be a list or the file that has one, and asks for what a pattern needs.
 func refineAccount(account *jsonschema.Schema) {
 	p := account.Properties.Value("mailboxes")
@@ -187,7 +216,9 @@ func refineAccount(account *jsonschema.Schema) {
 
 // addDefaults writes the values that hold without the key.
 func addDefaults(all jsonschema.Definitions, e examples) {
-	for _, v := range []any{e.Defaults, e.Defaults.Log, e.Defaults.Log.Rotate, e.Defaults.Admin, e.Listener, e.Listener.Limits,
+	for _, v := range []any{e.Defaults, e.Defaults.Log, e.Defaults.Log.Rotate, e.Defaults.Admin,
+		e.Defaults.Inventory, e.Defaults.Inventory.Keep, e.Defaults.Inventory.Journal, e.Defaults.Inventory.Enrich, *e.SNMP.Auth, *e.SNMP.Privacy,
+		e.Listener, e.Listener.Limits,
 		e.Upstream, e.Upstream.Limits, e.Upstream.Guesses, *e.Defaults.Certificates[0].LocalCA, *e.Certificates[1].ACME,
 		*e.Modern[0].OAuth2, e.Accounts[0]} {
 		addDefaultsOf(all[reflect.TypeOf(v).Name()], reflect.ValueOf(v))

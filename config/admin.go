@@ -1,0 +1,113 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Admin is the address for people and monitors, not for devices.
+type Admin struct {
+	// Where the dashboard, its API, /metrics, /healthz and /readyz answer; "" switches all of them off. Off loopback it
+	// needs password and certificate.
+	Address string `yaml:"address"`
+
+	// Host names it answers to besides loopback's; others get 421, against DNS rebinding.
+	Names []string `yaml:"names"`
+
+	// The argon2id hash of the password that changes something there, as a value, {file: PATH} or {env: NAME}. With it
+	// nothing but health is shown without it; without it everything is shown and nothing can be changed.
+	Password Secret `yaml:"password,omitempty"`
+
+	// What the address proves itself with: local_ca (a certificate of the bridge's own CA) or {file: {certificate: PATH,
+	// key: PATH}}. With it the address speaks TLS alone; without it HTTP.
+	// In Go: LocalCA, whose names are empty, or File; nil without the key.
+	Certificate *Certificate `yaml:"certificate,omitempty"`
+}
+
+const makeAdminHash = `make an argon2id hash with: printf %s "$PASSWORD" | argon2 "$(openssl rand -hex 8)" -id -k 19456 -t 2 -p 1 -e`
+
+func (a *Admin) read(d *decoder, o *object) {
+	scalar(o, "address", &a.Address, adminAddress)
+	list(o, "names", &a.Names, host)
+	if v, ok := o.take("password"); ok {
+		d.hash(v, &a.Password, makeAdminHash)
+	}
+	a.readCertificate(d, o)
+	a.check(d, o)
+}
+
+// readCertificate reads the word local_ca, or the group file.
+func (a *Admin) readCertificate(d *decoder, o *object) {
+	v, ok := o.take("certificate")
+	if !ok {
+		return
+	}
+	if v.node.Kind != yaml.MappingNode {
+		var word string
+		if read(v, &word, adminCertificate) {
+			a.Certificate = &Certificate{LocalCA: defaultLocalCA()}
+		}
+		return
+	}
+	v.read(func(o *object) {
+		o.required("file", "{certificate: PATH, key: PATH}, or certificate: local_ca")
+		o.group("file", func(o *object) {
+			a.Certificate = &Certificate{File: &CertificateFile{}}
+			a.Certificate.File.read(d, o)
+		})
+	})
+}
+
+func adminCertificate(text string) (string, *mistake) {
+	if text != "local_ca" {
+		return "", wrong("write local_ca or {file: {certificate: PATH, key: PATH}}", "%s is not a value of this key", quoted(text))
+	}
+	return text, nil
+}
+
+// adminAddress reads an address, or nothing. Whether it may be off loopback, check tells.
+func adminAddress(text string) (string, *mistake) {
+	address, m := maybeListenAddress(text)
+	if m != nil {
+		return "", wrong(`write host:port, such as "127.0.0.1:8025"`, "%s", m.problem)
+	}
+	return address, nil
+}
+
+// check refuses an address off loopback without password or TLS. A key that was refused has a fault of its own.
+func (a *Admin) check(d *decoder, o *object) {
+	if a.Address == "" {
+		if a.Password.Reveal() != "" {
+			d.warnIn("admin.password", wrong("write an address, or delete it", `nobody is asked for it: admin.address is ""`))
+		}
+		return
+	}
+	host, port, _ := net.SplitHostPort(a.Address)
+	if isLoopback(host) {
+		return
+	}
+	password, certificate := o.given("password"), o.given("certificate")
+	stay := "write 127.0.0.1:" + port + ", or "
+	switch {
+	case !password && !certificate:
+		a.refuse(d, stay+"certificate: local_ca and password:, and "+makeAdminHash, "admin.password and admin.certificate are")
+	case !password:
+		a.refuse(d, stay+"password:, and "+makeAdminHash, "admin.password is")
+	case !certificate:
+		a.refuse(d, stay+"certificate: local_ca", "admin.certificate is")
+	case !o.given("names"):
+		d.warnIn("admin.address", wrong("write names: and those that people use, such as [bridge.contoso.local]",
+			"%s is not on loopback, and without admin.names no other host name or address than loopback's is answered", quoted(a.Address)))
+	}
+}
+
+func (a *Admin) refuse(d *decoder, mend, missing string) {
+	d.faultIn("admin.address", wrong(mend, "%s is not on loopback, where a password and TLS are needed, and %s missing", quoted(a.Address), missing))
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// dsnExample is the form that faults show.
+const dsnExample = "postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full"
+
+// readDSN reads dsn, which belongs to one kind of store alone. stored tells whether the kind is known.
+func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
+	v, ok := o.take("dsn")
+	empty := !ok || v.isEmpty()
+	switch {
+	case ok && isNull(v.node):
+		v.one()
+		return
+	case !stored: // it has its fault, and says not what belongs here
+		return
+	case i.Store == StorePostgres && empty:
+		o.fault(wrong("write dsn: {file: PATH}, a file with "+dsnExample, "store is postgres, and dsn, which says where it is, is missing"))
+		return
+	case empty:
+		return
+	case i.Store != StorePostgres:
+		v.fault(wrong("write store: postgres, or leave dsn out", "store is %s, which uses no dsn", i.Store))
+		return
+	}
+	secret, ok := d.secret(v)
+	if !ok {
+		return
+	}
+	place, ok := parseDSN(secret.Reveal())
+	if !ok {
+		v.fault(wrong("write "+dsnExample+" or host=HOST user=USER dbname=DATABASE", "this says not how PostgreSQL is reached"))
+		return
+	}
+	i.DSN = secret
+	d.warnOfPlainStore(v.path, place)
+}
+
+// warnOfPlainStore tells a database on another machine that is reached without TLS, or may be. It names no part of the
+// dsn.
+func (d *decoder) warnOfPlainStore(path string, place map[string]string) {
+	if place["service"] != "" || d.onThisMachine(place) {
+		return // what a service file says is not known here
+	}
+	switch d.orVariable(place["sslmode"], "PGSSLMODE") {
+	case "", "disable", "allow", "prefer":
+		d.warnIn(path, wrong("write sslmode=verify-full, or sslmode=require where its certificate cannot be verified",
+			"PostgreSQL is on another machine, and its password and the inventory may go there without TLS"))
+	}
+}
+
+// onThisMachine tells whether every host of a dsn is loopback or a socket's folder.
+func (d *decoder) onThisMachine(place map[string]string) bool {
+	names := d.orVariable(place["hostaddr"], "PGHOSTADDR")
+	if names == "" {
+		names = d.orVariable(place["host"], "PGHOST")
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
+		loopback := err == nil && addr.Unmap().IsLoopback()
+		if name != "" && name != "localhost" && !loopback && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+			return false
+		}
+	}
+	return true
+}
+
+// orVariable is what PostgreSQL's clients take for a word of a dsn that is missing.
+func (d *decoder) orVariable(text, variable string) string {
+	if text != "" {
+		return text
+	}
+	text, _ = d.env.lookup(variable)
+	return text
+}
+
+// parseDSN returns the words of a connection string in one of the two forms of libpq (PostgreSQL 17, section 32.1.1):
+// a URI, or keys and values.
+func parseDSN(text string) (map[string]string, bool) {
+	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
+		return parseURI(text)
+	}
+	return parseWords(text)
+}
+
+func parseURI(text string) (map[string]string, bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, false
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, false
+	}
+	place := map[string]string{"host": hostsOf(u.Host)}
+	for key, values := range query {
+		place[key] = values[len(values)-1]
+	}
+	return place, true
+}
+
+// hostsOf cuts the ports from hosts with commas between them.
+func hostsOf(text string) string {
+	all := strings.Split(text, ",")
+	for i, host := range all {
+		if end := strings.LastIndex(host, ":"); end > strings.LastIndex(host, "]") {
+			all[i] = host[:end]
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// dsnWord is one key and its value, which may stand in single quotes; \ takes the next character as it is.
+var dsnWord = regexp.MustCompile(`^\s*([a-z_]+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?:\s+|$)`)
+
+func parseWords(text string) (map[string]string, bool) {
+	place := map[string]string{}
+	for strings.TrimSpace(text) != "" {
+		part := dsnWord.FindStringSubmatch(text)
+		if part == nil {
+			return nil, false
+		}
+		place[part[1]] = strings.Trim(part[2], "'")
+		text = text[len(part[0]):]
+	}
+	return place, len(place) > 0
+}
