@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,9 +34,9 @@ func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
 	if !ok {
 		return
 	}
-	place, ok := parseDSN(secret.Reveal())
-	if !ok {
-		v.fault(wrong("write "+dsnExample+" or host=HOST user=USER dbname=DATABASE", "this says not how PostgreSQL is reached"))
+	place, m := checkDSN(secret.Reveal())
+	if m != nil {
+		v.fault(m)
 		return
 	}
 	i.DSN = secret
@@ -76,14 +77,37 @@ func (d *decoder) orVariable(text, variable string) string {
 	if text != "" {
 		return text
 	}
-	text, _ = d.env.lookup(variable)
-	return text
+	if found, ok := d.env.lookup(variable); ok {
+		return found
+	}
+	return ""
+}
+
+// checkDSN parses a dsn and judges it. What it says never holds a part of it.
+func checkDSN(text string) (map[string]string, *mistake) {
+	place, ok := parseDSN(text)
+	mode, given := place["sslmode"]
+	known := slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, mode)
+	switch {
+	case !ok && isURI(text):
+		return nil, wrong("write "+dsnExample+", and in a password % and two hexadecimal digits for each of : / ? # [ ] @ %",
+			"this URL cannot be read")
+	case !ok:
+		return nil, wrong("write "+dsnExample+" or host=HOST user=USER dbname=DATABASE", "this says not how PostgreSQL is reached")
+	case given && !known:
+		return nil, wrong("write sslmode=verify-full", "its sslmode is none that PostgreSQL has")
+	}
+	return place, nil
+}
+
+func isURI(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
 // parseDSN returns the words of a connection string in one of the two forms of libpq (PostgreSQL 17, section 32.1.1):
 // a URI, or keys and values.
 func parseDSN(text string) (map[string]string, bool) {
-	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
+	if isURI(text) {
 		return parseURI(text)
 	}
 	return parseWords(text)
@@ -91,7 +115,7 @@ func parseDSN(text string) (map[string]string, bool) {
 
 func parseURI(text string) (map[string]string, bool) {
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || u.Fragment != "" || strings.Contains(u.EscapedPath(), "@") { // the password cut it in two
 		return nil, false
 	}
 	query, err := url.ParseQuery(u.RawQuery)
@@ -117,7 +141,7 @@ func hostsOf(text string) string {
 }
 
 // dsnWord is one key and its value, which may stand in single quotes; \ takes the next character as it is.
-var dsnWord = regexp.MustCompile(`^\s*([a-z_]+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?:\s+|$)`)
+var dsnWord = regexp.MustCompile(`(?s)^\s*([a-z_]+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?:\s+|$)`)
 
 func parseWords(text string) (map[string]string, bool) {
 	place := map[string]string{}
@@ -126,8 +150,17 @@ func parseWords(text string) (map[string]string, bool) {
 		if part == nil {
 			return nil, false
 		}
-		place[part[1]] = strings.Trim(part[2], "'")
+		place[part[1]] = unescape(part[2])
 		text = text[len(part[0]):]
 	}
 	return place, len(place) > 0
 }
+
+func unescape(text string) string {
+	if strings.HasPrefix(text, "'") {
+		text = text[1 : len(text)-1]
+	}
+	return escaped.ReplaceAllString(text, "$1")
+}
+
+var escaped = regexp.MustCompile(`(?s)\\(.)`)

@@ -32,5 +32,8 @@ func GlobMatches(pattern, name string) bool { return globMatches(pattern, name) 
 // CheckHash tells whether a password's hash is taken.
 func CheckHash(text string) bool { return checkHash(text, "") == nil }
 
+// ParseDSN is parseDSN, whose words no configuration shows.
+func ParseDSN(text string) (map[string]string, bool) { return parseDSN(text) }
+
 // GuardedByMount is guardedByMount, whose folder /run/secrets a test cannot fill.
 func GuardedByMount(path string) bool { return guardedByMount(path, Environment{}) }

@@ -47,6 +47,25 @@ func FuzzHash(f *testing.F) {
 	})
 }
 
+func FuzzParseDSN(f *testing.F) {
+	for _, seed := range []string{"db.contoso.local", "", "/run/postgresql", `it's a \ name`, "a,b", "postgres://u:p@a:1,b/db?host=c", "host='a", "line\nbreak"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		if place, ok := config.ParseDSN(host); ok && len(place) == 0 {
+			t.Errorf("%q: %v, %t", host, place, ok)
+		}
+		if host != strings.ToValidUTF8(host, "") {
+			t.Skip("a file is text")
+		}
+		text := "dbname = x host='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(host) + "' sslmode=disable"
+		place, ok := config.ParseDSN(text)
+		if !ok || place["host"] != host || place["dbname"] != "x" || place["sslmode"] != "disable" {
+			t.Errorf("%q: %q, %t", text, place, ok)
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/bad-*.yaml", "testdata/good-*.yaml", "reference.yaml"} {
 		for _, file := range glob(f, pattern) {

@@ -54,19 +54,14 @@ const notBuiltYet = "not built yet"
 // notBuilt judges a key that no reader asked for: true when the contract has it. Its fault stands at the key.
 func (o *object) notBuilt(key *yaml.Node, v value) bool {
 	for _, u := range unbuilt {
-		switch {
-		case u.Value != "" || !strings.HasPrefix(u.Key, v.shape):
+		if u.Value != "" || u.Key != v.shape {
 			continue
-		case u.Key == v.shape:
-			if !v.taken(u) {
-				v.d.faultAt(key, v.path, wrong(u.Mend, notBuiltYet))
-				v.scan()
-			}
-			return true
-		case strings.HasPrefix(u.Key, v.shape+"."):
-			v.read(func(*object) {}) // all of its keys are of this table
-			return true
 		}
+		if !v.taken(u) {
+			v.d.faultAt(key, v.path, wrong(u.Mend, notBuiltYet))
+			v.scan()
+		}
+		return true
 	}
 	return false
 }

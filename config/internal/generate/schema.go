@@ -55,7 +55,7 @@ func schema() ([]byte, error) {
 	}
 	refine(root.Definitions)
 	addDefaults(root.Definitions, e)
-	addTaken(root.Definitions)
+	addTaken(root.Definitions["Rule"])
 	text, err := json.MarshalIndent(root, "", "  ")
 	return append(text, '\n'), err
 }
@@ -237,36 +237,18 @@ func addDefaultsOf(s *jsonschema.Schema, v reflect.Value) {
 }
 
 // addTaken adds the values that are taken of keys that are not built yet, because they ask for what is done anyway.
-func addTaken(all jsonschema.Definitions) {
-	root := all["Config"]
+// All of them are keys of a rule.
+func addTaken(rule *jsonschema.Schema) {
 	for _, u := range config.NotBuilt() {
 		if len(u.Taken) == 0 {
 			continue
 		}
-		s, key := owner(all, root, u.Key)
 		values := make([]any, len(u.Taken))
 		for i, text := range u.Taken {
 			values[i] = plain(text)
 		}
-		s.Properties.Set(key, &jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
+		rule.Properties.Set(strings.TrimPrefix(u.Key, "rules[]."), &jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
 	}
-}
-
-// owner finds, or makes, the group that a key's shape stands in.
-func owner(all jsonschema.Definitions, s *jsonschema.Schema, shape string) (*jsonschema.Schema, string) {
-	head, rest, more := strings.Cut(shape, ".")
-	if !more {
-		return s, head
-	}
-	if head == "rules[]" {
-		return owner(all, all["Rule"], rest)
-	}
-	group, ok := s.Properties.Get(head)
-	if !ok {
-		group = &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
-		s.Properties.Set(head, group)
-	}
-	return owner(all, group, rest)
 }
 
 // plain reads a value of the table of unbuilt keys.
