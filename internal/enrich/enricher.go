@@ -1,0 +1,145 @@
+package enrich
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"drawbridge/internal/enrich/vendors"
+)
+
+// Facts are what is known of an address. What is empty is not known, or not so.
+type Facts struct {
+	Name        string // from reverse DNS and proven, lower case, without the last dot; 253 characters at most
+	MAC         string // 00:00:48:01:02:03
+	Vendor      string // who made the network adapter, as the IEEE writes it; 80 characters at most
+	RandomMAC   bool   // MAC was chosen by software: it has no vendor, and may change
+	Description string // SNMP's sysDescr; 256 characters at most, as are the next two
+	ObjectID    string // sysObjectID, digits and dots: 1.3.6.1.4.1.11.2.3.9.1
+	SystemName  string // sysName
+}
+
+// Stats are counts since New, for metrics.
+type Stats struct {
+	Addresses        int    // remembered now
+	Displaced        uint64 // forgotten because there were too many addresses
+	Dropped          uint64 // lookups not queued because too many waited
+	NamesAsked       uint64 // reverse lookups
+	NamesFailed      uint64 // those without an answer; "there is no name" is an answer
+	SNMPAsked        uint64
+	SNMPFailed       uint64
+	NeighboursFailed uint64 // readings of the neighbour table
+}
+
+// Enricher learns of addresses what the network tells. All methods may be called by any number of goroutines.
+type Enricher struct {
+	options    Options
+	neighbours neighbours
+	registry   atomic.Pointer[vendors.Registry]
+
+	names, descriptions, tells chan netip.Addr // what waits for Run, maxWaiting each
+
+	dropped, namesAsked, namesFailed, snmpAsked, snmpFailed atomic.Uint64
+
+	mu     sync.Mutex
+	memory *memory
+	missed map[netip.Addr]bool // addresses that the neighbour table did not have, to be looked for once more; maxWaiting at most
+}
+
+// New returns an Enricher that does what the options allow, once Run runs. Of options that [Options.Validate] refuses only
+// Run makes an error.
+func New(o Options) *Enricher {
+	e := &Enricher{
+		options:      o.withDefaults(),
+		names:        make(chan netip.Addr, maxWaiting),
+		descriptions: make(chan netip.Addr, maxWaiting),
+		tells:        make(chan netip.Addr, maxWaiting),
+		memory:       newMemory(maxAddresses),
+		missed:       make(map[netip.Addr]bool),
+	}
+	e.neighbours.read = e.options.Neighbours
+	e.registry.Store(new(vendors.Registry))
+	if registry, err := vendors.Embedded(); err == nil { // Run reports the error
+		e.registry.Store(registry)
+	}
+	return e
+}
+
+// Facts returns what is known of addr, and has the rest looked up, what is too old included. It never waits for the network; the
+// neighbour table is read by it, every few seconds at most.
+func (e *Enricher) Facts(addr netip.Addr) Facts {
+	addr = addr.Unmap()
+	if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() {
+		return Facts{}
+	}
+	now := time.Now()
+	mac := e.macOf(addr, now)
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.memory.see(addr)
+	e.noteMAC(known, mac)
+	e.haveTold(known)
+	if mac == "" && e.options.MACAddress && !known.missed && len(e.missed) < maxWaiting {
+		known.missed, e.missed[addr] = true, true
+	}
+	if e.options.ReverseDNS && addr.Zone() == "" && known.name.start(now) {
+		known.name.going = e.queue(e.names, addr)
+	}
+	if e.options.SNMP.includes(addr) && known.description.start(now) {
+		known.description.going = e.queue(e.descriptions, addr)
+	}
+	return known.facts
+}
+
+// Stats returns the counts.
+func (e *Enricher) Stats() Stats {
+	_, unreadable := e.neighbours.state()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return Stats{
+		Addresses:        len(e.memory.byAddr),
+		Displaced:        e.memory.displaced,
+		Dropped:          e.dropped.Load(),
+		NamesAsked:       e.namesAsked.Load(),
+		NamesFailed:      e.namesFailed.Load(),
+		SNMPAsked:        e.snmpAsked.Load(),
+		SNMPFailed:       e.snmpFailed.Load(),
+		NeighboursFailed: unreadable,
+	}
+}
+
+// Vendor returns who made the adapter with this MAC address, and whether the address is random, like
+// [vendors.Registry.Lookup] with the registry that is in use.
+func (e *Enricher) Vendor(mac string) (vendor string, random bool) {
+	hardware, err := net.ParseMAC(mac)
+	if err != nil {
+		return "", false
+	}
+	return e.registry.Load().Lookup(hardware)
+}
+
+func (e *Enricher) macOf(addr netip.Addr, now time.Time) string {
+	if !e.options.MACAddress {
+		return ""
+	}
+	return e.neighbours.lookup(addr, now)
+}
+
+// noteMAC notes the MAC address of an entry, "" where the neighbour table has none at the moment, which takes nothing away.
+// Another MAC address than before is another device: what the one before was called is asked anew, and what it
+// said of itself is forgotten. e.mu is held.
+func (e *Enricher) noteMAC(known *entry, mac string) {
+	if mac != "" && mac != known.facts.MAC {
+		if known.facts.MAC != "" {
+			known.name.due = time.Time{}
+			known.facts.Description, known.facts.ObjectID, known.facts.SystemName = "", "", ""
+		}
+		known.facts.MAC = mac
+	}
+	if known.facts.MAC != "" {
+		known.facts.Vendor, known.facts.RandomMAC = e.Vendor(known.facts.MAC)
+	}
+}
