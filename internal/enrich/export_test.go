@@ -1,5 +1,10 @@
 package enrich
 
+import (
+	"context"
+	"net/netip"
+)
+
 // What tests outside the package look at.
 const (
 	MaxAddresses = maxAddresses
@@ -13,3 +18,9 @@ var (
 	Index            = index
 	SystemNeighbours = systemNeighbours
 )
+
+// Ask asks once, as an Enricher does, and returns what the device says: sysDescr, sysObjectID, sysName.
+func (s *SNMP) Ask(ctx context.Context, addr netip.Addr) (said [3]string, err error) {
+	system, err := s.ask(ctx, addr)
+	return [3]string{system.description, system.objectID, system.name}, err
+}

@@ -59,13 +59,9 @@ func (s *SNMP) includes(addr netip.Addr) bool {
 
 // ask asks the device at addr once. It returns within snmpTimeout for each of a request's exchanges (v3 has two or three),
 // and at once when ctx ends.
-func (s *SNMP) ask(ctx context.Context, addr netip.Addr) (said system, err error) {
-	// The answer is a stranger's. A fault of the library's in reading it costs this answer, not the bridge.
-	defer func() {
-		if fault := recover(); fault != nil {
-			said, err = system{}, fmt.Errorf("read the SNMP answer of %s: %v", addr, fault)
-		}
-	}()
+//
+// The answer is a stranger's: where gosnmp panics in reading it, gosnmp itself makes an error of that.
+func (s *SNMP) ask(ctx context.Context, addr netip.Addr) (system, error) {
 	x := s.client(ctx, addr)
 	if err := x.Connect(); err != nil {
 		return system{}, fmt.Errorf("ask %s by SNMP: %w", addr, err)
@@ -125,6 +121,9 @@ var errNoAnswer = errors.New("the SNMP answer says nothing of the system")
 func readSystem(answer *gosnmp.SnmpPacket) (system, error) {
 	if answer.PDUType != gosnmp.GetResponse {
 		return system{}, fmt.Errorf("the SNMP answer is a %s", answer.PDUType)
+	}
+	if answer.RequestID == 0 {
+		return system{}, errors.New("the SNMP answer is to no request") // gosnmp takes these
 	}
 	if answer.Error != gosnmp.NoError {
 		return system{}, fmt.Errorf("the SNMP answer is the error %s", answer.Error)
