@@ -96,7 +96,7 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 
 // Stats returns the counts.
 func (e *Enricher) Stats() Stats {
-	_, unreadable := e.neighbours.state()
+	unreadable, _ := e.neighbours.state()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Stats{

@@ -53,11 +53,11 @@ func (n *neighbours) refresh(now time.Time) {
 	n.byAddr = index(table)
 }
 
-// state returns the error of the last reading, and how many readings failed.
-func (n *neighbours) state() (error, uint64) {
+// state returns how many readings failed, and the error of the last one.
+func (n *neighbours) state() (failed uint64, last error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.err, n.failed
+	return n.failed, n.err
 }
 
 // index maps addresses to MAC addresses. It leaves out what is no device's: an address that two adapters claim, and an adapter

@@ -146,7 +146,7 @@ func (e *Enricher) look(ctx context.Context) {
 			e.refreshRegistry()
 		case <-often.C:
 			e.lookAgain(time.Now())
-			err, _ := e.neighbours.state()
+			_, err := e.neighbours.state()
 			if err != nil && !warned {
 				e.options.Warn(err)
 			}

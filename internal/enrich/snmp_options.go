@@ -41,6 +41,8 @@ func (s *SNMP) mistakes() []error {
 	for _, p := range s.Prefixes {
 		if !p.IsValid() {
 			wrong = append(wrong, errors.New("snmp: a prefix is not valid: write it like 192.0.2.0/24"))
+		} else if p.Bits() == 0 && s.Version != "v3" {
+			wrong = append(wrong, fmt.Errorf("snmp: the prefix %s would show the community to everybody: name your own networks", p))
 		}
 	}
 	switch s.Version {
