@@ -177,6 +177,30 @@ func TestFacts_AnotherMACIsAnotherDevice(t *testing.T) {
 	})
 }
 
+func TestFacts_TheAddressNotSeenForLongestIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := new(network)
+		n.set(neighbour(t, "192.0.2.10", "00:00:48:01:02:03"), neighbour(t, "192.0.2.11", "00:00:48:01:02:04"))
+		e := enrich.New(enrich.Options{MACAddress: true, Neighbours: n.read})
+		e.Facts(address("192.0.2.10"))
+		e.Facts(address("192.0.2.11"))
+		n.set() // only memory has them now
+		time.Sleep(time.Minute)
+		e.Facts(address("192.0.2.10"))
+		addr := address("10.0.0.1")
+		for range enrich.MaxAddresses - 1 {
+			e.Facts(addr)
+			addr = addr.Next()
+		}
+		if got := e.Facts(address("192.0.2.10")).MAC; got != "00:00:48:01:02:03" {
+			t.Errorf("the one seen again was forgotten: %q", got)
+		}
+		if got := e.Facts(address("192.0.2.11")).MAC; got != "" {
+			t.Errorf("the one not seen again was kept: %q", got)
+		}
+	})
+}
+
 func TestRun_WarnsOnceWhileTheTableCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := new(network)
