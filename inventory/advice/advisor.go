@@ -1,0 +1,55 @@
+package advice
+
+import (
+	"embed"
+
+	"drawbridge/inventory"
+)
+
+//go:embed stacks.csv categories.csv platforms.csv sentences.csv
+var tables embed.FS
+
+// Advisor judges devices by its tables. It does not change after New and is safe for concurrent use.
+type Advisor struct {
+	stacks    stacks
+	signs     []sign
+	platforms []platform
+	sentences map[sentenceKey][]inventory.Advice
+}
+
+// New reads the tables. Its errors name the table and the line, and are faults of this program, never of its user.
+func New() (*Advisor, error) {
+	a := &Advisor{sentences: make(map[sentenceKey][]inventory.Advice)}
+	for _, t := range []struct {
+		name    string
+		columns int
+		add     func(row []string) error
+	}{
+		{"stacks.csv", 5, a.stacks.add},
+		{"categories.csv", 6, a.addSign},
+		{"platforms.csv", 9, a.addPlatform},
+		{"sentences.csv", 6, a.addSentence},
+	} {
+		if err := readTable(t.name, t.columns, t.add); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Judge fills in the Category of d, unless a person set it, and its Evidence, Stack, NextStep and Advice, from its other
+// fields. What these held before does not matter, so judging twice changes nothing. It is an [inventory.Advisor].
+func (a *Advisor) Judge(d *inventory.Device) {
+	s := look(d)
+	s.stack = a.Stack(s.ja3, s.ja4)
+	s.stackName = lower(s.stack.Name)
+	d.Stack = s.stack.Name
+	guess := a.guess(&s)
+	if !d.CategorySet {
+		d.Category = guess.category
+	}
+	d.Evidence = guess.evidence(&s)
+	known := a.known(&s)
+	d.NextStep = nextStep(d, known.step)
+	d.Advice = a.advise(d, known)
+}
