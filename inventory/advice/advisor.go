@@ -42,7 +42,7 @@ func New() (*Advisor, error) {
 func (a *Advisor) Judge(d *inventory.Device) {
 	s := look(d)
 	s.stack = a.Stack(s.ja3, s.ja4)
-	s.stackName = lower(s.stack.Name)
+	s.stackName = newText(lower(s.stack.Name))
 	d.Stack = s.stack.Name
 	guess := a.guess(&s)
 	if !d.CategorySet {

@@ -55,8 +55,8 @@ type hit struct {
 // guess is what a device seems to be, and why.
 type guess struct {
 	category inventory.Category
-	rival    inventory.Category // as likely, where category is unknown for that reason
-	hits     []hit              // of category and of rival
+	rivals   [2]inventory.Category // equally likely, where category is unknown for that reason
+	hits     []hit                 // of category or of the rivals, and at most the first eight of all
 }
 
 // guess adds up the signs. The category with the highest score wins if it has enough of it and no other has as much.
@@ -80,7 +80,8 @@ func (a *Advisor) guess(s *seen) guess {
 	case scores[best] < needed:
 		g.category = inventory.CategoryUnknown
 	case scores[best] == scores[second]:
-		g.category, g.rival = inventory.CategoryUnknown, inventory.Categories[second]
+		g.category = inventory.CategoryUnknown
+		g.rivals = [2]inventory.Category{inventory.Categories[best], inventory.Categories[second]}
 		g.hits = keep(hits, best, second)
 	default:
 		g.hits = keep(hits, best, best)
@@ -127,19 +128,21 @@ func (g *sign) seenIn(s *seen) (hit, bool) {
 	case "stack":
 		return hit{sign: g, whole: s.stack.Programs}, !s.stack.Suites && g.pattern.is(s.stack.Programs)
 	}
-	for _, n := range [...]struct{ where, text, whole string }{
-		{"host name", s.host, s.d.SourceName}, {"login", s.login, s.d.Account}, {"mailbox", s.mailbox, s.d.Mailbox},
-	} {
-		if h, ok := g.in(n.where, n.text, n.whole); ok {
-			return h, true
-		}
+	if h, ok := g.in("host name", s.host, s.d.SourceName); ok {
+		return h, true
 	}
-	return hit{}, false
+	if h, ok := g.in("login", s.login, s.d.Account); ok {
+		return h, true
+	}
+	return g.in("mailbox", s.mailbox, s.d.Mailbox)
 }
 
-func (g *sign) in(where, text, whole string) (hit, bool) {
-	found := g.pattern.find(text)
-	return hit{g, where, whole, found}, found != ""
+func (g *sign) in(where string, t text, whole string) (hit, bool) {
+	found := g.pattern.find(t)
+	if found == "" {
+		return hit{}, false
+	}
+	return hit{g, where, whole, found}, true
 }
 
 // evidence returns at most maxEvidence sentences: whether a person set the category, the signs, and the stack.
@@ -149,8 +152,8 @@ func (g *guess) evidence(s *seen) []string {
 		list = append(list, "A person set this category.")
 	}
 	switch {
-	case g.rival != "":
-		list = append(list, "Its signs speak for two categories alike.")
+	case g.rivals[0] != "":
+		list = append(list, "Its signs speak for "+string(g.rivals[0])+" and "+string(g.rivals[1])+" alike.")
 	case len(g.hits) == 0:
 		list = append(list, "Nothing that it showed of itself tells what kind of device it is.")
 	}

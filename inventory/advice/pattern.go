@@ -11,7 +11,34 @@ type pattern []piece
 
 type piece struct {
 	text        string
+	bytes       byteSet
 	left, right bool // a word must begin and end there
+}
+
+// text is something that a device showed, in lower case, and the bytes in it: nearly every piece has one that it lacks.
+type text struct {
+	string
+	bytes byteSet
+}
+
+func newText(s string) text { return text{s, bytesOf(s)} }
+
+// byteSet has a bit for each letter of ASCII, one for its digits, and one for all other bytes.
+type byteSet uint32
+
+func bytesOf(s string) byteSet {
+	var set byteSet
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z':
+			set |= 1 << (c - 'a')
+		case c >= '0' && c <= '9':
+			set |= 1 << 26
+		default:
+			set |= 1 << 27
+		}
+	}
+	return set
 }
 
 // parsePattern reads texts with | between them, in lower case.
@@ -22,18 +49,15 @@ func parsePattern(s string) (pattern, error) {
 		if core == "" || core != strings.ToLower(core) || strings.Contains(core, "*") {
 			return nil, errors.New("a pattern is a text in lower case, with * before or behind it")
 		}
-		p = append(p, piece{core, text[0] != '*', text[len(text)-1] != '*'})
+		p = append(p, piece{core, bytesOf(core), text[0] != '*', text[len(text)-1] != '*'})
 	}
 	return p, nil
 }
 
-// find returns the text of p that is in s, or "".
-func (p pattern) find(s string) string {
-	if s == "" {
-		return ""
-	}
-	for _, w := range p {
-		if w.in(s) {
+// find returns the text of p that is in t, or "".
+func (p pattern) find(t text) string {
+	for i := range p {
+		if w := &p[i]; w.bytes&^t.bytes == 0 && w.in(t.string) {
 			return w.text
 		}
 	}
@@ -50,7 +74,7 @@ func (p pattern) is(s string) bool {
 	return false
 }
 
-func (w piece) in(s string) bool {
+func (w *piece) in(s string) bool {
 	for from := 0; ; {
 		i := strings.Index(s[from:], w.text)
 		if i < 0 {

@@ -72,15 +72,26 @@ func (a *Advisor) known(s *seen) knowledge {
 		if p.when != problem && p.when != "any" || !p.fits(s) {
 			continue
 		}
-		if k.step == "" {
-			k.step = p.step
-		}
-		if k.n < maxPlatforms {
-			k.rows[k.n] = p
-			k.n++
-		}
+		k.add(p)
 	}
 	return k
+}
+
+// add takes the rows in the order of the table. Those that name another step than the first would contradict it; the
+// first is told even if it comes late.
+func (k *knowledge) add(p *platform) {
+	switch {
+	case p.step != "" && k.step != "" && p.step != k.step:
+		return
+	case k.n < maxPlatforms:
+		k.n++
+	case p.step == "" || k.step != "":
+		return
+	}
+	k.rows[k.n-1] = p
+	if k.step == "" {
+		k.step = p.step
+	}
 }
 
 func (p *platform) fits(s *seen) bool {

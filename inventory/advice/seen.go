@@ -16,24 +16,24 @@ const maxSeen = 256
 type seen struct {
 	d                    *inventory.Device
 	stranger             bool
-	vendor, snmp         string
-	host, login, mailbox string // without domains
-	client, os           string // from its IMAP ID
+	vendor, snmp         text
+	host, login, mailbox text   // without domains
+	client, os           text   // from its IMAP ID
 	clientSent, osSent   string // as sent
 	version, osVersion   version
 	ja3, ja4             string
 	stack                Stack
-	stackName            string
+	stackName            text
 }
 
 func look(d *inventory.Device) seen {
 	s := seen{
 		d: d, stranger: d.Account == "-",
-		vendor: lower(d.Vendor), snmp: lower(d.Description), host: firstLabel(lower(d.SourceName)),
+		vendor: newText(lower(d.Vendor)), snmp: newText(lower(d.Description)), host: newText(firstLabel(lower(d.SourceName))),
 		ja3: textField(d.Hello, `"ja3"`), ja4: textField(d.Hello, `"ja4"`),
 	}
 	if !s.stranger {
-		s.login, s.mailbox = localPart(lower(d.Account)), localPart(lower(d.Mailbox))
+		s.login, s.mailbox = newText(localPart(lower(d.Account))), newText(localPart(lower(d.Mailbox)))
 	}
 	s.readID(d.ClientID)
 	return s
@@ -72,7 +72,7 @@ func (s *seen) readID(raw json.RawMessage) {
 		return
 	}
 	s.clientSent, s.osSent = valueOf(pairs, "name"), valueOf(pairs, "os")
-	s.client, s.os = lower(s.clientSent), lower(s.osSent)
+	s.client, s.os = newText(lower(s.clientSent)), newText(lower(s.osSent))
 	s.version, s.osVersion = parseVersion(valueOf(pairs, "version")), parseVersion(valueOf(pairs, "os-version"))
 }
 
