@@ -42,7 +42,7 @@ func New() (*Advisor, error) {
 func (a *Advisor) Judge(d *inventory.Device) {
 	s := look(d)
 	s.stack = a.Stack(s.ja3, s.ja4)
-	s.stackName = newText(lower(s.stack.Name))
+	s.stackName, s.programs = lower(s.stack.Name), lower(s.stack.Programs)
 	d.Stack = s.stack.Name
 	guess := a.guess(&s)
 	if !d.CategorySet {

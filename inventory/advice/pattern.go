@@ -64,16 +64,6 @@ func (p pattern) find(t text) string {
 	return ""
 }
 
-// is tells whether one of the texts of p is s, whatever its case.
-func (p pattern) is(s string) bool {
-	for _, w := range p {
-		if strings.EqualFold(w.text, s) {
-			return true
-		}
-	}
-	return false
-}
-
 func (w *piece) in(s string) bool {
 	for from := 0; ; {
 		i := strings.Index(s[from:], w.text)

@@ -105,7 +105,7 @@ func (p *platform) fits(s *seen) bool {
 	case "vendor":
 		return p.pattern.find(s.vendor) != ""
 	case "stack":
-		return !s.stack.Suites && p.pattern.find(s.stackName) != ""
+		return !s.stack.Suites && p.pattern.allFound(s.stackName, nameSeparator)
 	}
 	return p.pattern[0].text == string(s.d.Category)
 }

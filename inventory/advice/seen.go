@@ -23,7 +23,7 @@ type seen struct {
 	version, osVersion   version
 	ja3, ja4             string
 	stack                Stack
-	stackName            text
+	stackName, programs  string
 }
 
 func look(d *inventory.Device) seen {

@@ -8,12 +8,12 @@ import (
 
 // Stack is an implementation of TLS that a hello is known to come from. Its zero value is an unknown one.
 type Stack struct {
-	Name     string // as in "OpenSSL 1.0.0"
+	Name     string // as in "OpenSSL 1.0.0", or "OpenSSL 1.1.1 or OpenSSL 3" where both send the same
 	Programs string // which sent such a hello when measured, as in "curl, fetchmail"
 	Suites   bool   // only the version and the cipher suites are the same: a likeness, no identity
 }
 
-// stacks are the measured hellos, found by ever less of them. A key that two stacks share finds none.
+// stacks are the measured hellos, found by ever less of them.
 type stacks struct {
 	byJA3, byJA4, bySuites map[string]*Stack
 }
@@ -71,14 +71,34 @@ func put(m map[string]*Stack, key, name, program string) map[string]*Stack {
 	if m == nil {
 		m = make(map[string]*Stack)
 	}
-	known, taken := m[key]
-	switch {
-	case !taken:
+	known := m[key]
+	if known == nil {
 		m[key] = &Stack{Name: name, Programs: program}
-	case known == nil || known.Name != name:
-		m[key] = nil
-	case !slices.Contains(strings.Split(known.Programs, ", "), program):
-		known.Programs += ", " + program
+		return m
+	}
+	if !slices.Contains(strings.Split(known.Name, nameSeparator), name) {
+		known.Name += nameSeparator + name
+	}
+	if !slices.Contains(strings.Split(known.Programs, programSeparator), program) {
+		known.Programs += programSeparator + program
 	}
 	return m
+}
+
+const (
+	nameSeparator    = " or "
+	programSeparator = ", "
+)
+
+// allFound tells whether every one of a list has a text of p in it.
+func (p pattern) allFound(list, separator string) bool {
+	if list == "" {
+		return false
+	}
+	for one := range strings.SplitSeq(list, separator) {
+		if p.find(newText(one)) == "" {
+			return false
+		}
+	}
+	return true
 }

@@ -14,7 +14,7 @@ func TestStack_Tolerates(t *testing.T) {
 		suites         bool
 	}{
 		"as measured":             {ja4: java, want: "Java 17 (JSSE)"},
-		"by JA3 alone":            {ja3: "53652b2730564404986852cde177b6d9", want: "OpenSSL 3"},
+		"by JA3 alone":            {ja3: "53652b2730564404986852cde177b6d9", want: "OpenSSL 1.1.1 or OpenSSL 3"},
 		"with a server name":      {ja4: "t10d220800_8f3dcbce23eb_ddcc4a856434", want: "Java 17 (JSSE)"},
 		"with ALPN":               {ja4: "t10d2209im_8f3dcbce23eb_ddcc4a856434", want: "Java 17 (JSSE)"},
 		"resuming":                {ja4: "t10d220900_8f3dcbce23eb_0123456789ab", want: "Java 17 (JSSE)", suites: true},

@@ -34,7 +34,7 @@ func TestPlatforms_EveryRowIsTold(t *testing.T) {
 	judge := newAdvisor(t).Judge
 	for _, row := range readTable(t, "platforms.csv") {
 		for text := range strings.SplitSeq(row[1], "|") {
-			d := deviceOf(row, strings.Trim(text, "*"))
+			d := deviceOf(t, row, strings.Trim(text, "*"))
 			judge(d)
 			if !slices.Contains(d.Advice, inventory.Advice{Text: row[6], URL: row[7]}) {
 				t.Errorf("%q of %q is not told %q but %q", text, row, row[6], d.Advice)
@@ -46,7 +46,7 @@ func TestPlatforms_EveryRowIsTold(t *testing.T) {
 	}
 }
 
-func deviceOf(row []string, text string) *inventory.Device {
+func deviceOf(t *testing.T, row []string, text string) *inventory.Device {
 	version := row[2]
 	if version == "" && row[3] != "" {
 		version = justBelow(row[3])
@@ -69,10 +69,22 @@ func deviceOf(row []string, text string) *inventory.Device {
 	case "stack":
 		d.Hello = map[string][]byte{
 			"openssl 1.0.0": helloOf("t10d360400_f6eb58f1a81a_a875e5012fde"), "java 17": helloOf("t10i220700_8f3dcbce23eb_ddcc4a856434"),
-			"openssl 3": helloOf("t10i090500_c491f621fb4c_195413a0cc0f"), "gnutls 3": helloOf("t10i080800_051fb07a0855_f8a36b20a605"),
+			"openssl 1.0.1": stackHello(t, "OpenSSL 1.0.1"), "openssl 1.0.2": stackHello(t, "OpenSSL 1.0.2"),
+			"openssl 1.1.1": stackHello(t, "OpenSSL 1.1.1"), "openssl 3": helloOf("t10i090500_c491f621fb4c_195413a0cc0f"), "gnutls 3": helloOf("t10i080800_051fb07a0855_f8a36b20a605"),
 			"go crypto/tls": helloOf("t10i040700_cefcabfea53d_d96c4944524b")}[text]
 	}
 	return d
+}
+
+// stackHello returns the first measured hello of a stack.
+func stackHello(t *testing.T, name string) []byte {
+	for _, row := range readTable(t, "stacks.csv") {
+		if row[0] == name {
+			return fmt.Appendf(nil, `{"ja3":%q,"ja4":%q}`, row[3], row[4])
+		}
+	}
+	t.Fatalf("no hello of %s", name)
+	return nil
 }
 
 // justBelow returns a version below one such as 5 or 10.14.

@@ -12,8 +12,13 @@ function next() {
   var version = setting.replace('+name', '');
   if (setting !== version) options.servername = 'bridge.example';
   if (version !== 'default') {
-    options.minVersion = options.maxVersion = version === '1.0' ? 'TLSv1' : 'TLSv' + version;
-    if (version !== '1.2') options.ciphers = 'DEFAULT@SECLEVEL=0';
+    var name = version === '1.0' ? 'TLSv1' : 'TLSv' + version;
+    if (tls.DEFAULT_MAX_VERSION) { // from Node.js 12 on
+      options.minVersion = options.maxVersion = name;
+      if (version !== '1.2') options.ciphers = 'DEFAULT@SECLEVEL=0';
+    } else {
+      options.secureProtocol = name.replace('.', '_') + '_method';
+    }
   }
   var socket = tls.connect(port, '127.0.0.1', options);
   var gone = false;
