@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"drawbridge/inventory"
@@ -56,7 +57,7 @@ type hit struct {
 type guess struct {
 	category inventory.Category
 	rivals   [2]inventory.Category // equally likely, where category is unknown for that reason
-	hits     []hit                 // of category or of the rivals, and at most the first eight of all
+	hits     []hit                 // for category, for the rivals, or too weak ones; at most the first eight of all
 }
 
 // guess adds up the signs. The category with the highest score wins if it has enough of it and no other has as much.
@@ -79,6 +80,7 @@ func (a *Advisor) guess(s *seen) guess {
 	switch {
 	case scores[best] < needed:
 		g.category = inventory.CategoryUnknown
+		g.hits = slices.Clone(hits)
 	case scores[best] == scores[second]:
 		g.category = inventory.CategoryUnknown
 		g.rivals = [2]inventory.Category{inventory.Categories[best], inventory.Categories[second]}
@@ -156,6 +158,8 @@ func (g *guess) evidence(s *seen) []string {
 		list = append(list, "Its signs speak for "+string(g.rivals[0])+" and "+string(g.rivals[1])+" alike.")
 	case len(g.hits) == 0:
 		list = append(list, "Nothing that it showed of itself tells what kind of device it is.")
+	case g.category == inventory.CategoryUnknown:
+		list = append(list, "What it showed of itself is too little to tell what kind of device it is.")
 	}
 	for _, h := range g.hits {
 		if len(list) < maxEvidence-1 { // one is for the stack
@@ -190,16 +194,26 @@ func around(whole, found string) string {
 	for i > 0 && i < len(whole) && !utf8.RuneStart(whole[i]) {
 		i--
 	}
-	return whole[min(i, len(whole)):]
+	if i == 0 || i >= len(whole) {
+		return whole
+	}
+	return "…" + whole[i:]
 }
 
 // sentence says what the hello tells of the program behind it, or "".
 func (s Stack) sentence() string {
-	switch {
-	case s.Name == "":
+	if s.Name == "" {
 		return ""
-	case s.Suites:
-		return "It offers the cipher suites of " + s.Name + ", as " + s.Programs + " did when measured."
 	}
-	return "Its TLS hello is that of " + s.Name + ", as " + s.Programs + " sent it when measured."
+	programs := s.Programs
+	if list := strings.SplitN(programs, programSeparator, maxPrograms+1); len(list) > maxPrograms {
+		programs = strings.Join(list[:maxPrograms], programSeparator) + " and others"
+	}
+	if s.Suites {
+		return "It offers the cipher suites of " + s.Name + ", as " + programs + " did when measured."
+	}
+	return "Its TLS hello is that of " + s.Name + ", as " + programs + " sent it when measured."
 }
+
+// maxPrograms is how many programs a sentence names.
+const maxPrograms = 3
