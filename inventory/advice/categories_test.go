@@ -64,6 +64,17 @@ func TestJudge_CategorySetByAPersonStays(t *testing.T) {
 	}
 }
 
+// TestJudge_EvidenceIsShort: of more signs than there is room for, the last sentence is still that of the TLS stack.
+func TestJudge_EvidenceIsShort(t *testing.T) {
+	d := &inventory.Device{Vendor: "Canon", SourceName: "printer-scanner-mfp-fax", Description: "Network Printer",
+		Hello: helloOf("t10i220700_8f3dcbce23eb_ddcc4a856434"), CategorySet: true, Category: inventory.CategoryPrinter}
+	newAdvisor(t).Judge(d)
+	checkBounds(t, d)
+	if n := len(d.Evidence); n != 6 || !strings.HasPrefix(d.Evidence[n-1], "Its TLS hello") {
+		t.Errorf("%d: %q", n, d.Evidence)
+	}
+}
+
 func TestJudge_TwiceIsOnce(t *testing.T) {
 	judge := newAdvisor(t).Judge
 	d := busyDevice()

@@ -96,7 +96,9 @@ func (a *Advisor) advise(d *inventory.Device, k knowledge) []inventory.Advice {
 		}
 	}
 	for _, p := range k.rows[:k.n] {
-		list = append(list, p.advice)
+		if p.step == "" || p.step == d.NextStep {
+			list = append(list, p.advice)
+		}
 	}
 	list = append(list, a.sentences[sentenceKey{"step", string(d.NextStep), ""}]...)
 	if d.Protocol != "" {

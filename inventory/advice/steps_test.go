@@ -99,6 +99,7 @@ func TestJudge_Steps(t *testing.T) {
 		{"medical", inventory.Device{Readiness: "legacy", Vendor: "Mindray", Blockers: []string{"tls_version"}}, inventory.StepUpdate, "Do not change a medical device yourself"},
 		{"TLS 1.2 with RSA only", inventory.Device{Readiness: "legacy", Vendor: "Kyocera", Blockers: []string{"key_exchange"}}, inventory.StepUpdate, "even where it speaks TLS 1.2"},
 		{"Java 17 held at TLS 1.0", inventory.Device{Readiness: "legacy", Hello: helloOf("t10i220700_8f3dcbce23eb_ddcc4a856434"), Blockers: []string{"tls_version"}}, inventory.StepEnable, "jdk.tls.client.protocols"},
+		{"Java 17 held at SSL 3.0", inventory.Device{Readiness: "obsolete", Hello: helloOf("t10i220700_8f3dcbce23eb_ddcc4a856434"), Blockers: []string{"tls_version"}}, inventory.StepEnable, "jdk.tls.client.protocols"},
 		{"OpenSSL 1.0.0", inventory.Device{Readiness: "legacy", Hello: helloOf("t10d360400_f6eb58f1a81a_a875e5012fde"), Blockers: []string{"tls_version"}}, inventory.StepUpdate, "OpenSSL before 1.0.1"},
 		{"OpenSSL 3 held at TLS 1.0", inventory.Device{Readiness: "legacy", Hello: helloOf("t10i090500_c491f621fb4c_195413a0cc0f"), Blockers: []string{"tls_version"}}, inventory.StepEnable, "openssl.cnf"},
 		{"Outlook 2007", id("legacy", `{"name":"Microsoft Outlook","version":"12.0.6"}`), inventory.StepReplace, "Outlook 2007"},
@@ -132,6 +133,22 @@ func TestJudge_Steps(t *testing.T) {
 				t.Errorf("%s, want %s with %q: %q", d.NextStep, c.want, c.says, d.Advice)
 			}
 		})
+	}
+}
+
+// TestJudge_AdviceContradictsItselfNot: what says "update" is not told where the step is another.
+func TestJudge_AdviceContradictsItselfNot(t *testing.T) {
+	for name, d := range map[string]inventory.Device{
+		"Outlook 2007, a desktop client": id("legacy", `{"name":"Microsoft Outlook","version":"12.0.6"}`),
+		"a printer of SSL 3.0":           {Account: "u1", Vendor: "Canon", Readiness: "obsolete", Blockers: []string{"tls_version"}},
+		"a printer in clear":             {Account: "u1", Vendor: "Canon", Readiness: "unknown", Blockers: []string{"no_tls"}},
+	} {
+		newAdvisor(t).Judge(&d)
+		for _, a := range d.Advice {
+			if strings.HasPrefix(a.Text, "Update the mail program") || strings.Contains(a.Text, "get newer TLS with their firmware") {
+				t.Errorf("%s: step %s, but %q", name, d.NextStep, a.Text)
+			}
+		}
 	}
 }
 
