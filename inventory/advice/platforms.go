@@ -77,12 +77,9 @@ func (a *Advisor) known(s *seen) knowledge {
 	return k
 }
 
-// add takes the rows in the order of the table. Those that name another step than the first would contradict it; the
-// first is told even if it comes late.
+// add takes the rows in the order of the table. The first that names a step has a place even if it comes late.
 func (k *knowledge) add(p *platform) {
 	switch {
-	case p.step != "" && k.step != "" && p.step != k.step:
-		return
 	case k.n < maxPlatforms:
 		k.n++
 	case p.step == "" || k.step != "":

@@ -84,7 +84,8 @@ func (a *Advisor) addSentence(row []string) error {
 	return nil
 }
 
-// advise returns what to tell: what is wrong, what the platform can do, and what to do.
+// advise returns what to tell: what is wrong, what the platform can do, and what to do. What would lead to another step is
+// left out.
 func (a *Advisor) advise(d *inventory.Device, k knowledge) []inventory.Advice {
 	list := make([]inventory.Advice, 0, 8)
 	if d.NextStep != inventory.StepWatch {
