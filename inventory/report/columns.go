@@ -1,0 +1,220 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// Columns names a set of columns of a CSV.
+type Columns string
+
+// The sets of columns.
+const (
+	// Default has all that is useful, by the names that the JSON has; ReadCSV reads it back.
+	Default Columns = "default"
+	// ServiceNow has the column names of its table cmdb_ci, which an import set maps without a hand. The id is in
+	// correlation_id, the field to coalesce on: several devices may have one address.
+	ServiceNow Columns = "servicenow"
+	// Lansweeper has the field names of its tables tblAssets and tblAssetCustom. The id is in Custom1.
+	Lansweeper Columns = "lansweeper"
+)
+
+// kind says what a spreadsheet should make of a cell.
+type kind int
+
+const (
+	text  kind = iota // words: never a number or a date
+	plain             // numbers, dates and addresses
+)
+
+type column struct {
+	name  string
+	kind  kind
+	value func(*inventory.Device) string
+}
+
+// columns returns the columns of a set; the zero value is Default.
+func (c Columns) columns() []column {
+	switch c {
+	case ServiceNow:
+		return serviceNowColumns()
+	case Lansweeper:
+		return lansweeperColumns()
+	case Default, "":
+		return slices.Concat(identityColumns(), settingColumns(), technicalColumns(), usageColumns())
+	}
+	return nil
+}
+
+// The version comes early: spreadsheets drop empty cells at the end of a row, and people sort what they see.
+func identityColumns() []column {
+	return []column{
+		{"id", plain, func(d *inventory.Device) string { return d.ID }},
+		{"version", text, func(d *inventory.Device) string { return Version(*d) }},
+		{"source", plain, func(d *inventory.Device) string { return d.Source }},
+		{"account", text, func(d *inventory.Device) string { return d.Account }},
+		{"mailbox", text, func(d *inventory.Device) string { return d.Mailbox }},
+		{"source_name", text, func(d *inventory.Device) string { return d.SourceName }},
+		{"source_mac", plain, func(d *inventory.Device) string { return d.SourceMAC }},
+		{"vendor", text, func(d *inventory.Device) string { return d.Vendor }},
+		{"snmp_description", text, func(d *inventory.Device) string { return d.Description }},
+	}
+}
+
+// settingColumns are what people set, as it holds now: where nobody set stage and category, these are what the rules
+// and the guess say.
+func settingColumns() []column {
+	columns := make([]column, 0, len(inventory.Settings)+2)
+	for _, key := range inventory.Settings {
+		columns = append(columns, column{key, settingKind(key), func(d *inventory.Device) string { return shown(d, key) }})
+	}
+	return append(columns,
+		column{"stage_set", plain, func(d *inventory.Device) string { return yes(d.StageSet) }},
+		column{"category_set", plain, func(d *inventory.Device) string { return yes(d.CategorySet) }})
+}
+
+func settingKind(key string) kind {
+	if key == inventory.KeyDeadline || key == inventory.KeyCost {
+		return plain
+	}
+	return text
+}
+
+func technicalColumns() []column {
+	return []column{
+		{"readiness", text, func(d *inventory.Device) string { return d.Readiness }},
+		{"blockers", text, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
+		{"next_step", text, func(d *inventory.Device) string { return string(d.NextStep) }},
+		{"advice", text, advice},
+		{"listener", text, func(d *inventory.Device) string { return d.Listener }},
+		{"protocol", text, func(d *inventory.Device) string { return d.Protocol }},
+		{"tls_mode", text, func(d *inventory.Device) string { return d.TLSMode }},
+		{"tls_version", text, func(d *inventory.Device) string { return versionName(d.TLSVersion) }},
+		{"tls_cipher", text, func(d *inventory.Device) string { return d.TLSCipher }},
+		{"tls_versions", text, versionsUsed},
+		{"weak_since", plain, func(d *inventory.Device) string { return stamp(weakUse(d).first) }},
+		{"weak_until", plain, func(d *inventory.Device) string { return stamp(weakUse(d).last) }},
+		{"stack", text, func(d *inventory.Device) string { return d.Stack }},
+		{"tls_alert_received", text, func(d *inventory.Device) string { return d.AlertReceived }},
+		{"auth_mechanism", text, func(d *inventory.Device) string { return d.AuthMechanism }},
+		{"upstream", text, func(d *inventory.Device) string { return d.Upstream }},
+		{"upstream_auth", text, func(d *inventory.Device) string { return d.UpstreamAuth }},
+		{"source_shared", plain, func(d *inventory.Device) string { return yes(d.SourceShared) }},
+		{"merged_ids", text, func(d *inventory.Device) string { return strings.Join(d.MergedIDs, " ") }},
+	}
+}
+
+func usageColumns() []column {
+	columns := []column{
+		{"first_seen", plain, func(d *inventory.Device) string { return stamp(d.FirstSeen) }},
+		{"last_seen", plain, func(d *inventory.Device) string { return stamp(d.LastSeen) }},
+		{"last_served", plain, func(d *inventory.Device) string { return stampOf(d.LastServed) }},
+		{"sessions", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
+	}
+	for _, outcome := range outcomes() {
+		columns = append(columns, column{string(outcome), plain,
+			func(d *inventory.Device) string { return strconv.FormatInt(d.Outcomes[outcome], 10) }})
+	}
+	return append(columns,
+		column{"last_outcome", text, func(d *inventory.Device) string { return string(d.LastOutcome) }},
+		column{"last_reason", text, func(d *inventory.Device) string { return d.LastReason }},
+		column{"last_reason_at", plain, func(d *inventory.Device) string { return stampOf(d.LastReasonAt) }},
+		column{"upstream_says", text, func(d *inventory.Device) string { return d.UpstreamSays }},
+		column{"bytes_from_device", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.BytesFrom, 10) }},
+		column{"bytes_to_device", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.BytesTo, 10) }})
+}
+
+// outcomes are all outcomes, in the contract's order.
+func outcomes() []inventory.Outcome {
+	return []inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed,
+		inventory.OutcomeRefused, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
+		inventory.OutcomeProtocolError, inventory.OutcomeAbandoned}
+}
+
+// shown is what the column of a setting says of a device.
+func shown(d *inventory.Device, key string) string {
+	switch key {
+	case inventory.KeyStage:
+		return string(d.Stage)
+	case inventory.KeyDeadline:
+		return d.Deadline
+	case inventory.KeyOwner:
+		return d.Owner
+	case inventory.KeyCategory:
+		return string(d.Category)
+	case inventory.KeyPriority:
+		return d.Priority
+	case inventory.KeyCost:
+		return d.Cost
+	case inventory.KeyNote:
+		return d.Note
+	}
+	return ""
+}
+
+// set is what people set of a device: not what rules and guesses say.
+func set(d *inventory.Device, key string) string {
+	if key == inventory.KeyStage && !d.StageSet || key == inventory.KeyCategory && !d.CategorySet {
+		return ""
+	}
+	return shown(d, key)
+}
+
+func advice(d *inventory.Device) string {
+	sentences := make([]string, len(d.Advice))
+	for i, a := range d.Advice {
+		sentences[i] = a.Text
+	}
+	return strings.Join(sentences, " ")
+}
+
+// versionName names a TLS version so that no spreadsheet takes it for a number or for the first of February.
+func versionName(version string) string {
+	switch version {
+	case "1.0", "1.1", "1.2", "1.3":
+		return "TLS " + version
+	case "ssl2":
+		return "SSL 2"
+	case "ssl3":
+		return "SSL 3"
+	}
+	return version
+}
+
+func versionsUsed(d *inventory.Device) string {
+	uses := make([]string, len(d.TLSVersions))
+	for i, use := range d.TLSVersions {
+		uses[i] = versionName(use.Version) + ": " + strconv.FormatInt(use.Sessions, 10)
+	}
+	return strings.Join(uses, "; ")
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// stamp writes a time as RFC 3339 in UTC, to the second; nothing for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func stampOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return stamp(*t)
+}
+
+// label is what people call a device by: its name, its maker or where it is.
+func label(d *inventory.Device) string { return cmp.Or(d.SourceName, d.Vendor, d.Source) }

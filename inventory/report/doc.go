@@ -1,0 +1,9 @@
+// Package report writes the inventory for people and for other programs: as JSON, as CSV for spreadsheets and asset
+// registers, as a table for a terminal, and as one HTML page that a manager reads and an auditor keeps. It also reads
+// back a CSV that was edited in a spreadsheet, and tells what was changed there and what meanwhile changed here.
+//
+// Whatever devices sent is shown as [inventory.Printable] shows it. Nothing here keeps state: every function may be
+// called by many goroutines at once, on devices that nobody changes meanwhile.
+//
+// CSV is that of RFC 4180.
+package report

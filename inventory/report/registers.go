@@ -1,0 +1,105 @@
+package report
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// serviceNowColumns are fields of ServiceNow's cmdb_ci. People and companies are references there: the import's
+// transform map decides what becomes of a name it does not know.
+func serviceNowColumns() []column {
+	return []column{
+		{"correlation_id", plain, func(d *inventory.Device) string { return d.ID }},
+		{"name", text, registerName},
+		{"ip_address", plain, address},
+		{"mac_address", plain, func(d *inventory.Device) string { return d.SourceMAC }},
+		{"fqdn", text, func(d *inventory.Device) string { return d.SourceName }},
+		{"manufacturer", text, func(d *inventory.Device) string { return d.Vendor }},
+		{"model_id", text, func(d *inventory.Device) string { return d.Description }},
+		{"category", text, func(d *inventory.Device) string { return string(d.Category) }},
+		{"owned_by", text, func(d *inventory.Device) string { return d.Owner }},
+		{"assigned_to", text, func(d *inventory.Device) string { return d.Owner }},
+		{"short_description", text, summary},
+		{"comments", text, func(d *inventory.Device) string { return d.Note }},
+		{"cost", plain, func(d *inventory.Device) string { return d.Cost }},
+		{"due", plain, func(d *inventory.Device) string { return d.Deadline }},
+		{"discovery_source", text, func(*inventory.Device) string { return "Drawbridge" }},
+		{"first_discovered", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
+		{"last_discovered", plain, func(d *inventory.Device) string { return clock(d.LastSeen) }},
+	}
+}
+
+// lansweeperColumns are fields of Lansweeper's tblAssets and tblAssetCustom; Custom1 to Custom7 are free there.
+func lansweeperColumns() []column {
+	return []column{
+		{"AssetName", text, registerName},
+		{"AssetType", text, assetType},
+		{"IPAddress", plain, address},
+		{"Mac", plain, func(d *inventory.Device) string { return d.SourceMAC }},
+		{"Manufacturer", text, func(d *inventory.Device) string { return d.Vendor }},
+		{"Model", text, func(d *inventory.Device) string { return d.Description }},
+		{"Contact", text, func(d *inventory.Device) string { return d.Owner }},
+		{"Comments", text, func(d *inventory.Device) string { return d.Note }},
+		{"Firstseen", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
+		{"Lastseen", plain, func(d *inventory.Device) string { return clock(d.LastSeen) }},
+		{"Custom1", plain, func(d *inventory.Device) string { return d.ID }},
+		{"Custom2", text, summary},
+		{"Custom3", text, func(d *inventory.Device) string { return d.Readiness }},
+		{"Custom4", text, func(d *inventory.Device) string { return string(d.NextStep) }},
+		{"Custom5", text, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"Custom6", plain, func(d *inventory.Device) string { return d.Deadline }},
+		{"Custom7", plain, func(d *inventory.Device) string { return d.Cost }},
+	}
+}
+
+// registerName is what an asset register lists a device under: what resolves, else what is unique.
+func registerName(d *inventory.Device) string { return cmp.Or(d.SourceName, d.ID) }
+
+// address is the source where that is an address and not a MAC.
+func address(d *inventory.Device) string {
+	if d.Source == d.SourceMAC {
+		return ""
+	}
+	return d.Source
+}
+
+func summary(d *inventory.Device) string {
+	parts := []string{"Reads mail through Drawbridge as " + d.Account}
+	if d.TLSVersion != "" {
+		parts = append(parts, "by "+versionName(d.TLSVersion))
+	}
+	if len(d.Blockers) > 0 {
+		parts = append(parts, "blockers "+strings.Join(d.Blockers, " "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// assetType is Lansweeper's name for a category.
+func assetType(d *inventory.Device) string {
+	switch d.Category {
+	case inventory.CategoryPrinter:
+		return "Printer"
+	case inventory.CategoryMobile:
+		return "Mobile"
+	case inventory.CategoryDesktop:
+		return "Workstation"
+	case inventory.CategoryMedical:
+		return "Medical device"
+	case inventory.CategoryIoT:
+		return "IoT"
+	case inventory.CategoryApplication, inventory.CategorySaaS, inventory.CategoryBackup:
+		return "Server"
+	}
+	return "Network device"
+}
+
+// clock writes a time as both registers read it: UTC, to the second, without a zone.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
