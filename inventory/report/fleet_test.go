@@ -47,7 +47,9 @@ func firstDifference(got, want []byte) string {
 // now is when the reports of the tests are written.
 func now() time.Time { return time.Date(2026, 11, 24, 14, 30, 0, 0, time.UTC) }
 
-func day(month time.Month, date int) time.Time { return time.Date(2026, month, date, 9, 30, 15, 0, time.UTC) }
+func day(month time.Month, date int) time.Time {
+	return time.Date(2026, month, date, 9, 30, 15, 0, time.UTC)
+}
 
 // fleet is a small hospital: what is overdue, unowned, quiet, ready, blocked, a stranger, and one that sends harm.
 func fleet() []inventory.Device {

@@ -89,7 +89,7 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 func formats() map[string]func(io.Writer, []inventory.Device) error {
 	return map[string]func(io.Writer, []inventory.Device) error{
 		"json": report.JSON,
-		"csv": func(w io.Writer, d []inventory.Device) error { return report.CSV(w, d, report.CSVOptions{}) },
+		"csv":  func(w io.Writer, d []inventory.Device) error { return report.CSV(w, d, report.CSVOptions{}) },
 		"servicenow": func(w io.Writer, d []inventory.Device) error {
 			return report.CSV(w, d, report.CSVOptions{Columns: report.ServiceNow})
 		},

@@ -1,0 +1,221 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"drawbridge/inventory"
+)
+
+// tally counts devices that share a word.
+type tally struct {
+	Name      string
+	Nobody    bool // nobody owns, nobody knows: the row that asks for work
+	Devices   int
+	Weak      int
+	Overdue   int
+	NoDate    int
+	Estimated int
+	cents     int64
+	sessions  int64
+}
+
+// tallies are the tallies of one question, by word.
+type tallies map[string]*tally
+
+// maxWords bounds how many words a tally tells apart; what comes after them counts as others.
+const maxWords = 20_000
+
+const others = "All others"
+
+func (t tallies) of(word string) *tally {
+	found := t[word]
+	if found == nil && len(t) >= maxWords {
+		word = others
+		found = t[word]
+	}
+	if found == nil {
+		found = &tally{Name: word}
+		t[word] = found
+	}
+	return found
+}
+
+// largest returns the tallies with the most devices, those of nobody first, and sums up what is beyond limit.
+func (t tallies) largest(limit int) []*tally {
+	sorted := t.sorted(func(a, b *tally) int { return cmp.Compare(b.Devices, a.Devices) })
+	if len(sorted) <= limit {
+		return sorted
+	}
+	rest := &tally{Name: others}
+	for _, one := range sorted[limit-1:] {
+		rest.add(one)
+	}
+	return append(sorted[:limit-1:limit-1], rest)
+}
+
+// inOrder returns the tallies in an order of words; words that are not in it come last.
+func (t tallies) inOrder(words []string) []*tally {
+	place := func(one *tally) int {
+		if i := slices.Index(words, one.Name); i >= 0 {
+			return i
+		}
+		return len(words)
+	}
+	return t.sorted(func(a, b *tally) int { return cmp.Compare(place(a), place(b)) })
+}
+
+func (t tallies) sorted(compare func(a, b *tally) int) []*tally {
+	all := make([]*tally, 0, len(t))
+	for _, one := range t {
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b *tally) int {
+		if a.Nobody != b.Nobody {
+			if a.Nobody {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(compare(a, b), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+func (t *tally) add(other *tally) {
+	t.Devices += other.Devices
+	t.Weak += other.Weak
+	t.Overdue += other.Overdue
+	t.NoDate += other.NoDate
+	t.Estimated += other.Estimated
+	t.cents += other.cents
+	t.sessions += other.sessions
+}
+
+// Sessions is the sum of the sessions.
+func (t *tally) Sessions() string { return number(t.sessions) }
+
+// Unestimated is how many devices have no cost.
+func (t *tally) Unestimated() int { return t.Devices - t.Estimated }
+
+// figures are what a report counts in one pass over the devices.
+type figures struct {
+	all       tally // devices that depend on the bridge
+	strangers int
+	blocked   int
+	direct    int   // could do without the bridge
+	notReady  int   // could not
+	weak      []int // indexes of devices that ever used weak encryption, strangers not
+	weakNow   int   // of these, recently
+	dated     []int // that have a deadline
+	quiet     []int
+	listed    []int // all but strangers
+	unowned   int
+
+	versions, readiness, categories, steps, vendors, owners, priorities tallies
+}
+
+func newFigures(r *Report) *figures {
+	f := &figures{versions: tallies{}, readiness: tallies{}, categories: tallies{}, steps: tallies{}, vendors: tallies{},
+		owners: tallies{}, priorities: tallies{}}
+	for i := range r.Devices {
+		f.count(r, i)
+	}
+	f.order(r)
+	return f
+}
+
+func (f *figures) count(r *Report, i int) {
+	d := &r.Devices[i]
+	if stranger(d) {
+		f.strangers++
+		return
+	}
+	f.listed = append(f.listed, i)
+	weak := weakUse(d)
+	if weak.sessions > 0 {
+		f.weak = append(f.weak, i)
+	}
+	if !depends(d) {
+		f.blocked++
+		return
+	}
+	one := tally{Devices: 1, sessions: d.Sessions}
+	if weak.sessions > 0 && !weak.last.Before(r.Now.Add(-quietAfter)) {
+		one.Weak = 1
+	}
+	f.countPlan(r, i, &one)
+	f.weakNow += one.Weak
+	f.all.add(&one)
+	f.countWords(d, &one)
+}
+
+// countPlan counts what people planned for a device.
+func (f *figures) countPlan(r *Report, i int, one *tally) {
+	d := &r.Devices[i]
+	if deadline(d) == "" {
+		one.NoDate = 1
+	} else {
+		f.dated = append(f.dated, i)
+	}
+	if r.overdue(d) {
+		one.Overdue = 1
+	}
+	if sum, ok := cents(d.Cost); ok {
+		one.Estimated, one.cents = 1, sum
+	}
+	if r.quiet(d) {
+		f.quiet = append(f.quiet, i)
+	}
+	if d.Owner == "" {
+		f.unowned++
+	}
+	if d.Readiness == "ready" {
+		f.direct++
+	} else {
+		f.notReady++
+	}
+}
+
+func (f *figures) countWords(d *inventory.Device, one *tally) {
+	f.versions.of(latestVersionWords(d)).add(one)
+	f.readiness.of(readinessWords(d.Readiness)).add(one)
+	f.categories.of(categoryWords(d.Category)).add(one)
+	f.steps.of(stepWords(d.NextStep)).add(one)
+	f.priorities.of(priorityWords(d.Priority)).add(one)
+	vendor := f.vendors.of(cmp.Or(d.Vendor, "Not known"))
+	vendor.add(one)
+	owner := f.owners.of(cmp.Or(d.Owner, "Nobody"))
+	owner.Nobody = owner.Nobody || d.Owner == ""
+	owner.add(one)
+}
+
+// order sorts the lists: the timeline by deadline, the evidence by what is not ended and since when, the quiet by how
+// long.
+func (f *figures) order(r *Report) {
+	slices.SortFunc(f.dated, func(a, b int) int {
+		return cmp.Or(cmp.Compare(r.Devices[a].Deadline, r.Devices[b].Deadline), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
+	})
+	slices.SortFunc(f.quiet, func(a, b int) int {
+		return cmp.Or(r.Devices[a].LastSeen.Compare(r.Devices[b].LastSeen), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
+	})
+	slices.SortFunc(f.weak, func(a, b int) int {
+		x, y := &r.Devices[a], &r.Devices[b]
+		first, second := weakUse(x), weakUse(y)
+		return cmp.Or(cmp.Compare(rank(ended(x, first)), rank(ended(y, second))), first.first.Compare(second.first), cmp.Compare(x.ID, y.ID))
+	})
+}
+
+func rank(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
+}
+
+// ended reports whether a device went over to strong encryption: it used it after the last weak session.
+func ended(d *inventory.Device, weak use) bool {
+	return d.TLSVersion != "" && !weakVersion(d.TLSVersion) && weak.last.Before(d.LastSeen) &&
+		!slices.Contains(d.Blockers, "no_tls")
+}
