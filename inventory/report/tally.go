@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"drawbridge/inventory"
 )
@@ -106,7 +107,7 @@ type figures struct {
 	blocked   int
 	direct    int   // could do without the bridge
 	notReady  int   // could not
-	weak      []int // indexes of devices that ever used weak encryption, strangers not
+	weak      []weakness // of devices that ever used weak encryption, strangers not
 	weakNow   int   // of these, recently
 	dated     []int // that have a deadline
 	quiet     []int
@@ -135,7 +136,7 @@ func (f *figures) count(r *Report, i int) {
 	f.listed = append(f.listed, i)
 	weak := weakUse(d)
 	if weak.sessions > 0 {
-		f.weak = append(f.weak, i)
+		f.weak = append(f.weak, weakness{i, weak.first, ended(d, weak)})
 	}
 	if !depends(d) {
 		f.blocked++
@@ -200,11 +201,26 @@ func (f *figures) order(r *Report) {
 	slices.SortFunc(f.quiet, func(a, b int) int {
 		return cmp.Or(r.Devices[a].LastSeen.Compare(r.Devices[b].LastSeen), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
 	})
-	slices.SortFunc(f.weak, func(a, b int) int {
-		x, y := &r.Devices[a], &r.Devices[b]
-		first, second := weakUse(x), weakUse(y)
-		return cmp.Or(cmp.Compare(rank(ended(x, first)), rank(ended(y, second))), first.first.Compare(second.first), cmp.Compare(x.ID, y.ID))
+	slices.SortFunc(f.weak, func(a, b weakness) int {
+		return cmp.Or(cmp.Compare(rank(a.ended), rank(b.ended)), a.since.Compare(b.since),
+			cmp.Compare(r.Devices[a.index].ID, r.Devices[b.index].ID))
 	})
+}
+
+// weakness is one device that used weak encryption, with what it is sorted by.
+type weakness struct {
+	index int
+	since time.Time
+	ended bool
+}
+
+// evidence returns the indexes of the devices that used weak encryption.
+func (f *figures) evidence() []int {
+	indexes := make([]int, len(f.weak))
+	for i := range f.weak {
+		indexes[i] = f.weak[i].index
+	}
+	return indexes
 }
 
 func rank(last bool) int {

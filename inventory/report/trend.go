@@ -116,23 +116,24 @@ func newTrend(days []inventory.Day) *trend {
 	t := &trend{First: first.Format(dateLayout), Last: last.Format(dateLayout), Width: chartWidth, Height: chartHeight}
 	bins, span := binned(dated)
 	t.Per = perWords(span)
-	t.draw(bins, first, span)
+	t.draw(bins, last, span)
 	t.Months = months(dated)
 	return t
 }
 
-// binned sums the days up by day, week or more, so that the bars have room.
+// binned sums the days up by day, week or more, so that the bars have room. The last bar ends with the last day: if one
+// has fewer days than the others it is the first.
 func binned(dated []datedDay) (bins []sums, span int) {
-	first := dated[0].date
-	index := func(d datedDay) int { return int(d.date.Sub(first).Hours() / 24) }
-	length := index(dated[len(dated)-1]) + 1
+	last := dated[len(dated)-1].date
+	before := func(d datedDay) int { return int(last.Sub(d.date).Hours() / 24) }
+	length := before(dated[0]) + 1
 	span = 1
 	if length > maxBars {
 		span = 7 * ((length + 7*maxBars - 1) / (7 * maxBars))
 	}
 	bins = make([]sums, (length+span-1)/span)
 	for _, d := range dated {
-		if i := index(d) / span; i < len(bins) {
+		if i := len(bins) - 1 - before(d)/span; i >= 0 && i < len(bins) {
 			bins[i].add(d.Day)
 		}
 	}
@@ -149,7 +150,7 @@ func perWords(span int) string {
 	return count(span/7, "week", "weeks")
 }
 
-func (t *trend) draw(bins []sums, first time.Time, span int) {
+func (t *trend) draw(bins []sums, last time.Time, span int) {
 	top := int64(1)
 	var all sums
 	for i := range bins {
@@ -161,7 +162,7 @@ func (t *trend) draw(bins []sums, first time.Time, span int) {
 	top, t.Ticks = scale(top)
 	slot := float64(chartWidth) / float64(len(bins))
 	for i := range bins {
-		date := first.AddDate(0, 0, i*span).Format(dateLayout)
+		date := last.AddDate(0, 0, (i+1-len(bins))*span-span+1).Format(dateLayout)
 		t.Bars = append(t.Bars, newBar(date, &bins[i], float64(i)*slot, slot, top))
 		if i%max(1, (len(bins)+4)/5) == 0 {
 			t.Dates = append(t.Dates, tick{(float64(i) + 0.5) * slot, date})
