@@ -22,11 +22,14 @@ type burndown struct {
 	Width, Height int
 }
 
-// burn is the deadlines of one month.
+// burn is the deadlines of one month or, where those would be many, of a quarter or a year.
 type burn struct {
-	Month     string
+	Period    string
 	Due, Left int
 }
+
+// maxSteps is how many rows the table beside the chart has, but for deadlines of more years than that.
+const maxSteps = 12
 
 // newBurndown returns nil if there is nothing to burn.
 func newBurndown(r *Report, f *figures) *burndown {
@@ -43,7 +46,17 @@ func newBurndown(r *Report, f *figures) *burndown {
 	}
 	b.draw(r, coming, today, last)
 	b.label(today, last)
+	b.tabulate(r, coming)
 	return b
+}
+
+// Sentence says what the chart shows.
+func (b *burndown) Sentence() string {
+	if b.Left == 0 {
+		return "If every deadline holds, no device is left when the last one has passed."
+	}
+	return fmt.Sprintf("Of %s today, %s left when the last deadline to come has passed: %s past the deadline already, and %s without one.",
+		count(b.Start, "device", "devices"), count(b.Left, "is", "are"), number(int64(b.Overdue)), number(int64(b.NoDate)))
 }
 
 func daysTo(today time.Time, date string) int {
@@ -67,7 +80,6 @@ func (b *burndown) draw(r *Report, coming []int, today time.Time, last int) {
 			due++
 		}
 		b.Left -= due
-		b.step(date[:len("2006-01")], due)
 		if days := daysTo(today, date); days <= last {
 			fmt.Fprintf(&path, "H%vV%v", round(chartWidth*float64(days)/float64(last)), y())
 		}
@@ -77,13 +89,32 @@ func (b *burndown) draw(r *Report, coming []int, today time.Time, last int) {
 	b.Area = fmt.Sprintf("%sV%dH0Z", b.Line, chartHeight)
 }
 
-func (b *burndown) step(month string, due int) {
-	if n := len(b.Steps); n > 0 && b.Steps[n-1].Month == month {
-		b.Steps[n-1].Due += due
-		b.Steps[n-1].Left = b.Left
-		return
+// tabulate sums the deadlines up by the shortest period that makes a short table.
+func (b *burndown) tabulate(r *Report, coming []int) {
+	for _, period := range []func(date string) string{monthOf, quarterOf, yearOf} {
+		left := b.Start
+		b.Steps = nil
+		for _, i := range coming {
+			left--
+			if name := period(r.Devices[i].Deadline); len(b.Steps) == 0 || b.Steps[len(b.Steps)-1].Period != name {
+				b.Steps = append(b.Steps, burn{Period: name})
+			}
+			step := &b.Steps[len(b.Steps)-1]
+			step.Due++
+			step.Left = left
+		}
+		if len(b.Steps) <= maxSteps {
+			return
+		}
 	}
-	b.Steps = append(b.Steps, burn{month, due, b.Left})
+}
+
+func monthOf(date string) string { return date[:len("2006-01")] }
+func yearOf(date string) string  { return date[:len("2006")] }
+
+func quarterOf(date string) string {
+	month := 10*int(date[5]-'0') + int(date[6]-'0')
+	return fmt.Sprintf("%s, quarter %d", yearOf(date), (month+2)/3)
 }
 
 func (b *burndown) label(today time.Time, last int) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,28 +13,30 @@ import (
 )
 
 // tableColumn is one column of Table. It gets what its cells need, at most most and at least least display cells; what
-// the terminal lacks is taken from the columns with the most room above their least.
+// the terminal lacks is taken from the columns with the most room above their least. If that is not enough, the column
+// with the highest spare is left out, and so on; a column of spare 0 never is.
 type tableColumn struct {
 	head        string
 	least, most int
+	spare       int
 	right       bool
 	value       func(*inventory.Device) string
 }
 
 func tableColumns() []tableColumn {
 	return []tableColumn{
-		{"DEVICE", 16, 48, false, func(d *inventory.Device) string { return d.ID }},
-		{"NAME", 8, 28, false, func(d *inventory.Device) string { return tableName(d) }},
-		{"CATEGORY", 8, 19, false, func(d *inventory.Device) string { return string(d.Category) }},
-		{"TLS", 4, 7, false, func(d *inventory.Device) string { return versionName(d.TLSVersion) }},
-		{"READINESS", 6, 9, false, func(d *inventory.Device) string { return d.Readiness }},
-		{"BLOCKERS", 8, 40, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
-		{"NEXT STEP", 6, 10, false, func(d *inventory.Device) string { return string(d.NextStep) }},
-		{"STAGE", 6, 8, false, func(d *inventory.Device) string { return string(d.Stage) }},
-		{"DEADLINE", 10, 10, false, func(d *inventory.Device) string { return d.Deadline }},
-		{"OWNER", 8, 24, false, func(d *inventory.Device) string { return d.Owner }},
-		{"LAST SEEN", 10, 16, false, func(d *inventory.Device) string { return minute(d.LastSeen) }},
-		{"SESSIONS", 8, 12, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
+		{"DEVICE", 18, 48, 0, false, func(d *inventory.Device) string { return d.ID }},
+		{"NAME", 10, 28, 4, false, tableName},
+		{"CATEGORY", 10, 19, 5, false, func(d *inventory.Device) string { return string(d.Category) }},
+		{"TLS", 7, 7, 0, false, func(d *inventory.Device) string { return versionName(d.TLSVersion) }},
+		{"READINESS", 9, 9, 0, false, func(d *inventory.Device) string { return d.Readiness }},
+		{"BLOCKERS", 11, 40, 6, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
+		{"NEXT STEP", 10, 10, 0, false, func(d *inventory.Device) string { return string(d.NextStep) }},
+		{"STAGE", 8, 8, 1, false, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"DEADLINE", 10, 10, 0, false, func(d *inventory.Device) string { return d.Deadline }},
+		{"OWNER", 10, 24, 2, false, func(d *inventory.Device) string { return d.Owner }},
+		{"LAST SEEN", 10, 10, 0, false, func(d *inventory.Device) string { return dayOf(d.LastSeen) }},
+		{"SESSIONS", 8, 12, 3, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}
 }
 
@@ -47,20 +50,20 @@ func tableName(d *inventory.Device) string {
 	return d.SourceName + d.Vendor
 }
 
-func minute(t time.Time) string {
+func dayOf(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02 15:04")
+	return t.UTC().Format(dateLayout)
 }
 
 // gap is what separates columns.
 const gap = "  "
 
 // Table writes devices to w for people at a terminal, in the order given: a line of headings and one line a device, no
-// wider than width display cells unless that is less than all columns need at least (about 120); 0 is without limit.
-// What does not fit is cut and ends in "…". Times are UTC. Columns which no device has anything for are left out. All
-// is Printable. It goes over the devices twice and keeps none of their text.
+// wider than width display cells, for which it leaves out the columns that matter least; 0 is without limit, and less
+// than 74 is taken for 74. What does not fit its column is cut and ends in "…". Dates are UTC. Columns which no device
+// has anything for are left out too. All is Printable. It keeps none of the devices' text.
 func Table(w io.Writer, devices []inventory.Device, width int) error {
 	columns, widths := fitColumns(devices, width)
 	out := bufio.NewWriter(w)
@@ -99,9 +102,27 @@ func fitColumns(devices []inventory.Device, width int) (columns []tableColumn, w
 		widths = append(widths, min(max(needed, len(c.head)), c.most))
 	}
 	if width > 0 {
+		columns, widths = drop(columns, widths, width)
 		shrink(columns, widths, width)
 	}
 	return columns, widths
+}
+
+// drop leaves columns out until the least widths of the others fit.
+func drop(columns []tableColumn, widths []int, width int) ([]tableColumn, []int) {
+	for {
+		total, least := len(gap)*(len(columns)-1), 0
+		for i := range columns {
+			total += min(widths[i], columns[i].least)
+			if columns[i].spare > columns[least].spare {
+				least = i
+			}
+		}
+		if total <= width || columns[least].spare == 0 {
+			return columns, widths
+		}
+		columns, widths = slices.Delete(columns, least, least+1), slices.Delete(widths, least, least+1)
+	}
 }
 
 // shrink takes cells from the columns with the most to spare until a line fits.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	for _, width := range []int{0, 140, 200} {
+	for _, width := range []int{0, 80, 140, 200} {
 		var out bytes.Buffer
 		if err := report.Table(&out, fleet(), width); err != nil {
 			t.Fatal(err)

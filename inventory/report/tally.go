@@ -105,11 +105,11 @@ type figures struct {
 	all       tally // devices that depend on the bridge
 	strangers int
 	blocked   int
-	direct    int   // could do without the bridge
-	notReady  int   // could not
+	direct    int        // could do without the bridge
+	notReady  int        // could not
 	weak      []weakness // of devices that ever used weak encryption, strangers not
-	weakNow   int   // of these, recently
-	dated     []int // that have a deadline
+	weakNow   int        // of these, recently
+	dated     []int      // that have a deadline
 	quiet     []int
 	listed    []int // all but strangers
 	unowned   int

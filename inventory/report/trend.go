@@ -191,20 +191,21 @@ func newBar(date string, s *sums, x, slot float64, top int64) bar {
 
 func round(x float64) float64 { return float64(int64(x*100+0.5)) / 100 }
 
-// scale returns the least of 4, 8, 20, 40, 80, 200… that is at least n, and the ticks up to it.
+// scale returns the ticks of an axis to n, at most six of them at a round distance, and what the last one stands for.
 func scale(n int64) (top int64, ticks []tick) {
 	step := int64(1)
-	for i := 0; 4*step < n; i++ {
+	for i := 0; 5*step < n; i++ {
 		if i%3 == 1 { // 1, 2, 5, 10, 20, 50…
 			step = step / 2 * 5
 		} else {
 			step *= 2
 		}
 	}
-	for i := range int64(5) {
-		ticks = append(ticks, tick{chartHeight - chartHeight*float64(i)/4, number(i * step)})
+	steps := max(1, (n+step-1)/step)
+	for i := range steps + 1 {
+		ticks = append(ticks, tick{round(chartHeight - chartHeight*float64(i)/float64(steps)), number(i * step)})
 	}
-	return 4 * step, ticks
+	return steps * step, ticks
 }
 
 // months sums the days up by month, the last 14 of them.
