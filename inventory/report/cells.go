@@ -14,10 +14,20 @@ import (
 // dateLayout is the one in which dates are exported and kept.
 const dateLayout = time.DateOnly
 
+// DateOrder is how dates like 3/1/2027 are read.
+type DateOrder string
+
+// The orders.
+const (
+	DayFirst   DateOrder = "dmy" // Europe
+	MonthFirst DateOrder = "mdy" // USA
+)
+
 // restore gives the value that a cell means, after what a spreadsheet made of it: 01.03.2027 for 2027-03-01, 1200,5
-// for 1200.50. Where a cell may mean two values, exported tells whether one is what the file had at first; if neither is,
-// that is an error, which is a plain sentence. Cells in which nothing is to restore are given back.
-func restore(key, cell string, exported func(value string) bool) (string, error) {
+// for 1200.50. Where a cell may mean two values, known tells whether one is what the file had at first, and order which
+// to take of two dates; if neither helps, that is an error, which is a plain sentence. Cells in which nothing is to
+// restore are given back.
+func restore(key, cell string, order DateOrder, known func(value string) bool) (string, error) {
 	var readings []string
 	switch key {
 	case inventory.KeyDeadline:
@@ -32,15 +42,21 @@ func restore(key, cell string, exported func(value string) bool) (string, error)
 		return readings[0], nil
 	}
 	for _, reading := range readings {
-		if exported(reading) {
+		if known(reading) {
 			return reading, nil
 		}
 	}
-	return "", fmt.Errorf("%q may mean %s or %s: write it so", inventory.Printable(cell), readings[0], readings[1])
+	if key == inventory.KeyDeadline && order == DayFirst {
+		return readings[0], nil
+	}
+	if key == inventory.KeyDeadline && order == MonthFirst {
+		return readings[1], nil
+	}
+	return "", fmt.Errorf("%q may mean %s or %s: write which", inventory.Printable(cell), readings[0], readings[1])
 }
 
 // readDate returns what a cell can mean as a date, as 2027-03-01; nothing if it is not a date with a year of four
-// digits.
+// digits. Of two readings the first takes the day first.
 func readDate(cell string) []string {
 	if value, _, ok := strings.Cut(strings.Replace(cell, "T", " ", 1), " "); ok && atMidnight(cell[len(value)+1:]) {
 		cell = value
@@ -57,6 +73,29 @@ func readDate(cell string) []string {
 		return dates(dayFirst)
 	}
 	return dates(dayFirst, [3]string{parts[2], parts[0], parts[1]})
+}
+
+// orderOf finds out which order a spreadsheet wrote dates in: that of the dates which nobody edited, if it is one. They
+// are known by their version.
+func orderOf(rows []Row) DateOrder {
+	var found DateOrder
+	for i := range rows {
+		readings := readDate(rows[i].Values[inventory.KeyDeadline])
+		version, ok := parseVersion(rows[i].Version)
+		if !ok || len(readings) != 2 {
+			continue
+		}
+		for j, order := range []DateOrder{DayFirst, MonthFirst} {
+			if tag(rows[i].ID, inventory.KeyDeadline, readings[j]) != version.tags[inventory.KeyDeadline] {
+				continue
+			}
+			if found != "" && found != order {
+				return ""
+			}
+			found = order
+		}
+	}
+	return found
 }
 
 // atMidnight reports whether a time of day is one that a program added to a date.
@@ -85,7 +124,7 @@ var (
 // readCost returns what a cell can mean as a decimal number; nothing where there is nothing to restore.
 func readCost(cell string) []string {
 	if m := unclearCost.FindStringSubmatch(cell); m != nil {
-		return []string{m[1] + m[2], m[1] + "." + m[2]}
+		return []string{m[1] + m[2], m[1] + "." + m[2] + "0"} // four digits are clear
 	}
 	if m := commaCost.FindStringSubmatch(cell); m != nil {
 		return []string{m[1] + "." + m[2]}

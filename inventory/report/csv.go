@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"strings"
 
 	"drawbridge/inventory"
 )
@@ -15,11 +16,11 @@ const byteOrderMark = "\ufeff"
 // CSVOptions are the choices of a CSV. The zero value is what Excel opens where the comma separates lists.
 type CSVOptions struct {
 	Columns   Columns // empty: Default
-	Separator rune    // ',', ';' for Excel in most of Europe, or '\t'; 0: ','
+	Separator rune    // ',', ';' for Excel where decimals have a comma, or '\t'; 0: ','
 }
 
-// CSV writes devices to w, in the order given: UTF-8 with a byte order mark, lines ended by CRLF, numbers as they are,
-// dates as 2027-03-01 and times as RFC 3339 in UTC. A cell which a spreadsheet would calculate, or take words for a
+// CSV writes devices to w, in the order given: UTF-8 with a byte order mark, lines ended by CRLF, numbers without
+// separators of thousands, dates as 2027-03-01 and times as RFC 3339 in UTC. A cell which a spreadsheet would calculate, or take words for a
 // number or a date in, begins with an apostrophe, which ReadCSV takes away again. It streams: memory does not grow with
 // the number of devices. Errors are those of w and of options that are none.
 func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
@@ -38,7 +39,7 @@ func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
 	out.Write(cells) // errors stay in out and are told at its end
 	for i := range devices {
 		for j := range columns {
-			cells[j] = guard(inventory.Printable(columns[j].value(&devices[i])), columns[j].kind)
+			cells[j] = o.cell(&columns[j], &devices[i])
 		}
 		if err := out.Write(cells); err != nil {
 			return fmt.Errorf("write the devices as CSV: %w", err)
@@ -49,6 +50,15 @@ func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
 		return fmt.Errorf("write the devices as CSV: %w", err)
 	}
 	return nil
+}
+
+// cell writes one cell. Where semicolons separate cells, decimals have a comma: there Excel takes 12.50 for a month.
+func (o CSVOptions) cell(c *column, d *inventory.Device) string {
+	value := inventory.Printable(c.value(d))
+	if _, number := cents(value); number && o.Separator == ';' && strings.EqualFold(c.name, inventory.KeyCost) {
+		value = strings.Replace(value, ".", ",", 1)
+	}
+	return guard(value, c.kind)
 }
 
 func newCSVWriter(w io.Writer, separator rune) (*csv.Writer, error) {

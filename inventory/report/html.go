@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 
 	"drawbridge/inventory"
@@ -65,7 +66,9 @@ func HTML(w io.Writer, r Report) error {
 // complete fills in what was left empty.
 func (r Report) complete() *Report {
 	r.Title = cmp.Or(r.Title, "Mail devices that need the bridge")
-	r.Limit = cmp.Or(r.Limit, defaultLimit)
+	if r.Limit <= 0 {
+		r.Limit = defaultLimit
+	}
 	if r.Zone == nil {
 		r.Zone = time.UTC
 	}
@@ -103,3 +106,10 @@ func deadline(d *inventory.Device) string {
 
 // depends reports whether a device still reads mail through the bridge, as far as anyone knows.
 func depends(d *inventory.Device) bool { return !stranger(d) && d.Stage != inventory.StageBlock }
+
+// ended reports whether a device went over to strong encryption: its latest handshake had it, and none was weak for
+// long. A device of which two programs take turns has not.
+func (r *Report) ended(d *inventory.Device, weak use) bool {
+	return d.TLSVersion != "" && !weakVersion(d.TLSVersion) && !slices.Contains(d.Blockers, "no_tls") &&
+		weak.last.Before(r.Now.Add(-quietAfter))
+}

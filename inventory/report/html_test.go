@@ -92,6 +92,51 @@ func TestHTMLTellsWhatItCuts(t *testing.T) {
 	}
 }
 
+// TestHTMLTellsWhenWeakUseEnded holds an auditor's question to what was recorded.
+func TestHTMLTellsWhenWeakUseEnded(t *testing.T) {
+	both := func(last time.Time) []inventory.VersionUse {
+		return []inventory.VersionUse{{Version: "1.0", Sessions: 1, FirstSeen: day(2, 1), LastSeen: last},
+			{Version: "1.2", Sessions: 1, FirstSeen: day(2, 1), LastSeen: day(11, 24)}}
+	}
+	tests := []struct {
+		name   string
+		device inventory.Device
+		want   string
+	}{
+		{"went over", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(8, 1))}, `<td class="good">ended 2026-08-01</td>`},
+		{"two programs take turns", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(11, 20))}, `<td class="bad">open</td>`},
+		{"fell back", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(8, 1)), Deadline: "2027-01-01"}, `<td class="">2027-01-01</td>`},
+		{"overdue", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-23"}, `2026-11-23, overdue</td>`},
+		{"due today", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-24"}, `<td class="">2026-11-24</td>`},
+		{"blocked", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Stage: inventory.StageBlock}, `ended: blocked`},
+		{"failed handshakes only", inventory.Device{TLSVersions: []inventory.VersionUse{{Version: "none", Sessions: 3, FirstSeen: day(2, 1), LastSeen: day(3, 1)}}},
+			"No device was recorded with encryption weaker than TLS 1.2."},
+		{"stranger", inventory.Device{Account: inventory.Stranger, TLSVersion: "1.0", TLSVersions: both(day(8, 1))},
+			"No device was recorded with encryption weaker than TLS 1.2."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.device.ID, test.device.LastSeen = "10.0.0.1/x", day(11, 24)
+			page := render(t, report.Report{Now: now(), Devices: []inventory.Device{test.device}})
+			if !strings.Contains(page, test.want) {
+				t.Errorf("the page does not say %q", test.want)
+			}
+		})
+	}
+}
+
+// TestHTMLOfStrangeDays holds that no date of a day or a deadline makes a page without bounds.
+func TestHTMLOfStrangeDays(t *testing.T) {
+	r := hospital(fleet())
+	r.Limit = -1
+	r.Days = []inventory.Day{{Date: "0001-01-01"}, {Date: "x"}, {Date: "2026-13-01"},
+		{Date: "9999-12-31", TLSVersions: map[string]int64{"0xabcd": 1}}, {Date: "2026-11-24", Sessions: 1}}
+	r.Devices[1].Deadline = "9999-12-31"
+	if page := render(t, r); len(page) > 200_000 {
+		t.Errorf("the page has %d bytes", len(page))
+	}
+}
+
 func TestHTMLOfManyOwners(t *testing.T) {
 	page := render(t, hospital(many(1000)))
 	if !strings.Contains(page, "All others") {

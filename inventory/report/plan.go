@@ -2,7 +2,10 @@ package report
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"drawbridge/inventory"
 )
@@ -48,41 +51,64 @@ type Planner struct {
 	// values, which remove what was set.
 	Parse  func(key, value string) (canonical string, err error)
 	Import bool // devices that the inventory does not have are new; else they are faults
+	// Dates is how to read dates like 3/1/2027; empty: as the file's dates that nobody edited are written, and those that
+	// stay unclear are faults.
+	Dates DateOrder
 }
 
 // Plan tells what importing rows would change. A value counts as edited in the file if it differs from what the
 // version says it was at the export; it conflicts if the device's value here is another one too, and not the same. In
 // rows without a version every difference is a change.
 func (p Planner) Plan(rows []Row) Plan {
+	if p.Dates == "" {
+		p.Dates = orderOf(rows)
+	}
 	var plan Plan
 	lines := make(map[string]int, len(rows))
 	merged := p.merged()
 	for i := range rows {
 		row := &rows[i]
-		device, known := p.Current[row.ID]
-		problem := ""
-		switch first, twice := lines[row.ID]; {
-		case row.ID == "":
-			problem = "The id is missing."
-		case twice:
-			problem = fmt.Sprintf("Line %d has the same id: remove one of them.", first)
-		case !known && merged[row.ID] != "":
-			problem = fmt.Sprintf("This device was merged into %s meanwhile: edit that one.", merged[row.ID])
-		case !known && !p.Import:
-			problem = "The inventory has no such device."
-		}
+		problem := p.problem(row, lines[row.ID], merged[row.ID])
 		if problem != "" {
 			plan.Faults = append(plan.Faults, Fault{Line: row.Line, ID: row.ID, Problem: problem})
 			continue
 		}
 		lines[row.ID] = row.Line
-		if !known {
-			plan.New = append(plan.New, row.ID)
-			device = inventory.Device{ID: row.ID}
-		}
-		p.planRow(&plan, row, &device, known)
+		p.planRow(&plan, row)
 	}
 	return plan
+}
+
+// problem tells what is wrong with a row as a whole. First is the line of an earlier row with its id, main the device
+// that its device was merged into.
+func (p Planner) problem(row *Row, first int, main string) string {
+	_, known := p.Current[row.ID]
+	version, versioned := parseVersion(row.Version)
+	switch {
+	case row.ID == "":
+		return "The id is missing."
+	case first != 0:
+		return fmt.Sprintf("Line %d has the same id: remove one of them.", first)
+	case row.Version != "" && !versioned:
+		return "The cell in column version is not what was exported: export again, or empty the whole column."
+	case versioned && version.id != tag(row.ID, "", ""):
+		return "The version is that of another device: was only a part of the columns sorted?"
+	case !known && main != "":
+		return fmt.Sprintf("This device was merged into %s meanwhile: edit that one.", main)
+	case !known && !p.Import:
+		return "The inventory has no such device."
+	case !known && !nameable(row.ID):
+		return "The id is not an address or MAC, a slash and an account: 10.20.3.7/scanner1."
+	}
+	return ""
+}
+
+// nameable reports whether an id can be that of a device which has not come yet.
+func nameable(id string) bool {
+	source, account, _ := strings.Cut(id, "/")
+	_, noAddress := netip.ParseAddr(source)
+	_, noMAC := net.ParseMAC(source)
+	return (noAddress == nil || noMAC == nil) && account != "" && account != inventory.Stranger
 }
 
 // merged returns the devices' former ids.
@@ -96,32 +122,23 @@ func (p Planner) merged() map[string]string {
 	return merged
 }
 
-func (p Planner) planRow(plan *Plan, row *Row, device *inventory.Device, known bool) {
+func (p Planner) planRow(plan *Plan, row *Row) {
+	device, known := p.Current[row.ID]
 	version, versioned := parseVersion(row.Version)
-	problem := ""
-	switch {
-	case row.Version != "" && !versioned:
-		problem = "The cell in column version is not what was exported: export again, or empty the whole column."
-	case versioned && version.id != tag(row.ID, "", ""):
-		problem = "The version is that of another device: was only a part of the columns sorted?"
-	}
-	if problem != "" {
-		plan.Faults = append(plan.Faults, Fault{Line: row.Line, ID: row.ID, Problem: problem})
-		return
-	}
 	if !known {
-		versioned = false // nothing here that could have changed since
+		plan.New = append(plan.New, row.ID)
+		device.ID, versioned = row.ID, false // there is nothing here that could have changed since
 	}
 	for _, key := range inventory.Settings {
 		cell, ok := row.Values[key]
 		if !ok {
 			continue
 		}
-		base := version.tags[key]
-		if !versioned {
-			base = ""
+		v := value{line: row.Line, key: key, cell: cell}
+		if versioned {
+			v.base = version.tags[key]
 		}
-		p.planValue(plan, value{line: row.Line, key: key, cell: cell, base: base}, device)
+		p.planValue(plan, v, &device)
 	}
 }
 
@@ -139,7 +156,7 @@ func (p Planner) planValue(plan *Plan, v value, device *inventory.Device) {
 	if unedited(v.cell) || comparison(v.key, v.cell) == ours {
 		return
 	}
-	theirs, err := restore(v.key, v.cell, func(s string) bool { return unedited(s) || comparison(v.key, s) == ours })
+	theirs, err := restore(v.key, v.cell, p.Dates, func(s string) bool { return unedited(s) || comparison(v.key, s) == ours })
 	if err == nil && (unedited(theirs) || comparison(v.key, theirs) == ours) {
 		return
 	}

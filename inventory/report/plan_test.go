@@ -52,13 +52,6 @@ func exportOf(t *testing.T, devices []inventory.Device) []report.Row {
 	return sheet.Rows
 }
 
-func TestPlanOfAnUntouchedExportIsEmpty(t *testing.T) {
-	plan := planner(fleet(), false).Plan(exportOf(t, fleet()))
-	if !reflect.DeepEqual(plan, report.Plan{}) {
-		t.Errorf("%+v", plan)
-	}
-}
-
 // TestPlan edits one cell of one device's row; "now" is what was set here since the export.
 func TestPlan(t *testing.T) {
 	base := fleet()[0] // deadline 2026-11-01, cost 1200.50, category set, stage warn set
@@ -93,7 +86,7 @@ func TestPlan(t *testing.T) {
 		{name: "a cost with a comma", device: base, key: "cost", cell: "1200,5"},
 		{name: "a cost with both", device: base, key: "cost", cell: "1.300,00", change: "1200.50>1300.00"},
 		{name: "a cost of millions", device: base, key: "cost", cell: "1,300,000", change: "1200.50>1300000"},
-		{name: "a cost of two meanings", device: base, key: "cost", cell: "1,300", fault: "may mean 1300 or 1.300"},
+		{name: "a cost of two meanings", device: base, key: "cost", cell: "1,300", fault: "may mean 1300 or 1.3000"},
 		{name: "no cost", device: base, key: "cost", cell: "a lot", fault: "not a number"},
 		{name: "upper case", device: base, key: "stage", cell: "WARN"},
 		{name: "a guess that is another now", device: guessed, key: "category", cell: "custom_application", now: func(d *inventory.Device) { d.Category = "medical" }},
@@ -147,11 +140,12 @@ func TestPlanOfRows(t *testing.T) {
 		{"merged", []report.Row{withVersion("10.9.9.9/old", "")}, "merged into 10.20.9.4/tickets"},
 		{"twice", []report.Row{exported[0], exported[0]}, "Line 2 has the same id"},
 		{"sorted in part", []report.Row{withVersion(devices[0].ID, exported[1].Version)}, "only a part of the columns sorted?"},
+		{"new, but no device", []report.Row{{Line: 9, ID: "scanner1"}}, "The id is not an address or MAC"},
 		{"version edited", []report.Row{withVersion(devices[0].ID, "v1.0")}, "not what was exported"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			plan := planner(devices, false).Plan(test.rows)
+			plan := planner(devices, test.name == "new, but no device").Plan(test.rows)
 			if _, _, fault := planned(plan); !strings.Contains(fault, test.want) || len(plan.Faults) != 1 || len(plan.Changes) != 0 {
 				t.Errorf("%+v", plan)
 			}
@@ -178,5 +172,65 @@ func TestPlanWithoutVersionTakesEveryDifference(t *testing.T) {
 	change, conflict, fault := planned(planner(devices, false).Plan(rows))
 	if change != "Facilities>IT" || conflict != "" || fault != "" {
 		t.Errorf("change %q, conflict %q, fault %q", change, conflict, fault)
+	}
+}
+
+// TestPlanReadsDatesAsTheSheetWritesThem holds that dates which nobody edited tell the order of those which somebody did.
+func TestPlanReadsDatesAsTheSheetWritesThem(t *testing.T) {
+	tests := []struct {
+		name, untouched string // 2027-03-01 as the sheet wrote it
+		order           report.DateOrder
+		change, fault   string
+	}{
+		{name: "USA", untouched: "3/1/2027", change: "2026-11-01>2027-05-04"},
+		{name: "Britain", untouched: "01/03/2027", change: "2026-11-01>2027-04-05"},
+		{name: "as told", untouched: "2027-03-01", order: report.DayFirst, change: "2026-11-01>2027-04-05"},
+		{name: "told nowhere", untouched: "2027-03-01", fault: "write which"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			devices := fleet()[:2]
+			rows := exportOf(t, devices)
+			rows[0].Values["deadline"], rows[1].Values["deadline"] = "5/4/2027", test.untouched
+			p := planner(devices, false)
+			p.Dates = test.order
+			change, conflict, fault := planned(p.Plan(rows))
+			if change != test.change || conflict != "" || !strings.Contains(fault, test.fault) || (fault == "") != (test.fault == "") {
+				t.Errorf("change %q, conflict %q, fault %q", change, conflict, fault)
+			}
+		})
+	}
+}
+
+func TestPlanOfAnUntouchedExportIsEmpty(t *testing.T) {
+	for _, separator := range []rune{',', ';', '\t'} {
+		var out bytes.Buffer
+		if err := report.CSV(&out, fleet(), report.CSVOptions{Separator: separator}); err != nil {
+			t.Fatal(err)
+		}
+		sheet, err := report.ReadCSV(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan := planner(fleet(), false).Plan(sheet.Rows); !reflect.DeepEqual(plan, report.Plan{}) {
+			t.Errorf("%q: %+v", separator, plan)
+		}
+	}
+}
+
+func BenchmarkReadAndPlan(b *testing.B) {
+	devices := many(50_000)
+	var out bytes.Buffer
+	if err := report.CSV(&out, devices, report.CSVOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	p := planner(devices, false)
+	b.ReportAllocs()
+	b.SetBytes(int64(out.Len()))
+	for b.Loop() {
+		sheet, err := report.ReadCSV(bytes.NewReader(out.Bytes()))
+		if err != nil || len(p.Plan(sheet.Rows).Faults) > 0 {
+			b.Fatal(err)
+		}
 	}
 }

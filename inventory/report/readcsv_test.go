@@ -99,7 +99,12 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkRoundTrip(t, sheet, fleet())
+		want := fleet()
+		checkVersions(t, sheet, want)
+		if separator == ';' { // where decimals have a comma
+			want[0].Cost = "1200,50"
+		}
+		checkRoundTrip(t, sheet, want)
 	}
 }
 
@@ -110,14 +115,23 @@ func checkRoundTrip(t *testing.T, sheet report.Sheet, devices []inventory.Device
 	}
 	for i, device := range devices {
 		row := sheet.Rows[i]
-		if row.ID != shownCell(device.ID) || row.Version != report.Version(device) {
-			t.Errorf("row %q %q of device %q", row.ID, row.Version, device.ID)
+		if row.ID != shownCell(device.ID) {
+			t.Errorf("row %q of device %q", row.ID, device.ID)
 		}
 		for key, want := range map[string]string{"owner": device.Owner, "note": device.Note, "deadline": device.Deadline,
 			"cost": device.Cost, "priority": device.Priority, "category": string(device.Category), "stage": string(device.Stage)} {
 			if got := row.Values[key]; got != shownCell(want) {
 				t.Errorf("%s: %s is %q, want %q", device.ID, key, got, shownCell(want))
 			}
+		}
+	}
+}
+
+func checkVersions(t *testing.T, sheet report.Sheet, devices []inventory.Device) {
+	t.Helper()
+	for i, device := range devices {
+		if got := sheet.Rows[i].Version; got != report.Version(device) {
+			t.Errorf("version %q of device %q", got, device.ID)
 		}
 	}
 }

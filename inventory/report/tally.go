@@ -136,7 +136,7 @@ func (f *figures) count(r *Report, i int) {
 	f.listed = append(f.listed, i)
 	weak := weakUse(d)
 	if weak.sessions > 0 {
-		f.weak = append(f.weak, weakness{i, weak.first, ended(d, weak)})
+		f.weak = append(f.weak, weakness{i, weak.first, r.ended(d, weak)})
 	}
 	if !depends(d) {
 		f.blocked++
@@ -228,10 +228,4 @@ func rank(last bool) int {
 		return 1
 	}
 	return 0
-}
-
-// ended reports whether a device went over to strong encryption: it used it after the last weak session.
-func ended(d *inventory.Device, weak use) bool {
-	return d.TLSVersion != "" && !weakVersion(d.TLSVersion) && weak.last.Before(d.LastSeen) &&
-		!slices.Contains(d.Blockers, "no_tls")
 }

@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sentences say the same as the figures to who reads only them.
+func sentences(r *Report, f *figures) []string {
+	if f.all.Devices == 0 {
+		return []string{"No device depends on the bridge: it can be raised."}
+	}
+	said := []string{fmt.Sprintf("On %s, %s on the bridge to read mail. %s cannot use Exchange Online directly; %s.",
+		r.Now.Format("2 January 2006"), count(f.all.Devices, "device depends", "devices depend"), capital(howMany(f.notReady, f.all.Devices)),
+		directWords(f.direct))}
+	if f.weakNow > 0 {
+		said = append(said, fmt.Sprintf("In the last 30 days %s encryption weaker than TLS 1.2, or none.",
+			count(f.weakNow, "device used", "devices used")))
+	} else {
+		said = append(said, "No device used encryption weaker than TLS 1.2 in the last 30 days.")
+	}
+	said = append(said, planSentence(f), costSentence(r, f))
+	if n := len(f.quiet); n > 0 {
+		said = append(said, fmt.Sprintf("%s not been seen for 30 days and may be gone already.", count(n, "device has", "devices have")))
+	}
+	return said
+}
+
+func directWords(direct int) string {
+	switch direct {
+	case 0:
+		return "none could leave the bridge today as far as encryption goes"
+	case 1:
+		return "1 could leave the bridge as far as encryption goes"
+	}
+	return number(int64(direct)) + " could leave the bridge as far as encryption goes"
+}
+
+func howMany(n, all int) string {
+	switch {
+	case n == 0:
+		return "none"
+	case n == all && n > 1:
+		return "all of them"
+	}
+	return number(int64(n))
+}
+
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
+func planSentence(f *figures) string {
+	if f.all.Overdue+f.all.NoDate+f.unowned == 0 {
+		return "Every device has an owner and a deadline, and no deadline has passed."
+	}
+	var parts []string
+	if f.all.Overdue > 0 {
+		parts = append(parts, count(f.all.Overdue, "device is past its deadline", "devices are past their deadline"))
+	}
+	if f.all.NoDate > 0 {
+		parts = append(parts, count(f.all.NoDate, "has none", "have none"))
+		if f.all.Overdue == 0 {
+			parts[0] = count(f.all.NoDate, "device has no deadline", "devices have no deadline")
+		}
+	}
+	if f.unowned > 0 {
+		parts = append(parts, "nobody owns "+number(int64(f.unowned)))
+	}
+	return capital(strings.Join(parts, "; ")) + "."
+}
+
+func costSentence(r *Report, f *figures) string {
+	if f.all.Estimated == 0 {
+		return "No device has a cost estimate yet."
+	}
+	sentence := fmt.Sprintf("The work on %s is estimated at %s", count(f.all.Estimated, "device", "devices"), money(r.Currency, f.all.cents))
+	if n := f.all.Unestimated(); n > 0 {
+		return sentence + "; " + count(n, "device has", "devices have") + " no estimate yet."
+	}
+	return sentence + "."
+}
+
+// notes say what the figures mean and do not.
+func notes(r *Report, f *figures) []string {
+	said := []string{
+		"A device counts as depending on the bridge until it is blocked or removed from the inventory." + blockedWords(f.blocked),
+		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to speak without it.",
+		"A device's use of weak encryption counts as ended when its latest handshake was a strong one and none was weak for 30 days.",
+		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange Online refuses.",
+		"Dates are of the time zone " + r.Now.Format("MST") + "; days in the trend are UTC.",
+	}
+	if f.strangers > 0 {
+		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.", count(f.strangers, "source has", "sources have")))
+	}
+	if n := r.Totals.TurnedAway; n > 0 {
+		said = append(said, count(n, "connection", "connections")+" got no session, since limits were reached.")
+	}
+	if n := r.Totals.BadLines; n > 0 {
+		said = append(said, count(n, "line", "lines")+" of the records could not be read and are in none of the figures.")
+	}
+	return said
+}
+
+func blockedWords(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + count(n, "device is", "devices are") + " blocked by now."
+}
