@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/binary"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -175,5 +176,29 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatalf("id %q came back as %q", id, sheet.Rows[0].ID)
 		}
 		checkRoundTrip(t, sheet, []inventory.Device{device})
+		checkVersions(t, sheet, []inventory.Device{device})
+	})
+}
+
+// FuzzUntouched holds that whatever devices are set to, importing an export that nobody edited changes nothing.
+func FuzzUntouched(f *testing.F) {
+	f.Add("IT", "note", "1200.50", "2027-03-01", byte(0))
+	f.Add("'=1", "''＝1", "1.300", "3/1/2027", byte(1))
+	f.Add("\x80 +", "1,5", "1,300", "01.02.03", byte(2))
+	f.Fuzz(func(t *testing.T, owner, note, cost, deadline string, separator byte) {
+		devices := []inventory.Device{{ID: "10.0.0.1/x", Owner: owner, Note: note, Cost: cost, Deadline: deadline,
+			Stage: inventory.StageWarn, Category: inventory.CategoryMedical}}
+		var out bytes.Buffer
+		options := report.CSVOptions{Separator: []rune{',', ';', '\t'}[separator%3]}
+		if err := report.CSV(&out, devices, options); err != nil {
+			t.Fatal(err)
+		}
+		sheet, err := report.ReadCSV(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan := planner(devices, false).Plan(sheet.Rows); !reflect.DeepEqual(plan, report.Plan{}) {
+			t.Errorf("%+v", plan)
+		}
 	})
 }

@@ -25,7 +25,6 @@ func serviceNowColumns() []column {
 		{"short_description", text, summary},
 		{"comments", text, func(d *inventory.Device) string { return d.Note }},
 		{"cost", plain, func(d *inventory.Device) string { return d.Cost }},
-		{"due", plain, func(d *inventory.Device) string { return d.Deadline }},
 		{"discovery_source", text, func(*inventory.Device) string { return "Drawbridge" }},
 		{"first_discovered", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
 		{"last_discovered", plain, func(d *inventory.Device) string { return clock(d.LastSeen) }},
@@ -73,6 +72,9 @@ func summary(d *inventory.Device) string {
 	}
 	if len(d.Blockers) > 0 {
 		parts = append(parts, "blockers "+strings.Join(d.Blockers, " "))
+	}
+	if d.Deadline != "" {
+		parts = append(parts, "deadline "+d.Deadline)
 	}
 	return strings.Join(parts, "; ")
 }
