@@ -114,7 +114,7 @@ func hostile() inventory.Device {
 		ID: "10.20.66.6/=cmd|'/c calc'!a0", Source: "10.20.66.6", Account: "=cmd|'/c calc'!a0",
 		Mailbox:    `<script>alert("mailbox")</script>`,
 		SourceName: "\x1b[2J\x1b]0;owned\x07evil\r\nX: y", Vendor: "\u202eevil\u2066 \u009b31m",
-		Description: "＝HYPERLINK(\"http://evil\")", ClientID: json.RawMessage(`{"name":"\u001b[31m</script>\u202e"}`),
+		Description: "＝HYPERLINK(\"http://evil\");=1+1, @2", ClientID: json.RawMessage(`{"name":"\u001b[31m</script>\u202e"}`),
 		Readiness: "legacy", Blockers: []string{`"><img src=x onerror=alert(1)>`}, Stage: inventory.StageBridge,
 		Owner: "+1 | \" ' @SUM(A1)", Deadline: "javascript:alert(1)", Cost: "=1+1", Priority: "-2",
 		Note: "  \"=1+1\"\t" + strings.Repeat("ж", 256), Category: "\"'></td>", NextStep: "@step",

@@ -159,6 +159,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add("a/b", "IT", "note", "1200.50", "2027-03-01")
 	f.Add("=1", "'=1", "''＝1", "'", "\ufeff=1\r\n")
 	f.Add(" '-", "\x80 +", "1,5", "007", "3/1/2027")
+	f.Add("'007", "''1,5", "x;=1", "'-1,'-2", "a, '+,;'@,")
 	f.Fuzz(func(t *testing.T, id, owner, note, cost, deadline string) {
 		device := inventory.Device{ID: id, Owner: owner, Note: note, Cost: cost, Deadline: deadline}
 		if shownCell(id) == "" {
@@ -184,6 +185,7 @@ func FuzzRoundTrip(f *testing.F) {
 func FuzzUntouched(f *testing.F) {
 	f.Add("IT", "note", "1200.50", "2027-03-01", byte(0))
 	f.Add("'=1", "''＝1", "1.300", "3/1/2027", byte(1))
+	f.Add("'007", "''1,5;'=2", "x,=1", "-1,'-2", byte(0))
 	f.Add("\x80 +", "1,5", "1,300", "01.02.03", byte(2))
 	f.Fuzz(func(t *testing.T, owner, note, cost, deadline string, separator byte) {
 		devices := []inventory.Device{{ID: "10.0.0.1/x", Owner: owner, Note: note, Cost: cost, Deadline: deadline,

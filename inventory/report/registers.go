@@ -8,7 +8,7 @@ import (
 	"drawbridge/inventory"
 )
 
-// serviceNowColumns are fields of ServiceNow's cmdb_ci. People and companies are references there: the import's
+// serviceNowColumns are attributes of ServiceNow's class cmdb_ci, by the names that its tables have for them. People and companies are references there: the import's
 // transform map decides what becomes of a name it does not know.
 func serviceNowColumns() []column {
 	return []column{
