@@ -13,7 +13,7 @@ import (
 // Columns names a set of columns of a CSV.
 type Columns string
 
-// The sets of columns.
+// The sets of columns. Those of asset registers leave strangers out: they are no assets.
 const (
 	// Default has all that is useful, by the names that the JSON has; ReadCSV reads it back.
 	Default Columns = "default"
@@ -23,6 +23,9 @@ const (
 	// Lansweeper has the field names of its tables tblAssets and tblAssetCustom. The id is in Custom1.
 	Lansweeper Columns = "lansweeper"
 )
+
+// has reports whether a device belongs into a CSV of these columns.
+func (c Columns) has(d *inventory.Device) bool { return c == Default || c == "" || !stranger(d) }
 
 // kind says what a spreadsheet should make of a cell.
 type kind int

@@ -38,6 +38,9 @@ func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
 	}
 	out.Write(cells) // errors stay in out and are told at its end
 	for i := range devices {
+		if !o.Columns.has(&devices[i]) {
+			continue
+		}
 		for j := range columns {
 			cells[j] = o.cell(&columns[j], &devices[i])
 		}

@@ -87,3 +87,11 @@ func TestWordsStayWords(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistersLeaveStrangersOut(t *testing.T) {
+	for columns, want := range map[report.Columns]int{report.Default: 7, report.ServiceNow: 6, report.Lansweeper: 6} {
+		if rows := readAll(t, fleet(), report.CSVOptions{Columns: columns}); len(rows) != want {
+			t.Errorf("%s has %d lines, want %d", columns, len(rows), want)
+		}
+	}
+}

@@ -8,24 +8,27 @@ import (
 	"drawbridge/inventory"
 )
 
+// The registers read cells as they are: in their columns an apostrophe stands before formulas only, not before words that
+// a spreadsheet would take for numbers.
+
 // serviceNowColumns are attributes of ServiceNow's class cmdb_ci, by the names that its tables have for them. People and companies are references there: the import's
 // transform map decides what becomes of a name it does not know.
 func serviceNowColumns() []column {
 	return []column{
 		{"correlation_id", plain, func(d *inventory.Device) string { return d.ID }},
-		{"name", text, registerName},
+		{"name", plain, registerName},
 		{"ip_address", plain, address},
 		{"mac_address", plain, func(d *inventory.Device) string { return d.SourceMAC }},
-		{"fqdn", text, func(d *inventory.Device) string { return d.SourceName }},
-		{"manufacturer", text, func(d *inventory.Device) string { return d.Vendor }},
-		{"model_id", text, func(d *inventory.Device) string { return d.Description }},
-		{"category", text, func(d *inventory.Device) string { return string(d.Category) }},
-		{"owned_by", text, func(d *inventory.Device) string { return d.Owner }},
-		{"assigned_to", text, func(d *inventory.Device) string { return d.Owner }},
-		{"short_description", text, summary},
-		{"comments", text, func(d *inventory.Device) string { return d.Note }},
+		{"fqdn", plain, func(d *inventory.Device) string { return d.SourceName }},
+		{"manufacturer", plain, func(d *inventory.Device) string { return d.Vendor }},
+		{"model_id", plain, func(d *inventory.Device) string { return d.Description }},
+		{"category", plain, func(d *inventory.Device) string { return string(d.Category) }},
+		{"owned_by", plain, func(d *inventory.Device) string { return d.Owner }},
+		{"assigned_to", plain, func(d *inventory.Device) string { return d.Owner }},
+		{"short_description", plain, summary},
+		{"comments", plain, func(d *inventory.Device) string { return d.Note }},
 		{"cost", plain, func(d *inventory.Device) string { return d.Cost }},
-		{"discovery_source", text, func(*inventory.Device) string { return "Drawbridge" }},
+		{"discovery_source", plain, func(*inventory.Device) string { return "Drawbridge" }},
 		{"first_discovered", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
 		{"last_discovered", plain, func(d *inventory.Device) string { return clock(d.LastSeen) }},
 	}
@@ -34,21 +37,21 @@ func serviceNowColumns() []column {
 // lansweeperColumns are fields of Lansweeper's tblAssets and tblAssetCustom; Custom1 to Custom7 are free there.
 func lansweeperColumns() []column {
 	return []column{
-		{"AssetName", text, registerName},
-		{"AssetType", text, assetType},
+		{"AssetName", plain, registerName},
+		{"AssetType", plain, assetType},
 		{"IPAddress", plain, address},
 		{"Mac", plain, func(d *inventory.Device) string { return d.SourceMAC }},
-		{"Manufacturer", text, func(d *inventory.Device) string { return d.Vendor }},
-		{"Model", text, func(d *inventory.Device) string { return d.Description }},
-		{"Contact", text, func(d *inventory.Device) string { return d.Owner }},
-		{"Comments", text, func(d *inventory.Device) string { return d.Note }},
+		{"Manufacturer", plain, func(d *inventory.Device) string { return d.Vendor }},
+		{"Model", plain, func(d *inventory.Device) string { return d.Description }},
+		{"Contact", plain, func(d *inventory.Device) string { return d.Owner }},
+		{"Comments", plain, func(d *inventory.Device) string { return d.Note }},
 		{"Firstseen", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
 		{"Lastseen", plain, func(d *inventory.Device) string { return clock(d.LastSeen) }},
 		{"Custom1", plain, func(d *inventory.Device) string { return d.ID }},
-		{"Custom2", text, summary},
-		{"Custom3", text, func(d *inventory.Device) string { return d.Readiness }},
-		{"Custom4", text, func(d *inventory.Device) string { return string(d.NextStep) }},
-		{"Custom5", text, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"Custom2", plain, summary},
+		{"Custom3", plain, func(d *inventory.Device) string { return d.Readiness }},
+		{"Custom4", plain, func(d *inventory.Device) string { return string(d.NextStep) }},
+		{"Custom5", plain, func(d *inventory.Device) string { return string(d.Stage) }},
 		{"Custom6", plain, func(d *inventory.Device) string { return d.Deadline }},
 		{"Custom7", plain, func(d *inventory.Device) string { return d.Cost }},
 	}
