@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,6 +217,3 @@ func stampOf(t *time.Time) string {
 	}
 	return stamp(*t)
 }
-
-// label is what people call a device by: its name, its maker or where it is.
-func label(d *inventory.Device) string { return cmp.Or(d.SourceName, d.Vendor, d.Source) }
