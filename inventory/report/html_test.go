@@ -103,11 +103,11 @@ func TestHTMLTellsWhenWeakUseEnded(t *testing.T) {
 		device inventory.Device
 		want   string
 	}{
-		{"went over", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(8, 1))}, `<td class="good">ended 2026-08-01</td>`},
-		{"two programs take turns", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(11, 20))}, `<td class="bad">open</td>`},
-		{"fell back", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(8, 1)), Deadline: "2027-01-01"}, `<td class="">2027-01-01</td>`},
+		{"went over", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(8, 1))}, `<td class="d good">ended 2026-08-01</td>`},
+		{"two programs take turns", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(11, 20))}, `<td class="d bad">open</td>`},
+		{"fell back", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(8, 1)), Deadline: "2027-01-01"}, `<td class="d ">2027-01-01</td>`},
 		{"overdue", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-23"}, `2026-11-23, overdue</td>`},
-		{"due today", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-24"}, `<td class="">2026-11-24</td>`},
+		{"due today", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-24"}, `<td class="d ">2026-11-24</td>`},
 		{"blocked", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Stage: inventory.StageBlock}, `ended: blocked`},
 		{"failed handshakes only", inventory.Device{TLSVersions: []inventory.VersionUse{{Version: "none", Sessions: 3, FirstSeen: day(2, 1), LastSeen: day(3, 1)}}},
 			"No device was recorded with encryption weaker than TLS 1.2."},

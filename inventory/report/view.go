@@ -49,8 +49,13 @@ type budget struct {
 	currency           string
 }
 
-// Sum is the cost of a row.
-func (b budget) Sum(t *tally) string { return money(b.currency, t.cents) }
+// Sum is the cost of a row, as far as it was estimated.
+func (b budget) Sum(t *tally) string {
+	if t.Estimated == 0 {
+		return "–"
+	}
+	return money(b.currency, t.cents)
+}
 
 // list is a list of devices, cut at a limit.
 type list struct {
