@@ -92,6 +92,16 @@ func TestHTMLTellsWhatItCuts(t *testing.T) {
 	}
 }
 
+func TestClauses(t *testing.T) {
+	clauses := report.Clauses()
+	page := render(t, report.Report{Now: now(), Clauses: clauses})
+	for _, clause := range clauses {
+		if !strings.Contains(page, fmt.Sprintf(`<dt>%s, <a href="%s">%s</a>`, clause.Framework, clause.URL, clause.Clause)) {
+			t.Errorf("the page has no link for %s %s", clause.Framework, clause.Clause)
+		}
+	}
+}
+
 // TestHTMLTellsWhenWeakUseEnded holds an auditor's question to what was recorded.
 func TestHTMLTellsWhenWeakUseEnded(t *testing.T) {
 	both := func(last time.Time) []inventory.VersionUse {
