@@ -12,9 +12,8 @@ func sentences(r *Report, f *figures) []string {
 	if f.all.Devices == 0 {
 		return []string{"No device depends on the bridge: it can be raised."}
 	}
-	said := []string{fmt.Sprintf("On %s, %s on the bridge to read mail. %s cannot use Exchange Online directly; %s.",
-		r.Now.Format("2 January 2006"), count(f.all.Devices, "device depends", "devices depend"), capital(howMany(f.notReady, f.all.Devices)),
-		directWords(f.direct))}
+	said := []string{fmt.Sprintf("On %s, %s on the bridge to read mail.", r.Now.Format("2 January 2006"),
+		count(f.all.Devices, "device depends", "devices depend")) + " " + readinessSentence(f)}
 	if f.weakNow > 0 {
 		said = append(said, fmt.Sprintf("In the last 30 days %s encryption weaker than TLS 1.2, or none.",
 			count(f.weakNow, "device used", "devices used")))
@@ -28,14 +27,13 @@ func sentences(r *Report, f *figures) []string {
 	return said
 }
 
-func directWords(direct int) string {
-	switch direct {
-	case 0:
-		return "none could leave the bridge today as far as encryption goes"
-	case 1:
-		return "1 could leave the bridge as far as encryption goes"
+func readinessSentence(f *figures) string {
+	sentence := fmt.Sprintf("%s cannot use Exchange Online directly; %s could leave the bridge as far as encryption goes",
+		capital(howMany(f.notReady, f.all.Devices)), howMany(f.direct, f.all.Devices))
+	if unknown := f.all.Devices - f.notReady - f.direct; unknown > 0 {
+		sentence += "; of " + number(int64(unknown)) + " it is not known"
 	}
-	return number(int64(direct)) + " could leave the bridge as far as encryption goes"
+	return sentence + "."
 }
 
 func howMany(n, all int) string {

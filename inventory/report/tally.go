@@ -172,9 +172,10 @@ func (f *figures) countPlan(r *Report, i int, one *tally) {
 	if d.Owner == "" {
 		f.unowned++
 	}
-	if d.Readiness == "ready" {
+	switch {
+	case d.Readiness == "ready":
 		f.direct++
-	} else {
+	case d.Readiness == "legacy" || d.Readiness == "obsolete" || slices.Contains(d.Blockers, "no_tls"):
 		f.notReady++
 	}
 }
