@@ -1,7 +1,3 @@
-// Package web is what people and monitors see of a running bridge: today its health.
-//
-// GET /healthz answers while the process lives. GET /readyz answers 200 with the warnings an administrator should know
-// of, and 503 while the bridge starts, drains or has no listener that serves. Neither tells a name of a device.
 package web
 
 import (

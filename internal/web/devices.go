@@ -1,0 +1,304 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+
+	"drawbridge/inventory"
+)
+
+const byDashboard = "admin by the dashboard"
+
+// perPage is how many devices a page of the list has, and maxBulk how many are changed at once.
+const (
+	perPage    = 50
+	maxBulk    = 200
+	bulkAtOnce = 16 // changes under way: each may wait for the store
+)
+
+// devicesPage is what /devices shows.
+type devicesPage struct {
+	filter
+	Devices         []inventory.Device
+	Total, From, To int
+	Previous, Next  string // links; empty: none
+	Page, Pages     int
+	Columns         []column
+	Selects         []selection
+	Bulk            form
+	Clear           []choice
+	Selected        map[string]bool
+	Said            string // what a change came to
+	SaidFault       bool
+	Exports         []choice
+	Here            string // this list, to come back to
+}
+
+// column is a head of the list.
+type column struct {
+	Label, Key, Link, Aria string // Aria: aria-sort; Key empty: it does not sort
+	Class                  string
+}
+
+// selection is a filter with a list to choose from.
+type selection struct {
+	Key, Label string
+	Choices    []choice
+}
+
+func (d *dashboard) showDevices(w http.ResponseWriter, r *http.Request) {
+	p, err := d.readDevices(r.Context(), r.URL.Query())
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	if n, err := strconv.Atoi(r.URL.Query().Get("changed")); err == nil && n > 0 && n <= maxBulk {
+		p.Said = fmt.Sprintf("%d devices changed.", n)
+		if n == 1 {
+			p.Said = "1 device changed."
+		}
+	}
+	d.render(w, r, http.StatusOK, "devices", "Devices", p)
+}
+
+func (d *dashboard) readDevices(ctx context.Context, given url.Values) (*devicesPage, error) {
+	p := &devicesPage{filter: parseFilter(given, d.Now().In(d.Zone)), Page: 1}
+	if n, err := strconv.Atoi(given.Get("page")); err == nil && n > 1 && n < 1_000_000 {
+		p.Page = n
+	}
+	if err := p.read(ctx, d.Reader); err != nil {
+		return nil, err
+	}
+	p.fillLinks()
+	p.fillColumns()
+	p.fillSelects()
+	p.Bulk = d.bulkForm(func(string) string { return "" }, nil)
+	p.Clear = choices([]string{inventory.KeyOwner, inventory.KeyDeadline, inventory.KeyCost, inventory.KeyNote}, "")
+	return p, nil
+}
+
+// read reads the page asked for, or the last one where the list is shorter by now.
+func (p *devicesPage) read(ctx context.Context, reader inventory.Reader) error {
+	q := p.query
+	q.Limit = perPage
+	for {
+		q.Offset = (p.Page - 1) * perPage
+		var err error
+		if p.Devices, p.Total, err = reader.Devices(ctx, q); err != nil {
+			return err
+		}
+		p.Pages = max(1, (p.Total+perPage-1)/perPage)
+		if p.Page <= p.Pages {
+			break
+		}
+		p.Page = p.Pages
+	}
+	p.From, p.To = min(p.Total, q.Offset+1), q.Offset+len(p.Devices)
+	return nil
+}
+
+func (p *devicesPage) fillLinks() {
+	turn := func(page int) string {
+		if page == 1 {
+			return p.link("/devices")
+		}
+		return p.link("/devices", "page", strconv.Itoa(page))
+	}
+	if p.Page > 1 {
+		p.Previous = turn(p.Page - 1)
+	}
+	if p.Page < p.Pages {
+		p.Next = turn(p.Page + 1)
+	}
+	p.Here = turn(p.Page)
+	for _, format := range [...]string{"csv", "json", "html"} {
+		name := map[string]string{"csv": "CSV", "json": "JSON", "html": "Report"}[format]
+		p.Exports = append(p.Exports, choice{Value: p.link("/inventory." + format), Label: name})
+	}
+}
+
+func (p *devicesPage) fillColumns() {
+	for _, c := range [...]column{
+		{Label: "Device", Key: "id"}, {Label: "Vendor", Key: "vendor"}, {Label: "Category", Key: "category"},
+		{Label: "Readiness", Key: "readiness"}, {Label: "TLS", Key: "tls_version"}, {Label: "Next step", Key: "next_step"},
+		{Label: "Stage", Key: "stage"}, {Label: "Deadline", Key: "deadline"}, {Label: "Owner", Key: "owner"},
+		{Label: "Priority", Key: "priority"}, {Label: "Last seen", Key: "last_seen"}, {Label: "Sessions", Key: "sessions", Class: "num"},
+	} {
+		p.sortable(&c)
+		p.Columns = append(p.Columns, c)
+	}
+}
+
+// sortable makes a head a link that sorts by its column, and where the list is sorted by it already, the other way round.
+func (p *devicesPage) sortable(c *column) {
+	sorted := p.query.Sort
+	if sorted == "" {
+		sorted = "id"
+	}
+	falling := c.Key == "last_seen" || c.Key == "sessions" // the most is what is looked for
+	c.Aria = "none"
+	if sorted == c.Key {
+		c.Aria, falling = "ascending", true
+		if p.query.Descending {
+			c.Aria, falling = "descending", false
+		}
+	}
+	desc := ""
+	if falling {
+		desc = "1"
+	}
+	c.Link = p.link("/devices", "sort", c.Key, "desc", desc)
+}
+
+func (p *devicesPage) fillSelects() {
+	add := func(key, text string, list []choice) {
+		p.Selects = append(p.Selects, selection{key, text, list})
+	}
+	at := p.values.Get
+	add("readiness", "Readiness", choices(readinesses[:], at("readiness")))
+	add("next_step", "Next step", choices(steps[:], at("next_step")))
+	add("stage", "Stage", choices(stages[:], at("stage")))
+	add("tls_version", "TLS used", choices(tlsVersions[:], at("tls_version")))
+	add("blocker", "Blocker", choices(blockers[:], at("blocker")))
+	add("category", "Category", choices(inventory.Categories[:], at("category")))
+	add("strangers", "Logged in", []choice{{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"}})
+	add("quiet_days", "Not seen for", []choice{
+		{"7", "7 days", at("quiet_days") == "7"}, {"30", "30 days", at("quiet_days") == "30"}, {"90", "90 days", at("quiet_days") == "90"},
+	})
+}
+
+// Value returns what a filter is set to.
+func (p *devicesPage) Value(key string) string { return p.values.Get(key) }
+
+// Faults returns what is wrong with the filter.
+func (p *devicesPage) Faults() []string { return p.faults }
+
+// Chosen tells whether the list is filtered.
+func (p *devicesPage) Chosen() bool { return p.chosen() }
+
+// bulkForm is the settings form for many devices: a field left alone changes nothing.
+func (d *dashboard) bulkForm(typed func(string) string, err error) form {
+	var f form
+	for _, key := range [...]string{inventory.KeyStage, inventory.KeyDeadline, inventory.KeyOwner, inventory.KeyCategory, inventory.KeyPriority} {
+		one := d.field(key, typed(key))
+		one.Hint = ""
+		if one.Kind == "select" {
+			one.Choices[0] = choice{unset, one.Choices[0].Label, typed(key) == unset}
+			one.Choices = append([]choice{{"", "Leave as it is", typed(key) == ""}}, one.Choices...)
+		}
+		f.Fields = append(f.Fields, one)
+	}
+	f.show(err)
+	return f
+}
+
+// unset is the value of a bulk form's list that takes a setting back.
+const unset = "-"
+
+// postDevices changes the devices that are ticked.
+func (d *dashboard) postDevices(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		d.fail(w, r, http.StatusBadRequest, "The form could not be read: select fewer devices.")
+		return
+	}
+	ids, values := r.PostForm["id"], bulkSettings(r.PostForm)
+	back := localPath(r.PostForm.Get("back"))
+	var err error
+	switch {
+	case len(ids) == 0:
+		err = &inventory.SettingError{Key: "Nothing was changed", Problem: "tick the devices to change first."}
+	case len(values) == 0:
+		err = &inventory.SettingError{Key: "Nothing was changed", Problem: "choose what to set."}
+	case len(ids) > maxBulk:
+		err = &inventory.SettingError{Key: "Nothing was changed", Problem: fmt.Sprintf("select %d devices at most.", maxBulk)}
+	default:
+		err = d.setAll(r.Context(), ids, values)
+	}
+	if err == nil {
+		http.Redirect(w, r, withChanged(back, len(ids)), http.StatusSeeOther)
+		return
+	}
+	d.showRefusedBulk(w, r, back, err)
+}
+
+// withChanged returns back to the list, which then says how many devices were changed.
+func withChanged(back string, n int) string {
+	u, err := url.Parse(back)
+	if err != nil || u.Path != "/devices" {
+		u = &url.URL{Path: "/devices"}
+	}
+	v := u.Query()
+	v.Set("changed", strconv.Itoa(n))
+	u.RawQuery = v.Encode()
+	return u.String()
+}
+
+func bulkSettings(v url.Values) map[string]string {
+	values := formSettings(v)
+	for key, value := range values {
+		switch value {
+		case "":
+			delete(values, key)
+		case unset:
+			values[key] = ""
+		}
+	}
+	if key := v.Get("clear"); slices.Contains(inventory.Settings[:], key) {
+		values[key] = ""
+	}
+	return values
+}
+
+// showRefusedBulk shows the list again, with what was typed and ticked.
+func (d *dashboard) showRefusedBulk(w http.ResponseWriter, r *http.Request, back string, refusal error) {
+	if _, ok := refused(refusal); !ok {
+		d.failReading(w, r, refusal)
+		return
+	}
+	given := url.Values{}
+	if u, err := url.Parse(back); err == nil {
+		given = u.Query()
+	}
+	p, err := d.readDevices(r.Context(), given)
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	p.Bulk = d.bulkForm(r.PostForm.Get, refusal)
+	p.Said, p.SaidFault = sentence(refusal.Error()), true
+	p.Selected = make(map[string]bool)
+	for _, id := range r.PostForm["id"] {
+		p.Selected[id] = true
+	}
+	d.render(w, r, http.StatusUnprocessableEntity, "devices", "Devices", p)
+}
+
+// setAll sets the same values of many devices, several at a time since each waits for the store. The first device is
+// changed alone, so that a value which is refused changes nothing.
+func (d *dashboard) setAll(ctx context.Context, ids []string, values map[string]string) error {
+	if err := d.set(ctx, ids[0], values, byDashboard); err != nil {
+		return err
+	}
+	errs := make([]error, len(ids))
+	turns := make(chan struct{}, bulkAtOnce)
+	var all sync.WaitGroup
+	for i, id := range ids[1:] {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			errs[i] = d.set(ctx, id, values, byDashboard)
+		})
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("set device %s: %w", ids[i+1], err)
+		}
+	}
+	return nil
+}

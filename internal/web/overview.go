@@ -1,0 +1,108 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// overviewPage is what / shows.
+type overviewPage struct {
+	Totals                     inventory.Totals
+	Ready                      int64
+	Span                       int   // days
+	Spans                      []int // to choose from
+	Sessions, PlanPlot         plot
+	Readiness, Versions, Steps []share
+	Stages                     []share
+	Plan                       plan
+	Upstreams                  []UpstreamHealth
+	HasLive                    bool
+	Live                       int
+	Failures                   []sessionRow
+	Today                      string // such as 2026-11-24
+}
+
+// overviewSpans are the spans of days that the overview shows. Rows of days are kept for 400 days.
+var overviewSpans = [...]int{30, 90, 400}
+
+// overviewFailures is how many of the latest failed sessions the overview shows.
+const overviewFailures = 6
+
+func (d *dashboard) showOverview(w http.ResponseWriter, r *http.Request) {
+	page, err := d.readOverview(r)
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	d.render(w, r, http.StatusOK, "overview", "Overview", page)
+}
+
+func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
+	ctx := r.Context()
+	p := &overviewPage{Span: overviewSpan(r.URL.Query().Get("days")), Spans: overviewSpans[:]}
+	var err error
+	if p.Totals, err = d.Reader.Totals(ctx); err != nil {
+		return nil, err
+	}
+	days, err := d.Reader.Days(ctx, "", d.Now().AddDate(0, 0, -p.Span))
+	if err != nil {
+		return nil, err
+	}
+	if p.Plan, err = d.readPlan(ctx, p.Totals); err != nil {
+		return nil, err
+	}
+	failed, err := d.Reader.Sessions(ctx, inventory.SessionQuery{Outcomes: troubles[:], Limit: overviewFailures})
+	if err != nil {
+		return nil, err
+	}
+	p.Failures = sessionRows(failed)
+	p.Sessions = plotDays(days, p.Span, d.Now())
+	p.PlanPlot = plotPlan(p.Plan, startOfDay(d.Now().In(d.Zone)))
+	p.Today = d.Now().In(d.Zone).Format(time.DateOnly)
+	p.fillShares()
+	d.fillLive(p)
+	return p, nil
+}
+
+func startOfDay(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+func (d *dashboard) fillLive(p *overviewPage) {
+	if d.Upstreams != nil {
+		p.Upstreams = d.Upstreams()
+	}
+	if d.Live != nil {
+		p.HasLive, p.Live = true, len(d.Live())
+	}
+}
+
+func overviewSpan(given string) int {
+	n, err := strconv.Atoi(given)
+	for _, s := range overviewSpans {
+		if err == nil && s == n {
+			return s
+		}
+	}
+	return overviewSpans[0]
+}
+
+func (p *overviewPage) fillShares() {
+	t := p.Totals
+	p.Ready = t.Readiness[readinessReady]
+	p.Readiness = shares(t.Readiness, readinesses[:], devicesLink[string]("readiness"), func(k string) string { return "r-" + k })
+	p.Versions = shares(t.Versions, []string{"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"}, devicesLink[string]("tls_version"), versionClass)
+	p.Steps = shares(t.Steps, steps[:], devicesLink[inventory.NextStep]("next_step"), func(inventory.NextStep) string { return "step" })
+	p.Stages = shares(t.Stages, stages[:], devicesLink[inventory.Stage]("stage"), func(k inventory.Stage) string { return "s-" + string(k) })
+}
+
+// devicesLink returns where a row of figures leads: to the devices it counts, which are those that logged in.
+func devicesLink[K ~string](key string) func(K) string {
+	return func(k K) string {
+		return "/devices?" + url.Values{key: {string(k)}, "strangers": {"none"}}.Encode()
+	}
+}

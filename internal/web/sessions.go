@@ -1,0 +1,163 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// sessionsPerPage is how many stored sessions a page shows.
+const sessionsPerPage = 100
+
+// maxLive is how many running sessions a page shows; it says how many there are.
+const maxLive = 200
+
+// sessionRow is one stored session as pages show it. Its strings may be as devices sent them.
+type sessionRow struct {
+	ID, Device string
+	StartedAt  time.Time
+	Outcome    inventory.Outcome
+	Record     string // the whole line, indented
+	record
+}
+
+// record is what a row shows of a session record.
+type record struct {
+	Source     string `json:"source_ip"`
+	SourceName string `json:"source_name"`
+	Account    string `json:"account"`
+	Claimed    string `json:"claimed_account"`
+	Mailbox    string `json:"mailbox"`
+	Listener   string `json:"listener"`
+	Protocol   string `json:"protocol"`
+	TLSVersion string `json:"tls_version"`
+	Upstream   string `json:"upstream"`
+	Phase      string `json:"phase"`
+	Reason     string `json:"reason"`
+	DurationMS int64  `json:"duration_ms"`
+	BytesFrom  int64  `json:"bytes_from_device"`
+	BytesTo    int64  `json:"bytes_to_device"`
+}
+
+// Duration returns how long the session was, rounded for reading.
+func (r sessionRow) Duration() string {
+	d := time.Duration(r.DurationMS) * time.Millisecond
+	switch {
+	case d < time.Second:
+		return d.String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// Failed tells whether the session did not get through.
+func (r sessionRow) Failed() bool {
+	return r.Outcome != inventory.OutcomeBridged && r.Outcome != inventory.OutcomeCut
+}
+
+// sessionRows reads what rows show of records. A record that is no JSON leaves its row with what the store tells.
+func sessionRows(stored []inventory.StoredSession) []sessionRow {
+	rows := make([]sessionRow, len(stored))
+	for i, s := range stored {
+		rows[i] = sessionRow{ID: s.ID, Device: s.Device, StartedAt: s.StartedAt, Outcome: s.Outcome}
+		_ = json.Unmarshal(s.Record, &rows[i].record)
+		var b bytes.Buffer
+		if json.Indent(&b, s.Record, "", "  ") == nil {
+			rows[i].Record = b.String()
+		}
+	}
+	return rows
+}
+
+// sessionsPage is what /sessions shows.
+type sessionsPage struct {
+	HasLive   bool
+	Live      []LiveSession // the latest first
+	LiveCount int
+	Rows      []sessionRow
+	Outcomes  []choice
+	Device    string
+	Older     string // link; empty: none
+	Newest    bool   // the first page
+	Reload    string
+}
+
+func (d *dashboard) showSessions(w http.ResponseWriter, r *http.Request) {
+	v := r.URL.Query()
+	q, fault := sessionQuery(v, sessionsPerPage)
+	if fault != "" {
+		d.fail(w, r, http.StatusBadRequest, fault)
+		return
+	}
+	stored, err := d.Reader.Sessions(r.Context(), q)
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	p := &sessionsPage{
+		Rows: sessionRows(stored), Outcomes: choices(outcomes[:], v.Get("outcome")), Device: q.Device, Newest: q.Before.IsZero(),
+		Reload: "/sessions",
+	}
+	if kept := filterOf(v, "outcome", "device"); len(kept) > 0 {
+		p.Reload += "?" + kept.Encode()
+	}
+	p.fillOlder(v, q, stored)
+	if d.Live != nil && p.Newest {
+		p.fillLive(d.Live())
+	}
+	d.render(w, r, http.StatusOK, "sessions", "Sessions", p)
+}
+
+func (p *sessionsPage) fillOlder(v url.Values, q inventory.SessionQuery, stored []inventory.StoredSession) {
+	if len(stored) < q.Limit {
+		return
+	}
+	next := filterOf(v, "outcome", "device")
+	next.Set("before", stored[len(stored)-1].StartedAt.UTC().Format(time.RFC3339Nano))
+	p.Older = "/sessions?" + next.Encode()
+}
+
+func filterOf(v url.Values, keys ...string) url.Values {
+	kept := make(url.Values)
+	for _, key := range keys {
+		if v.Get(key) != "" {
+			kept[key] = v[key]
+		}
+	}
+	return kept
+}
+
+func (p *sessionsPage) fillLive(live []LiveSession) {
+	p.HasLive, p.LiveCount = true, len(live)
+	p.Live = slices.Clone(live)
+	slices.SortFunc(p.Live, func(a, b LiveSession) int { return b.Since.Compare(a.Since) })
+	p.Live = p.Live[:min(maxLive, len(p.Live))]
+}
+
+// sessionQuery reads the parameters of a list of sessions: device, outcome, before.
+func sessionQuery(v url.Values, limit int) (q inventory.SessionQuery, fault string) {
+	q = inventory.SessionQuery{Device: v.Get("device"), Limit: limit}
+	for _, o := range v["outcome"] {
+		if o == "" {
+			continue
+		}
+		if !slices.Contains(outcomes[:], inventory.Outcome(o)) {
+			return q, "There is no such outcome: " + inventory.Printable(o[:min(len(o), 40)]) + "."
+		}
+		q.Outcomes = append(q.Outcomes, inventory.Outcome(o))
+	}
+	if before := v.Get("before"); before != "" {
+		t, err := time.Parse(time.RFC3339Nano, before)
+		if err != nil {
+			return q, "before is a time such as 2026-11-24T10:00:00Z."
+		}
+		q.Before = t
+	}
+	return q, ""
+}
