@@ -89,9 +89,9 @@ func (d *dashboard) ago(t time.Time) string {
 // span writes a duration in its largest unit.
 func span(d time.Duration) string {
 	for _, u := range [...]struct {
-		size time.Duration
-		name string
-	}{{365 * 24 * time.Hour, "year"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		size         time.Duration
+		name, plural string
+	}{{365 * 24 * time.Hour, "year", "s"}, {24 * time.Hour, "day", "s"}, {time.Hour, "hour", "s"}, {time.Minute, "min", ""}, {time.Second, "s", ""}} {
 		if d < u.size {
 			continue
 		}
@@ -99,8 +99,8 @@ func span(d time.Duration) string {
 		if u.name == "year" && n < 2 {
 			continue // 400 days say more than a year
 		}
-		if n > 1 && len(u.name) > 3 {
-			u.name += "s"
+		if n > 1 {
+			u.name += u.plural
 		}
 		return fmt.Sprintf("%d %s", n, u.name)
 	}
