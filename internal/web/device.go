@@ -61,7 +61,7 @@ func (d *dashboard) showDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Said = map[string]string{"set": "Saved.", "merge": "Merged.", "unmerge": "It is a device of its own again."}[r.URL.Query().Get("done")]
-	d.render(w, r, http.StatusOK, "device", p.Device.Account+" at "+p.Device.Source, p)
+	d.render(w, r, http.StatusOK, "device", p.Device.ID, p)
 }
 
 func (d *dashboard) readDevice(ctx context.Context, id string) (*devicePage, error) {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
@@ -39,7 +38,6 @@ type helloView struct {
 	JA3           string   `json:"ja3"`
 	JA4           string   `json:"ja4"`
 	Direct        bool     `json:"direct"`
-	Raw           string   `json:"-"` // indented
 }
 
 // readHello reads the hello of a record, and names what has a name.
@@ -47,10 +45,6 @@ func readHello(raw json.RawMessage) helloView {
 	var h helloView
 	if len(raw) == 0 || json.Unmarshal(raw, &h) != nil {
 		return helloView{}
-	}
-	var b bytes.Buffer
-	if json.Indent(&b, raw, "", "  ") == nil {
-		h.Raw = b.String()
 	}
 	name(h.Suites, tls.CipherSuiteName)
 	name(h.Groups, func(code uint16) string { return tls.CurveID(code).String() })

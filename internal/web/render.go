@@ -113,7 +113,7 @@ func (d *dashboard) parsePages() *template.Template {
 
 func (d *dashboard) functions() template.FuncMap {
 	return template.FuncMap{
-		"p":        inventory.Printable,
+		"p":        func(v any) string { return inventory.Printable(fmt.Sprint(v)) },
 		"asset":    d.assetURL,
 		"device":   func(id string) string { return deviceURL("/devices/", id) },
 		"ago":      d.ago,

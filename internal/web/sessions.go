@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/inventory"
@@ -67,12 +68,22 @@ func sessionRows(stored []inventory.StoredSession) []sessionRow {
 	for i, s := range stored {
 		rows[i] = sessionRow{ID: s.ID, Device: s.Device, StartedAt: s.StartedAt, Outcome: s.Outcome}
 		_ = json.Unmarshal(s.Record, &rows[i].record)
-		var b bytes.Buffer
-		if json.Indent(&b, s.Record, "", "  ") == nil {
-			rows[i].Record = b.String()
-		}
+		rows[i].Record = indented(s.Record)
 	}
 	return rows
+}
+
+// indented returns JSON for reading, each line printable; empty where it is none.
+func indented(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return ""
+	}
+	lines := strings.Split(b.String(), "\n")
+	for i, line := range lines {
+		lines[i] = inventory.Printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // sessionsPage is what /sessions shows.

@@ -32,7 +32,8 @@ async function visit(options, work) {
 }
 
 async function shoot(page, name) {
-  await page.screenshot({ path: join(shots, name + ".png"), fullPage: true });
+  const { width, height } = await page.evaluate(() => ({ width: innerWidth, height: document.documentElement.scrollHeight }));
+  await page.screenshot({ path: join(shots, name + ".png"), fullPage: true, clip: { x: 0, y: 0, width, height: Math.min(height, 2600) } });
   // No page may be wider than the screen: wide tables scroll inside their own region.
   const wide = await page.evaluate(() => {
     const room = document.documentElement.clientWidth;
