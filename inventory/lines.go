@@ -92,11 +92,12 @@ type BridgeLine struct {
 	ConfigurationHash string   // of the configuration in force
 	Listeners         []string // their names
 	PreviousRun       PreviousRun
-	Journal, Previous string // id of the journal, and of the run before this one in it
+	Journal           string // id of the journal it is written to
+	Previous          string // of a start: the run before it in that journal
 }
 
-// MarshalLogObject writes time, bridge, run, event, version, configuration_hash, listeners, previous_run, journal and previous, without
-// those that are not known.
+// MarshalLogObject writes time, bridge, run, event, version, configuration_hash, listeners, previous_run, journal and
+// previous, without those that are not known.
 func (l *BridgeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r := &record{enc: enc}
 	r.time("time", l.Time)
@@ -111,5 +112,57 @@ func (l *BridgeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r.text("previous_run", string(l.PreviousRun))
 	r.text("journal", l.Journal)
 	r.text("previous", l.Previous)
+	return r.err
+}
+
+// AdmittedLine is what the journal holds of a session before its device reads the OK of its login: as much as a
+// session needs that a crash cuts.
+type AdmittedLine struct {
+	Time    time.Time // when the line was written
+	Session *Session
+}
+
+// MarshalLogObject writes time, bridge, run, session_id, device, listener, protocol, source_ip, account, mailbox,
+// tls_version, readiness and started_at, without those that are not known.
+func (l *AdmittedLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	s, r := l.Session, &record{enc: enc}
+	r.time("time", l.Time)
+	r.text("bridge", s.Bridge)
+	r.text("run", s.Run)
+	r.text("session_id", s.ID)
+	r.text("device", s.Device())
+	r.text("listener", s.Listener)
+	r.text("protocol", s.Protocol)
+	r.address("source_ip", s.Source.IP)
+	r.text("account", accountName(s.Account))
+	r.name("mailbox", s.Mailbox)
+	r.version("tls_version", s.TLS.Version)
+	r.text("readiness", string(s.Readiness()))
+	r.time("started_at", s.StartedAt)
+	return r.err
+}
+
+// ChangeLine is a Change as it is written.
+type ChangeLine struct {
+	Bridge, Run string
+	Change
+}
+
+// maxDevice is how long the id of a device can be in characters: an address and an account, each character of which
+// may have been escaped.
+const maxDevice = 64 + 10*maxName
+
+// MarshalLogObject writes time, bridge, run, device, key, old, new and by, without those that are empty. Values are cut
+// at 1,024 characters.
+func (l *ChangeLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	r := &record{enc: enc}
+	r.time("time", l.Time)
+	r.text("bridge", l.Bridge)
+	r.text("run", l.Run)
+	r.text("device", Printable(cut(l.Device, maxDevice)))
+	r.name("key", l.Key)
+	r.sentence("old", l.Old)
+	r.sentence("new", l.New)
+	r.sentence("by", l.By)
 	return r.err
 }

@@ -237,10 +237,13 @@ func TestLines_AreWrittenAsDocumented(t *testing.T) {
 	network.Source = netip.MustParsePrefix("2001:db8:0:1::/64")
 	start := inventory.BridgeLine{Time: ended, Bridge: "bridge-1", Run: "4f2a", Event: inventory.BridgeStart,
 		Version: "0.1.0", ConfigurationHash: "c0ffee", Listeners: []string{"imaps", "pop3s"},
-		PreviousRun: inventory.PreviousCrashed}
+		PreviousRun: inventory.PreviousCrashed, Journal: "0c5d7a3e91b2f486", Previous: "4f29"}
+	change := inventory.ChangeLine{Bridge: "bridge-1", Run: "4f2a", Change: inventory.Change{Time: ended,
+		Device: "10.20.3.7/scanner1", Key: inventory.KeyNote, Old: "by the lift", New: "moved\x1b to\nward 3",
+		By: "root by drawbridge device"}}
 	for name, object := range map[string]zapcore.ObjectMarshaler{
 		"flood": &flood, "flood-network": &network, "flood-rest": &inventory.FloodLine{Count: 1}, "start": &start,
-		"bridge-empty": &inventory.BridgeLine{},
+		"admitted": &inventory.AdmittedLine{Time: ended, Session: bridgedSession()}, "change": &change, "bridge-empty": &inventory.BridgeLine{},
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, line(t, zapcore.NewJSONEncoder, object)) })
 	}

@@ -1,0 +1,102 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"hash/maphash"
+
+	"drawbridge/inventory"
+)
+
+// How long strings may be in bytes once they are read. A bridge cuts names at 256 characters and sentences at 1,024, of
+// at most four bytes, and escapes what cannot be shown after that, in at most ten bytes each.
+const (
+	maxName     = 10 * 256
+	maxSentence = 10 * 1024
+	maxObject   = 256 << 10 // the longest hello has 25 KiB, the longest client ID 170 KB where all of it is escaped
+)
+
+// What is kept: at most slots values, a power of two, of at most maxKept bytes each.
+const (
+	slots   = 8192
+	maxKept = 4 << 10
+)
+
+var errBadObject = errors.New("an object is longer than 256 KiB, no JSON, or cannot be shown")
+
+// words keeps values by what they were read from, so that equal ones are one string in memory and are looked at once.
+// A value takes the place of another one by chance of its hash: there are at most slots of them.
+type words struct {
+	seed    maphash.Seed
+	kept    []kept
+	scratch []byte
+}
+
+// kept is one value, which differs from what it was read from where that cannot be shown or was too long.
+type kept struct{ read, value string }
+
+func newWords() words { return words{seed: maphash.MakeSeed(), kept: make([]kept, slots)} }
+
+func (w *words) slot(text []byte) *kept { return &w.kept[maphash.Bytes(w.seed, text)%slots] }
+
+// word returns one of a few words of our own.
+func (w *words) word(text []byte) string { return w.bounded(text, maxName) }
+
+// name returns text as a name.
+func (w *words) name(text []byte) string { return w.bounded(text, maxName) }
+
+// sentence returns text as a sentence.
+func (w *words) sentence(text []byte) string { return w.bounded(text, maxSentence) }
+
+func (w *words) bounded(text []byte, limit int) string {
+	if len(text) == 0 {
+		return ""
+	}
+	if len(text) > min(limit, maxKept) {
+		return clean(string(text[:min(len(text), limit)]), limit)
+	}
+	k := w.slot(text)
+	if k.read != string(text) {
+		read := string(text)
+		*k = kept{read, clean(read, limit)}
+	}
+	return k.value
+}
+
+// object returns a JSON object as it stands in text.
+func (w *words) object(text []byte) (string, error) {
+	if len(text) == 0 {
+		return "", nil
+	}
+	if len(text) > maxObject {
+		return "", errBadObject
+	}
+	k := w.slot(text)
+	if k.read == string(text) {
+		return k.value, nil
+	}
+	value := string(text)
+	if !json.Valid(text) || inventory.Printable(value) != value {
+		return "", errBadObject
+	}
+	if len(value) <= maxKept {
+		*k = kept{value, value}
+	}
+	return value, nil
+}
+
+// clean returns s so that it can be shown, in at most limit bytes; clean(clean(s)) is clean(s).
+func clean(s string, limit int) string {
+	s = inventory.Printable(s)
+	if len(s) <= limit {
+		return s
+	}
+	end := 0
+	for i := range s {
+		if i > limit {
+			break
+		}
+		end = i
+	}
+	return s[:end]
+}
