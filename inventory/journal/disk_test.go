@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	ossignal "os/signal"
 	"path/filepath"
@@ -239,26 +238,16 @@ func TestQueue_KeepsTo64MiB(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{full: true}
 		j := opened(t, t.TempDir(), Options{open: d.open})
-		big := session(0)
-		for i := range 30 {
-			if big.ClientID == nil {
-				big.ClientID = map[string]string{}
-			}
-			big.ClientID[fmt.Sprintf("%03d", i)] = strings.Repeat("\u202e", 256)
-		}
-		buf, err := encode(inventory.MessageSession, big)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fits := maxPending / buf.Len()
+		line := append(bytes.Repeat([]byte("x"), 100_000), '\n')
+		fits := maxPending / len(line)
 		for range fits + 7 {
-			j.Ended(big)
+			j.queue.add(line, nil)
 		}
 		synctest.Wait()
 		if h := j.Health(); h.Pending != fits || h.Lost != 7 {
 			t.Errorf("%d are pending and %d lost, want %d and 7", h.Pending, h.Lost, fits)
 		}
-		if _, err := j.Change(t.Context(), inventory.Change{New: strings.Repeat("x", 1024), Old: strings.Repeat("\u202e", 1024)}); !errors.Is(err, errLost) {
+		if _, err := j.Change(t.Context(), inventory.Change{New: strings.Repeat("\u202e", 1024), Old: strings.Repeat("\u202e", 1024)}); !errors.Is(err, errLost) {
 			t.Errorf("a change: %v", err)
 		}
 		d.set(func() { d.full = false })

@@ -104,6 +104,9 @@ func (lr *logReader) take(line []byte) error {
 	if !ok {
 		return nil
 	}
+	if err := lr.each(&lr.line); err != nil {
+		return err
+	}
 	lr.stats.Lines++
-	return lr.each(&lr.line)
+	return nil
 }
