@@ -24,6 +24,8 @@ type Parser struct {
 	json  fastjson.Parser
 	words words
 
+	fields          []sessionField
+	next            int // the field that probably comes next
 	line            *inventory.Line
 	raw             []byte
 	hello, clientID bool
@@ -33,7 +35,7 @@ type Parser struct {
 
 // NewParser returns a Parser.
 func NewParser() *Parser {
-	p := &Parser{words: newWords()}
+	p := &Parser{words: newWords(), fields: sessionFields()}
 	p.visit = p.field
 	return p
 }
@@ -87,7 +89,7 @@ func (p *Parser) object(line []byte) (*fastjson.Object, error) {
 
 // fill reads the fields of root, which was read from line.
 func (p *Parser) fill(root *fastjson.Object, line []byte, l *inventory.Line) error {
-	p.line, p.raw, p.hello, p.clientID, p.err = l, line, false, false, nil
+	p.line, p.raw, p.hello, p.clientID, p.next, p.err = l, line, false, false, 0, nil
 	root.Visit(p.visit)
 	if p.err == nil && (p.hello || p.clientID) {
 		p.err = p.objects()

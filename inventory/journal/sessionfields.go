@@ -6,120 +6,154 @@ import (
 	"drawbridge/inventory"
 )
 
-// sessionField takes one field of a session record or an admitted line.
+// sessionField is a field of a session record and how it is read; read is nil where nothing is made of it.
+type sessionField struct {
+	name string
+	read func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error
+}
+
+// sessionFields are the fields of a session record in its order, which are those of an admitted line too. A record of
+// ours has them in this order, so that the next one is found at once.
+func sessionFields() []sessionField {
+	return []sessionField{
+		{"msg", nil}, {"time", readTime}, {"bridge", readBridge}, {"run", readRun}, {"session_id", readID},
+		{"device", sentenceOf(func(s *inventory.SessionLine) *string { return &s.Device })},
+		{"listener", nameOf(func(s *inventory.SessionLine) *string { return &s.Listener })},
+		{"protocol", nameOf(func(s *inventory.SessionLine) *string { return &s.Protocol })},
+		{"tls_mode", nameOf(func(s *inventory.SessionLine) *string { return &s.TLSMode })},
+		{"source_ip", readSource}, {"source_port", nil},
+		{"source_name", nameOf(func(s *inventory.SessionLine) *string { return &s.SourceName })},
+		{"source_mac", nameOf(func(s *inventory.SessionLine) *string { return &s.SourceMAC })},
+		{"vendor", nameOf(func(s *inventory.SessionLine) *string { return &s.Vendor })},
+		{"source_shared", readShared}, {"hello", readHello}, {"tls_engine", nil},
+		{"tls_version", nameOf(func(s *inventory.SessionLine) *string { return &s.TLSVersion })},
+		{"tls_cipher", nameOf(func(s *inventory.SessionLine) *string { return &s.TLSCipher })},
+		{"tls_group", nil}, {"tls_resumed", nil}, {"tls_alert_sent", nil},
+		{"tls_alert_received", nameOf(func(s *inventory.SessionLine) *string { return &s.AlertReceived })},
+		{"certificate", nil}, {"client_id", readClientID},
+		{"account", nameOf(func(s *inventory.SessionLine) *string { return &s.Account })},
+		{"claimed_account", nameOf(func(s *inventory.SessionLine) *string { return &s.ClaimedAccount })},
+		{"mailbox", nameOf(func(s *inventory.SessionLine) *string { return &s.Mailbox })},
+		{"auth_mechanism", nameOf(func(s *inventory.SessionLine) *string { return &s.AuthMechanism })},
+		{"upstream", nameOf(func(s *inventory.SessionLine) *string { return &s.Upstream })},
+		{"upstream_address", nil},
+		{"upstream_tls_version", nameOf(func(s *inventory.SessionLine) *string { return &s.UpstreamTLSVersion })},
+		{"upstream_tls_cipher", nil},
+		{"upstream_auth", nameOf(func(s *inventory.SessionLine) *string { return &s.UpstreamAuth })},
+		{"upstream_front_end", nil},
+		{"upstream_says", sentenceOf(func(s *inventory.SessionLine) *string { return &s.UpstreamSays })},
+		{"token_left_s", nil},
+		{"stage", nameOf(func(s *inventory.SessionLine) *inventory.Stage { return &s.Stage })},
+		{"would_stage", nameOf(func(s *inventory.SessionLine) *inventory.Stage { return &s.WouldStage })},
+		{"rules", nil},
+		{"phase", nameOf(func(s *inventory.SessionLine) *inventory.Phase { return &s.Phase })},
+		{"outcome", nameOf(func(s *inventory.SessionLine) *inventory.Outcome { return &s.Outcome })},
+		{"reason", sentenceOf(func(s *inventory.SessionLine) *string { return &s.Reason })},
+		{"ended_by", nil}, {"quirks", nil},
+		{"readiness", nameOf(func(s *inventory.SessionLine) *string { return &s.Readiness })},
+		{"blockers", readBlockers}, {"started_at", readStartedAt}, {"duration_ms", readDuration}, {"handshake_ms", nil},
+		{"upstream_ms", readProven},
+		{"bytes_from_device", countOf(func(s *inventory.SessionLine) *int64 { return &s.BytesFromDevice })},
+		{"bytes_to_device", countOf(func(s *inventory.SessionLine) *int64 { return &s.BytesToDevice })},
+	}
+}
+
+// sessionField takes one field of a session record or an admitted line. It looks for it from behind the last one on.
 func (p *Parser) sessionField(key []byte, v *fastjson.Value) error {
-	s := &p.line.Session
-	switch string(key) {
-	case "session_id":
-		text, err := v.StringBytes()
-		if err == nil && s.ID == "" {
-			s.ID = clean(string(text), maxName) // each is new: no other line has it
+	for range p.fields {
+		f := &p.fields[p.next]
+		if p.next++; p.next == len(p.fields) {
+			p.next = 0
 		}
-		return err
-	case "device":
-		return p.sentence(&s.Device, v)
-	case "listener":
-		return name(p, &s.Listener, v)
-	case "protocol":
-		return name(p, &s.Protocol, v)
-	case "source_ip":
-		return p.address(&s.Source, v)
-	case "account":
-		return name(p, &s.Account, v)
-	case "mailbox":
-		return name(p, &s.Mailbox, v)
-	case "tls_version":
-		return name(p, &s.TLSVersion, v)
-	case "readiness":
-		return name(p, &s.Readiness, v)
-	case "started_at":
-		return p.time(&s.StartedAt, v)
+		if f.name != string(key) {
+			continue
+		}
+		if f.read == nil {
+			return nil
+		}
+		return f.read(p, &p.line.Session, v)
 	}
-	if p.line.Message == inventory.MessageSession {
-		return p.recordField(s, key, v)
-	}
-	return p.commonField(key, v)
+	return nil
 }
 
-// recordField takes one field that only a session record has.
-func (p *Parser) recordField(s *inventory.SessionLine, key []byte, v *fastjson.Value) error {
-	switch string(key) {
-	case "tls_mode":
-		return name(p, &s.TLSMode, v)
-	case "source_name":
-		return name(p, &s.SourceName, v)
-	case "source_mac":
-		return name(p, &s.SourceMAC, v)
-	case "vendor":
-		return name(p, &s.Vendor, v)
-	case "source_shared":
-		shared, err := v.Bool()
-		s.SourceShared = shared
-		return err
-	case "hello":
-		_, err := v.Object()
-		p.hello = true
-		return err
-	case "client_id":
-		_, err := v.Object()
-		p.clientID = true
-		return err
-	case "tls_cipher":
-		return name(p, &s.TLSCipher, v)
-	case "tls_alert_received":
-		return name(p, &s.AlertReceived, v)
-	case "claimed_account":
-		return name(p, &s.ClaimedAccount, v)
-	case "auth_mechanism":
-		return name(p, &s.AuthMechanism, v)
-	}
-	return p.outcomeField(s, key, v)
+type reading = func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error
+
+func nameOf[T ~string](of func(*inventory.SessionLine) *T) reading {
+	return func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return name(p, of(s), v) }
 }
 
-// outcomeField takes one field of how a session went on and ended.
-func (p *Parser) outcomeField(s *inventory.SessionLine, key []byte, v *fastjson.Value) error {
-	switch string(key) {
-	case "upstream":
-		return name(p, &s.Upstream, v)
-	case "upstream_tls_version":
-		return name(p, &s.UpstreamTLSVersion, v)
-	case "upstream_auth":
-		return name(p, &s.UpstreamAuth, v)
-	case "upstream_says":
-		return p.sentence(&s.UpstreamSays, v)
-	case "stage":
-		return name(p, &s.Stage, v)
-	case "would_stage":
-		return name(p, &s.WouldStage, v)
-	case "phase":
-		return name(p, &s.Phase, v)
-	case "outcome":
-		return name(p, &s.Outcome, v)
-	case "reason":
-		return p.sentence(&s.Reason, v)
-	case "blockers":
-		return p.blockers(&s.Blockers, v)
-	case "duration_ms":
-		return duration(&s.Duration, v)
-	case "upstream_ms":
-		_, err := v.Int64()
-		s.Proven = true
-		return err
-	case "bytes_from_device":
-		return count(&s.BytesFromDevice, v)
-	case "bytes_to_device":
-		return count(&s.BytesToDevice, v)
+func sentenceOf(of func(*inventory.SessionLine) *string) reading {
+	return func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return p.sentence(of(s), v) }
+}
+
+func countOf(of func(*inventory.SessionLine) *int64) reading {
+	return func(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return count(of(s), v) }
+}
+
+func readTime(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
+	return p.time(&p.line.Time, v)
+}
+
+func readBridge(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
+	return name(p, &p.line.Bridge, v)
+}
+
+func readRun(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
+	return name(p, &p.line.Run, v)
+}
+
+func readStartedAt(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	return p.time(&s.StartedAt, v)
+}
+
+// readID does not keep the id for other lines: each has its own.
+func readID(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	text, err := v.StringBytes()
+	if err == nil && s.ID == "" {
+		s.ID = clean(string(text), maxName)
 	}
-	return p.commonField(key, v)
+	return err
+}
+
+func readSource(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	return p.address(&s.Source, v)
+}
+
+func readShared(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	shared, err := v.Bool()
+	s.SourceShared = shared
+	return err
+}
+
+func readHello(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
+	_, err := v.Object()
+	p.hello = true
+	return err
+}
+
+func readClientID(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
+	_, err := v.Object()
+	p.clientID = true
+	return err
+}
+
+func readDuration(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	return duration(&s.Duration, v)
+}
+
+func readProven(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
+	_, err := v.Int64()
+	s.Proven = true
+	return err
 }
 
 // maxBlockers is how many blockers of a line are kept, more than there are words for.
 const maxBlockers = 32
 
-// blockers takes a list of words as words with spaces between, "-" for an empty list.
-func (p *Parser) blockers(to *string, v *fastjson.Value) error {
+// readBlockers takes a list of words as words with spaces between, "-" for an empty list.
+func readBlockers(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
 	values, err := v.Array()
-	if err != nil || *to != "" {
+	if err != nil || s.Blockers != "" {
 		return err
 	}
 	joined := p.words.scratch[:0]
@@ -137,6 +171,6 @@ func (p *Parser) blockers(to *string, v *fastjson.Value) error {
 		joined = append(joined, '-')
 	}
 	p.words.scratch = joined[:0]
-	*to = p.words.name(joined)
+	s.Blockers = p.words.name(joined)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -68,24 +69,24 @@ type template struct {
 }
 
 // newTemplate makes a template of a line that has stand-ins.
-func newTemplate(line []byte) (*template, error) {
-	t := &template{}
+func newTemplate(encoded []byte) (*template, error) {
+	t, line := &template{}, string(encoded) // the pieces lie one behind the other
 	for _, f := range fields() {
-		key := fmt.Appendf(nil, `"%s":`, f.name)
-		i := bytes.Index(line, key)
+		key := `"` + f.name + `":`
+		i := strings.Index(line, key)
 		if i < 0 {
 			continue
 		}
 		i += len(key)
-		length := bytes.IndexAny(line[i:], ",}")
+		length := strings.IndexAny(line[i:], ",}")
 		if length < 0 {
 			return nil, fmt.Errorf("the record has no end behind %s", f.name)
 		}
-		t.pieces = append(t.pieces, string(line[:i]))
+		t.pieces = append(t.pieces, line[:i])
 		t.fields = append(t.fields, f)
 		line = line[i+length:]
 	}
-	t.pieces = append(t.pieces, string(line))
+	t.pieces = append(t.pieces, line)
 	return t, nil
 }
 
