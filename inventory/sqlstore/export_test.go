@@ -1,0 +1,4 @@
+package sqlstore
+
+// OpenThrough is Open with something between the store and its driver.
+var OpenThrough = open

@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"go.uber.org/zap"
+)
+
+// migrationFiles are the steps of the schema, NNNNN_name.sql, each applied once and never changed after a release.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+const (
+	migrationLock    = 7233182902573328741
+	migrationTries   = 60 // a second each: another bridge is at it
+	migrationsFolder = "migrations"
+)
+
+// migrate brings the schema up to this version. One that a later version made stays as it is.
+func (s *Store) migrate(ctx context.Context, log *zap.Logger) error {
+	steps, err := migrations(s.dialect.text)
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
+		goose.WithLogger(goose.NopLogger())}
+	if s.dialect.lock != "" {
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, migrationTries))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(s.dialect.goose, s.write, nil, options...)
+	if err != nil {
+		return err
+	}
+	known := steps[len(steps)-1].Version
+	if have, err := provider.GetDBVersion(ctx); err != nil || have > known {
+		return newerSchema(have, known, err)
+	}
+	done, err := provider.Up(ctx)
+	for _, step := range done {
+		log.Info("inventory schema", zap.Int64("version", step.Source.Version), zap.Duration("took", step.Duration.Round(time.Millisecond)))
+	}
+	return err
+}
+
+func newerSchema(have, known int64, err error) error {
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("its schema has version %d, and this version of drawbridge knows those up to %d: "+
+		"run the newer drawbridge, or make the inventory anew with drawbridge inventory rebuild", have, known)
+}
+
+// migrations returns the steps in order, with TEXT as the dialect has it.
+func migrations(text string) ([]*goose.Migration, error) {
+	files, err := migrationFiles.ReadDir(migrationsFolder)
+	if err != nil {
+		return nil, err
+	}
+	var steps []*goose.Migration
+	for _, f := range files {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("the migration %s has no number: %w", f.Name(), err)
+		}
+		content, err := migrationFiles.ReadFile(path.Join(migrationsFolder, f.Name()))
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, migration(version, strings.ReplaceAll(string(content), " TEXT", " "+text)))
+	}
+	return steps, nil
+}
+
+func migration(version int64, script string) *goose.Migration {
+	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, script)
+		return err
+	}}, nil)
+}

@@ -1,0 +1,215 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// Devices returns the devices that q selects, and how many they are without q.Limit. What is not known sorts last.
+func (s *Store) Devices(ctx context.Context, q inventory.Query) ([]inventory.Device, int, error) {
+	order, err := orderOf(&q)
+	if err != nil {
+		return nil, 0, err
+	}
+	var devices []inventory.Device
+	var total int
+	err = s.view(ctx, func(t *tx) error {
+		where, values := conditionsOf(&q)
+		counts, err := column[int](ctx, t, "SELECT COUNT(*) FROM devices"+where, values...)
+		if err != nil {
+			return err
+		}
+		total = counts[0]
+		limit := q.Limit
+		if limit <= 0 {
+			limit = math.MaxInt32
+		}
+		ids, err := column[string](ctx, t, "SELECT id FROM devices"+where+order+" LIMIT ? OFFSET ?", append(values, limit, max(q.Offset, 0))...)
+		if err != nil {
+			return err
+		}
+		devices, err = t.documents(ctx, ids)
+		return err
+	})
+	return devices, total, err
+}
+
+// documents returns devices in the order of their ids.
+func (t *tx) documents(ctx context.Context, ids []string) ([]inventory.Device, error) {
+	devices := make([]inventory.Device, 0, len(ids))
+	for some := range slices.Chunk(ids, keysAtOnce) {
+		place := make(map[string]int, len(some))
+		for _, id := range some {
+			place[id] = len(devices)
+			devices = append(devices, inventory.Device{})
+		}
+		err := t.each(ctx, func(rows *sql.Rows) error {
+			var id string
+			var document sql.RawBytes
+			if err := rows.Scan(&id, &document); err != nil {
+				return err
+			}
+			return json.Unmarshal(document, &devices[place[id]])
+		}, "SELECT id, document FROM documents WHERE id IN ("+marks(len(some))+")", args(some)...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}
+
+// sortColumns are the columns of inventory.SortKeys, and whether all devices have them.
+var sortColumns = map[string]struct {
+	name  string
+	known bool
+}{
+	"id": {"id", true}, "account": {"account", true}, "mailbox": {"mailbox", false}, "vendor": {"vendor_key", false},
+	"readiness": {"readiness", true}, "category": {"category", true}, "stage": {"stage_rank", true},
+	"deadline": {"deadline", false}, "owner": {"owner_key", false}, "priority": {"priority_rank", false},
+	"cost": {"cents", false}, "tls_version": {"version_rank", false}, "next_step": {"next_step", false},
+	"first_seen": {"first_seen", false}, "last_seen": {"last_seen", false}, "sessions": {"sessions", true},
+}
+
+func orderOf(q *inventory.Query) (string, error) {
+	by := q.Sort
+	if by == "" {
+		by = "id"
+	}
+	c, ok := sortColumns[by]
+	if !ok {
+		return "", fmt.Errorf("devices cannot be sorted by %q; there are %s", by, strings.Join(inventory.SortKeys[:], ", "))
+	}
+	order := " ORDER BY "
+	if !c.known {
+		order += c.name + " IS NULL, "
+	}
+	order += c.name
+	if q.Descending {
+		order += " DESC"
+	}
+	if c.name != "id" {
+		order += ", id"
+	}
+	return order, nil
+}
+
+// Device returns one device. The id of one that was merged into another finds that.
+func (s *Store) Device(ctx context.Context, id string) (inventory.Device, error) {
+	var d inventory.Device
+	err := s.view(ctx, func(t *tx) error {
+		root, err := t.rootOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		documents, err := column[[]byte](ctx, t, "SELECT document FROM documents WHERE id = ?", root)
+		if err != nil {
+			return err
+		}
+		if len(documents) == 0 {
+			return inventory.ErrNoDevice
+		}
+		return json.Unmarshal(documents[0], &d)
+	})
+	return d, err
+}
+
+// History returns the changes of a device and of the ids that are merged into it, the oldest first, and of a device
+// that was removed as well.
+func (s *Store) History(ctx context.Context, id string) ([]inventory.Change, error) {
+	var all inventory.Tally
+	err := s.view(ctx, func(t *tx) error {
+		ids, err := t.memberIDs(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return inventory.ErrNoDevice
+		}
+		p := newProjection(t, nil)
+		if err := p.loadMembers(ctx, ids); err != nil {
+			return err
+		}
+		for _, m := range p.members {
+			all.Add(m.tally)
+		}
+		return nil
+	})
+	return all.History(), err
+}
+
+const (
+	defaultSessions = 100
+	maxSessions     = 1000
+)
+
+// Sessions returns the sessions that q selects, the latest first, and of a device those of the ids that are merged into
+// it as well.
+func (s *Store) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
+	var found []inventory.StoredSession
+	err := s.view(ctx, func(t *tx) error {
+		var c conditions
+		if q.Device != "" {
+			ids, err := t.memberIDs(ctx, q.Device)
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			oneOf(&c, "device", ids)
+		}
+		oneOf(&c, "outcome", q.Outcomes)
+		if !q.Before.IsZero() {
+			c.add("started_at < ?", q.Before.UnixMilli())
+		}
+		where, values := c.where()
+		limit := q.Limit
+		if limit <= 0 {
+			limit = defaultSessions
+		}
+		query := "SELECT id, device, started_at, outcome, record FROM sessions" + where + " ORDER BY started_at DESC, id LIMIT ?"
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var one inventory.StoredSession
+			var started int64
+			var record []byte
+			err := rows.Scan(&one.ID, &one.Device, &started, &one.Outcome, &record)
+			one.StartedAt, one.Record = time.UnixMilli(started).UTC(), record
+			found = append(found, one)
+			return err
+		}, query, append(values, min(limit, maxSessions))...)
+	})
+	return found, err
+}
+
+// Settings returns what people set, by device id, for the devices of which anything is. An id that is merged into a
+// device has what is set for the whole. The maps are not to be changed.
+func (s *Store) Settings(ctx context.Context) (map[string]map[string]string, error) {
+	all := make(map[string]map[string]string)
+	err := s.view(ctx, func(t *tx) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var root string
+			var member sql.NullString
+			var settings sql.RawBytes
+			if err := rows.Scan(&root, &member, &settings); err != nil {
+				return err
+			}
+			if all[root] == nil {
+				var values map[string]string
+				if err := json.Unmarshal(settings, &values); err != nil {
+					return err
+				}
+				all[root] = values
+			}
+			if member.Valid {
+				all[member.String] = all[root]
+			}
+			return nil
+		}, "SELECT d.id, t.id, d.settings FROM documents d LEFT JOIN tallies t ON t.root = d.id WHERE d.settings <> ''")
+	})
+	return all, err
+}

@@ -1,0 +1,93 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteReaders is how many pages are read from SQLite at once; more of them wait.
+const sqliteReaders = 4
+
+func sqliteDialect() dialect {
+	return dialect{goose: goose.DialectSQLite3, text: "TEXT", empty: "DELETE FROM ", row: "rowid", prepare: true, advice: sqliteAdvice}
+}
+
+func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the inventory in %s: %w", path, err)
+	}
+	s := &Store{dialect: sqliteDialect(), place: path}
+	if err := makePrivate(path); err != nil {
+		return nil, fmt.Errorf("open the inventory: %w: drawbridge must be able to write this file and its folder", err)
+	}
+	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)"))
+	if err != nil {
+		return nil, s.explain("open", err)
+	}
+	reader, err := sqlite.NewConnector(sqliteAddress(path, "query_only(1)"))
+	if err != nil {
+		return nil, s.explain("open", err)
+	}
+	s.write, s.read = sql.OpenDB(wrap(writer)), sql.OpenDB(wrap(reader))
+	s.write.SetMaxOpenConns(1)
+	s.read.SetMaxOpenConns(sqliteReaders)
+	s.read.SetMaxIdleConns(sqliteReaders)
+	return s, nil
+}
+
+// makePrivate makes the file with the mode that SQLite gives its companions too, the -wal and the -shm.
+func makePrivate(path string) error {
+	const private = 0o600
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, private)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(name, private); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// sqliteAddress returns what the driver opens. A write-ahead log lets pages be read while rows are written, and with it
+// synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has.
+func sqliteAddress(path, pragma string) string {
+	query := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", pragma}, "_txlock": {"immediate"}}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
+}
+
+const primaryCode = 0xff // the rest of SQLite's code is detail
+
+// sqliteAdvice says what to do about an error of SQLite.
+func sqliteAdvice(err error) string {
+	var failed *sqlite.Error
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	switch failed.Code() & primaryCode {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return "the file is damaged or no inventory; drawbridge inventory rebuild makes it anew from the journal"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return "drawbridge must be able to write this file and its folder; drawbridge inventory rebuild makes the file anew from the journal"
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full; the inventory catches up from the journal once there is room"
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "another program holds the file"
+	}
+	return ""
+}

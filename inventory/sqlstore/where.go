@@ -1,0 +1,99 @@
+package sqlstore
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"drawbridge/inventory"
+)
+
+// conditions are the parts of a WHERE clause, all of which hold.
+type conditions struct {
+	parts  []string
+	values []any
+}
+
+func (c *conditions) add(part string, values ...any) {
+	c.parts = append(c.parts, part)
+	c.values = append(c.values, values...)
+}
+
+// where returns the clause and its arguments.
+func (c *conditions) where() (string, []any) {
+	if len(c.parts) == 0 {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(c.parts, " AND "), c.values
+}
+
+// oneOf adds that a column has one of the values, if there are any.
+func oneOf[T ~string](c *conditions, column string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	list := make([]any, len(values))
+	for i, v := range values {
+		list[i] = clean(string(v))
+	}
+	c.add(column+" IN ("+marks(len(list))+")", list...)
+}
+
+func conditionsOf(q *inventory.Query) (string, []any) {
+	var c conditions
+	if q.Search != "" {
+		c.add(`search LIKE ? ESCAPE '\'`, "%"+pattern(q.Search)+"%")
+	}
+	oneOf(&c, "readiness", q.Readiness)
+	oneOf(&c, "stage", q.Stages)
+	oneOf(&c, "category", q.Categories)
+	oneOf(&c, "owner", q.Owners)
+	oneOf(&c, "vendor", q.Vendors)
+	oneOf(&c, "tls_version", versionsOf(q.Versions))
+	oneOf(&c, "next_step", q.Steps)
+	blockersOf(&c, q.Blockers)
+	if q.Strangers != nil {
+		c.add("stranger = ?", map[bool]int64{true: 1}[*q.Strangers])
+	}
+	if !q.QuietSince.IsZero() {
+		c.add("(last_seen IS NULL OR last_seen < ?)", q.QuietSince.UnixMilli())
+	}
+	if q.DueBefore != "" {
+		c.add("deadline < ?", clean(q.DueBefore))
+	}
+	return c.where()
+}
+
+// versionsOf takes an empty version for none.
+func versionsOf(versions []string) []string {
+	all := make([]string, len(versions))
+	for i, v := range versions {
+		if all[i] = v; v == "" {
+			all[i] = inventory.NoVersion
+		}
+	}
+	return all
+}
+
+func blockersOf(c *conditions, blockers []string) {
+	if len(blockers) == 0 {
+		return
+	}
+	parts := make([]string, len(blockers))
+	values := make([]any, len(blockers))
+	for i, b := range blockers {
+		parts[i], values[i] = `blockers LIKE ? ESCAPE '\'`, "% "+pattern(b)+" %"
+	}
+	c.add("("+strings.Join(parts, " OR ")+")", values...)
+}
+
+// maxSearch bounds what is searched for, in characters; the rest is not looked at.
+const maxSearch = 256
+
+// pattern returns text as LIKE finds it and nothing else, in lower case.
+func pattern(text string) string {
+	text = strings.ToLower(clean(text))
+	if utf8.RuneCountInString(text) > maxSearch {
+		text = string([]rune(text)[:maxSearch])
+	}
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text)
+}
