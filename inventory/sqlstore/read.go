@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,24 +21,43 @@ func (s *Store) Devices(ctx context.Context, q inventory.Query) ([]inventory.Dev
 	var devices []inventory.Device
 	var total int
 	err = s.view(ctx, func(t *tx) error {
-		where, values := conditionsOf(&q)
-		counts, err := column[int](ctx, t, "SELECT COUNT(*) FROM devices"+where, values...)
-		if err != nil {
-			return err
-		}
-		total = counts[0]
-		limit := q.Limit
-		if limit <= 0 {
-			limit = math.MaxInt32
-		}
-		ids, err := column[string](ctx, t, "SELECT id FROM devices"+where+order+" LIMIT ? OFFSET ?", append(values, limit, max(q.Offset, 0))...)
-		if err != nil {
+		var ids []string
+		if ids, total, err = t.selectDevices(ctx, &q, order); err != nil {
 			return err
 		}
 		devices, err = t.documents(ctx, ids)
 		return err
 	})
 	return devices, total, err
+}
+
+// selectDevices returns the ids of a page and how many there are in all. What a search finds is read whole: looking
+// through all devices costs more than the ids do, and is done once then.
+func (t *tx) selectDevices(ctx context.Context, q *inventory.Query, order string) ([]string, int, error) {
+	where, values := conditionsOf(q)
+	query, offset := "SELECT id FROM devices"+where+order, max(q.Offset, 0)
+	if q.Search != "" || q.Limit <= 0 {
+		ids, err := column[string](ctx, t, query, values...)
+		return page(ids, offset, q.Limit), len(ids), err
+	}
+	ids, err := column[string](ctx, t, query+" LIMIT ? OFFSET ?", slices.Concat(values, []any{q.Limit, offset})...)
+	if err != nil || offset == 0 && len(ids) < q.Limit {
+		return ids, len(ids), err
+	}
+	counts, err := column[int](ctx, t, "SELECT COUNT(*) FROM devices"+where, values...)
+	if err != nil {
+		return nil, 0, err
+	}
+	return ids, counts[0], nil
+}
+
+// page returns limit ids from offset on, all of those where limit is 0.
+func page(ids []string, offset, limit int) []string {
+	ids = ids[min(offset, len(ids)):]
+	if limit > 0 {
+		ids = ids[:min(limit, len(ids))]
+	}
+	return ids
 }
 
 // documents returns devices in the order of their ids.

@@ -31,11 +31,11 @@ func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*
 	if err := makePrivate(path); err != nil {
 		return nil, fmt.Errorf("open the inventory: %w: drawbridge must be able to write this file and its folder", err)
 	}
-	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)"))
+	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)", "cache_size(-65536)", "wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, s.explain("open", err)
 	}
-	reader, err := sqlite.NewConnector(sqliteAddress(path, "query_only(1)"))
+	reader, err := sqlite.NewConnector(sqliteAddress(path, "query_only(1)", "cache_size(-32768)"))
 	if err != nil {
 		return nil, s.explain("open", err)
 	}
@@ -65,9 +65,11 @@ func makePrivate(path string) error {
 }
 
 // sqliteAddress returns what the driver opens. A write-ahead log lets pages be read while rows are written, and with it
-// synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has.
-func sqliteAddress(path, pragma string) string {
-	query := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", pragma}, "_txlock": {"immediate"}}
+// synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has. Pages of 8 KiB
+// hold several records each.
+func sqliteAddress(path string, pragmas ...string) string {
+	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...)
+	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
 
