@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pressly/goose/v3"
 )
@@ -55,10 +56,11 @@ func key(text string) string {
 // marks returns n placeholders for a list.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
-// clean returns text that both databases can hold: PostgreSQL takes neither U+0000 nor invalid UTF-8.
+// clean returns text that both databases can hold: PostgreSQL takes neither U+0000 nor invalid UTF-8. Of the latter each
+// byte is replaced, as encoding/json does in the tallies, so that an id stays the same wherever it comes from.
 func clean(text string) string {
-	if strings.IndexByte(text, 0) >= 0 {
-		text = strings.ReplaceAll(text, "\x00", "\uFFFD")
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
 }

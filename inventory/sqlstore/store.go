@@ -95,9 +95,9 @@ func (s *Store) explain(verb string, err error) error {
 	if errors.Is(err, ErrPosition) || errors.Is(err, inventory.ErrNoDevice) {
 		return err
 	}
-	err = redact(err, s.secret)
+	told := fmt.Errorf("%s the inventory in %s: %w", verb, s.place, err)
 	if advice := s.dialect.advice(err); advice != "" {
-		return fmt.Errorf("%s the inventory in %s: %w: %s", verb, s.place, err, advice)
+		told = fmt.Errorf("%w: %s", told, advice)
 	}
-	return fmt.Errorf("%s the inventory in %s: %w", verb, s.place, err)
+	return redact(told, s.secret)
 }
