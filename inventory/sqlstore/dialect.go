@@ -11,15 +11,15 @@ import (
 
 // dialect is what SQLite and PostgreSQL differ in.
 type dialect struct {
-	goose    goose.Dialect
-	numbered bool               // placeholders are $1, $2 and so on
-	text     string             // type of text that compares by bytes
-	lock     string             // statement by which one writer waits for another; empty where there is one connection for writing
-	empty    string             // statement that empties a table, whose name follows
-	row      string             // name of what tells rows apart
-	prepare  bool               // statements are compiled anew each time unless they are prepared
-	snapshot sql.IsolationLevel // at which all statements of a reading transaction see the same rows
-	advice   func(error) string // what to do about an error, empty where that is not known
+	goose     goose.Dialect
+	numbered  bool               // placeholders are $1, $2 and so on
+	text      string             // type of text that compares by bytes
+	lock      string             // statement by which one writer waits for another; empty where there is one connection for writing
+	unhurried string             // statement that lifts the time-out of a transaction, where there is one
+	row       string             // name of what tells rows apart
+	prepare   bool               // statements are compiled anew each time unless they are prepared
+	snapshot  sql.IsolationLevel // at which all statements of a reading transaction see the same rows
+	advice    func(error) string // what to do about an error, empty where that is not known
 }
 
 // rebind writes the placeholders of a statement, each a ?, as the dialect has them. The statements of this package have

@@ -9,8 +9,13 @@ import (
 // nothing of its journal is there, and adds it anew.
 func (s *Store) Reset(ctx context.Context) error {
 	return s.update(ctx, "empty", func(t *tx) error {
+		if s.dialect.unhurried != "" {
+			if err := t.exec(ctx, s.dialect.unhurried); err != nil {
+				return err
+			}
+		}
 		for _, name := range [...]string{"positions", "sums", "tallies", "days", "open_sessions", "ended_runs", "devices", "documents", "sessions"} {
-			if err := t.exec(ctx, s.dialect.empty+name); err != nil {
+			if err := t.exec(ctx, "DELETE FROM "+name); err != nil {
 				return err
 			}
 		}

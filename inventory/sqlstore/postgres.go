@@ -26,7 +26,7 @@ const (
 // the bytes of "drawbrid".
 func postgresDialect() dialect {
 	return dialect{
-		goose: goose.DialectPostgres, numbered: true, text: `TEXT COLLATE "C"`, empty: "TRUNCATE ", row: "ctid",
+		goose: goose.DialectPostgres, numbered: true, text: `TEXT COLLATE "C"`, unhurried: "SET LOCAL statement_timeout = 0", row: "ctid",
 		lock: "SELECT pg_advisory_xact_lock(7233182902573328740)", snapshot: sql.LevelRepeatableRead, advice: postgresAdvice,
 	}
 }

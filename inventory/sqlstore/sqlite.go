@@ -19,7 +19,7 @@ import (
 const sqliteReaders = 4
 
 func sqliteDialect() dialect {
-	return dialect{goose: goose.DialectSQLite3, text: "TEXT", empty: "DELETE FROM ", row: "rowid", prepare: true, advice: sqliteAdvice}
+	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice}
 }
 
 func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
