@@ -77,7 +77,9 @@ func (p *past) lookBack(dir string, found listing) error {
 		stopped := ""
 		_, _, err := r.readSegment(context.Background(), Position{Segment: found.segments[i].number}, true,
 			func(l *inventory.Line, _ []byte, _ Position) error {
-				p.run = l.Run
+				if l.Message != inventory.MessageChange { // which commands write too, while no bridge runs
+					p.run = l.Run
+				}
 				if l.Time.After(p.last) {
 					p.last = l.Time
 				}

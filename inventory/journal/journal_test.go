@@ -191,6 +191,11 @@ func TestJournal_PreviousRun(t *testing.T) {
 	two := start("2")
 	previous(two, "1", inventory.PreviousClean)
 	closed(t, two) // without a stop: as if killed
+	command := opened(t, dir, Options{Instance: inventory.Instance{Run: "of a command"}})
+	if _, err := command.Change(t.Context(), inventory.Change{Device: "d", Key: inventory.KeyNote}); err != nil {
+		t.Error(err)
+	}
+	closed(t, command)
 	three := start("3")
 	previous(three, "2", inventory.PreviousCrashed)
 	closed(t, three)

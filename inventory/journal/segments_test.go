@@ -356,7 +356,7 @@ func TestDrop_Crashes(t *testing.T) {
 			if got := rebuilt(t, j.Reader); got != numbers(40) {
 				t.Errorf("after it is healed: %s", got)
 			}
-			if files := names(t, dir); strings.Contains(files, temporarySuffix) || strings.Contains(files, "-00000002") {
+			if files := names(t, dir); strings.Contains(files, snapshotSuffix+temporarySuffix) || strings.Contains(files, "-00000002") {
 				t.Errorf("the files are %s", files)
 			}
 		})

@@ -32,10 +32,14 @@ type writer struct {
 	closed error // how it ended, once ended is closed
 }
 
+// newWriter opens the segment to write, so that a reader knows that the one before is finished. On a full disk that is
+// tried again with the first line.
 func newWriter(j *Journal, found past) *writer {
-	return &writer{queue: j.queue, archive: j.archive, changed: j.changed, o: j.o, dir: j.dir,
+	w := &writer{queue: j.queue, archive: j.archive, changed: j.changed, o: j.o, dir: j.dir,
 		path:   func(number int64) string { return plainPath(j.dir, j.journal, number) },
 		number: found.number, size: found.size, ended: make(chan struct{})}
+	w.report(w.open())
+	return w
 }
 
 func (w *writer) run() {
