@@ -177,3 +177,12 @@ func count(low int) func(string) (int, *mistake) {
 		return int(n), nil
 	}
 }
+
+// ParseDuration reads a duration as a configuration has it: 30s, 2m, 1h30m, 400d. The error says how to write one.
+func ParseDuration(text string) (time.Duration, error) {
+	d, m := duration(text)
+	if m != nil {
+		return 0, fmt.Errorf("%s: %s", m.problem, m.mend)
+	}
+	return d, nil
+}

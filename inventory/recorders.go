@@ -58,6 +58,9 @@ func (l *Log) Flood(line FloodLine) { l.logger.Info(MessageFlood, zap.Inline(&li
 // Bridge writes a bridge line.
 func (l *Log) Bridge(line BridgeLine) { l.logger.Info(MessageBridge, zap.Inline(&line)) }
 
+// Change writes a change line.
+func (l *Log) Change(line ChangeLine) { l.logger.Info(MessageChange, zap.Inline(&line)) }
+
 // unfiltered is a core that writes everything: levels and sampling are decided in Check, which it answers itself.
 type unfiltered struct{ zapcore.Core }
 

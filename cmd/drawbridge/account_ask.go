@@ -61,7 +61,16 @@ func (r remoteAccounts) login(ctx context.Context, s signIn, show func(prompt)) 
 
 // ask puts a question to the running bridge.
 func ask[A any](ctx context.Context, dir, path string, question any) (answer A, err error) {
-	body, err := post(ctx, dir, path, question, answerTime)
+	return askWithin[A](ctx, dir, path, question, answerTime)
+}
+
+// askLong puts a question whose answer may take minutes.
+func askLong[A any](ctx context.Context, dir, path string, question any) (answer A, err error) {
+	return askWithin[A](ctx, dir, path, question, inventoryTime)
+}
+
+func askWithin[A any](ctx context.Context, dir, path string, question any, timeout time.Duration) (answer A, err error) {
+	body, err := post(ctx, dir, path, question, timeout)
 	if err != nil {
 		return answer, err
 	}
@@ -103,12 +112,17 @@ func post(ctx context.Context, dir, path string, question any, timeout time.Dura
 // withAccounts calls do with who changes the accounts: the running bridge, or, where none holds the data directory, this
 // command under its lock. What it makes belongs to the directory's owner.
 func withAccounts(ctx context.Context, cfg *config.Config, do func(accountChanger) error) error {
+	return whileBusy(ctx, cfg, func() error { return changeAccounts(cfg, do) })
+}
+
+// whileBusy tries again while another command holds the data directory.
+func whileBusy(ctx context.Context, cfg *config.Config, try func() error) error {
 	deadline := time.NewTimer(busyTime)
 	defer deadline.Stop()
 	tick := time.NewTicker(busyEvery)
 	defer tick.Stop()
 	for {
-		err := changeAccounts(cfg, do)
+		err := try()
 		busy := (*noBridge)(nil)
 		if !errors.As(err, &busy) {
 			return err

@@ -31,16 +31,13 @@ type refusalBody struct {
 	Error string `json:"error"`
 }
 
-// accountsHandler changes the bridge's accounts by what its owner asks on the control socket; other is asked the rest.
-func (b *bridge) accountsHandler(other http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", other)
+// accountsHandler changes the bridge's accounts by what its owner asks on the control socket.
+func (b *bridge) accountsHandler(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+pathAdd, answering(b.keeper.add))
 	mux.HandleFunc("POST "+pathImport, answering(b.keeper.take))
 	mux.HandleFunc("POST "+pathRemove, answering(b.keeper.remove))
 	mux.HandleFunc("POST "+pathUnknown, answering(b.unknownLogins))
 	mux.HandleFunc("POST "+pathLogin, b.serveLogin)
-	return mux
 }
 
 // answering makes a handler of a function.

@@ -29,6 +29,7 @@ type bridge struct {
 	cfg  *config.Config
 	logs *logs
 	data *dataDir
+	of   inventory.Instance // this run
 
 	certs     *certs.Source
 	failures  *proxy.Failures
@@ -38,9 +39,13 @@ type bridge struct {
 	unknown   *accounts.Unknown
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
+	ledger    *ledger
+	identity  *identifier
+	live      liveSessions
+	upstreams upstreamWatch
 	server    *proxy.Server
 	control   net.Listener
-	admin     net.Listener // nil where there is none
+	admin     *adminParts // nil where there is none
 	state     atomic.Pointer[string]
 	gateways  gatewayWatch
 }
@@ -54,7 +59,8 @@ var (
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
 func newBridge(cfg *config.Config, logs *logs, more ...inventory.Recorder) (_ *bridge, err error) {
-	b := &bridge{cfg: cfg, logs: logs, recorders: append(inventory.Recorders{logs.records}, more...)}
+	b := &bridge{cfg: cfg, logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
+		recorders: append(inventory.Recorders{logs.records}, more...)}
 	b.state.Store(&stateStarting)
 	b.gateways.log = logs.events
 	defer func() {
@@ -62,7 +68,8 @@ func newBridge(cfg *config.Config, logs *logs, more ...inventory.Recorder) (_ *b
 			b.close()
 		}
 	}()
-	for _, open := range []func() error{b.openData, b.openCerts, b.openFailures, b.openServer, b.proveListeners, b.openControl, b.openAdmin} {
+	for _, open := range []func() error{b.openData, b.openCerts, b.openFailures, b.openInventory, b.openServer,
+		b.proveListeners, b.openControl, b.openAdmin} {
 		if err := open(); err != nil {
 			return nil, err
 		}
@@ -83,15 +90,21 @@ func (b *bridge) openControl() (err error) {
 	return err
 }
 
-func (b *bridge) openAdmin() (err error) {
-	if b.cfg.Admin.Address == "" {
-		return nil
-	}
-	b.admin, err = net.Listen("tcp", b.cfg.Admin.Address)
+// openInventory opens the journal, which every session is told to, and what learns of devices.
+func (b *bridge) openInventory() error {
+	stages, err := openSetStages(b.data.file(stagesFile))
 	if err != nil {
-		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
+		return err
 	}
-	return nil
+	if b.ledger, err = openLedger(b.cfg, b.data.path, b.of, stages, b.logs.events); err != nil {
+		return err
+	}
+	b.ledger.record = func(c inventory.Change) {
+		b.logs.records.Change(inventory.ChangeLine{Bridge: b.of.Bridge, Run: b.of.Run, Change: c})
+	}
+	b.recorders = append(inventory.Recorders{b.ledger.journal}, b.recorders...)
+	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.events)
+	return err
 }
 
 // run serves until accept ends and the last session has ended, or cut ends.
@@ -104,6 +117,9 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { b.flood.Run(background) })
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
 	parts.Go(func() { tidyMemory(background) })
+	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
+	parts.Go(func() { b.ledger.tidy(background) })
+	projected := b.project()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
 	drained := context.AfterFunc(accept, func() { b.state.Store(&stateDraining) })
@@ -111,8 +127,30 @@ func (b *bridge) run(accept, cut context.Context) error {
 	err := b.server.Serve(accept, cut)
 	stop()
 	parts.Wait()
-	b.logs.records.Bridge(b.line(inventory.BridgeStop))
-	return err
+	b.tell(inventory.BridgeStop)
+	return errors.Join(err, projected())
+}
+
+// project keeps the store up with the journal until the function it returns is called: that closes the journal, and returns
+// when the store has all of it that it takes.
+func (b *bridge) project() (end func() error) {
+	ctx, stop := context.WithCancel(context.Background())
+	var projecting sync.WaitGroup
+	projecting.Go(func() { b.ledger.run(ctx) })
+	return func() error {
+		err := b.ledger.Close()
+		stop()
+		projecting.Wait()
+		return err
+	}
+}
+
+// tell writes a bridge line to log and journal.
+func (b *bridge) tell(event inventory.BridgeEvent) {
+	line := b.line(event)
+	b.ledger.journal.Describe(&line)
+	b.logs.records.Bridge(line)
+	b.ledger.journal.Bridge(line)
 }
 
 // logEnd tells of a part that ended by a fault; the bridge goes on without it.
@@ -124,10 +162,10 @@ func (b *bridge) logEnd(part string, err error) {
 
 // serveHTTP answers on the control socket and on the admin address until ctx ends.
 func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
-	health := web.Health(b.readiness)
-	handlers := map[net.Listener]http.Handler{b.control: b.accountsHandler(health)}
+	handlers := map[net.Listener]http.Handler{b.control: b.controlHandler()}
 	if b.admin != nil {
-		handlers[b.admin] = web.OnlyHosts(b.cfg.Admin.Names, health)
+		parts.Go(func() { b.logEnd("the certificate of admin.address", b.admin.run(ctx)) })
+		handlers[b.admin.listener] = b.dashboard()
 	}
 	for l, h := range handlers {
 		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
@@ -138,6 +176,15 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 			_ = s.Close()
 		})
 	}
+}
+
+// controlHandler is what the owner of the data directory may ask.
+func (b *bridge) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Health(b.readiness))
+	b.accountsHandler(mux)
+	b.inventoryHandler(mux)
+	return mux
 }
 
 // readiness is what /readyz says now.
@@ -156,12 +203,29 @@ func (b *bridge) warnings() []string {
 	if b.verified.Err() != nil {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
+	list = append(list, b.inventoryWarnings()...)
 	for i, c := range b.certs.List() {
 		if c.LastError != "" {
 			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
 		}
 	}
 	return append(list, b.recordSizeWarnings()...)
+}
+
+// inventoryWarnings tell of a journal or a store that does not take what happens.
+func (b *bridge) inventoryWarnings() []string {
+	var list []string
+	health := b.ledger.journal.Health()
+	if health.Err != nil {
+		list = append(list, fmt.Sprintf("the journal cannot be written, %s wait in memory: see the data directory's free space and permissions", plural(health.Pending, "line")))
+	}
+	if health.Lost > 0 {
+		list = append(list, fmt.Sprintf("%d lines of the journal were lost while it could not be written: the inventory counts too little", health.Lost))
+	}
+	if b.ledger.fault() != nil {
+		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
+	}
+	return list
 }
 
 // recordSizeWarnings tell of listeners whose certificate message is larger than the records that their devices are said to
@@ -182,7 +246,7 @@ func (b *bridge) recordSizeWarnings() []string {
 }
 
 func (b *bridge) logStart() {
-	b.logs.records.Bridge(b.line(inventory.BridgeStart))
+	b.tell(inventory.BridgeStart)
 	for _, w := range b.recordSizeWarnings() {
 		b.logs.events.Warn(w)
 	}
@@ -192,7 +256,7 @@ func (b *bridge) logStart() {
 }
 
 func (b *bridge) line(event inventory.BridgeEvent) inventory.BridgeLine {
-	line := inventory.BridgeLine{Time: time.Now(), Bridge: b.cfg.Name, Run: b.server.Run, Event: event, Version: version,
+	line := inventory.BridgeLine{Time: time.Now(), Bridge: b.of.Bridge, Run: b.of.Run, Event: event, Version: version,
 		ConfigurationHash: configHash(b.cfg)}
 	for _, l := range b.server.Listeners {
 		line.Listeners = append(line.Listeners, l.Name)
@@ -217,10 +281,14 @@ func (b *bridge) close() {
 			_ = l.Net.Close()
 		}
 	}
-	for _, l := range []net.Listener{b.control, b.admin} {
-		if l != nil {
-			_ = l.Close()
-		}
+	if b.control != nil {
+		_ = b.control.Close()
+	}
+	if b.admin != nil {
+		_ = b.admin.listener.Close()
+	}
+	if b.ledger != nil {
+		_ = b.ledger.Close()
 	}
 	if b.decider != nil {
 		b.decider.close()

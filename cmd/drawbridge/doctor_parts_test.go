@@ -46,7 +46,7 @@ func TestPowerShell_KnowsCloudsAndUsers(t *testing.T) {
 
 func TestReport_ColoursAndEscapes(t *testing.T) {
 	t.Parallel()
-	r := newReport([]check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: findFail, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
+	r := newDiagnosis([]check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: findFail, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
 	var plain, coloured strings.Builder
 	must(t, r.text(&plain, false))
 	must(t, r.text(&coloured, true))

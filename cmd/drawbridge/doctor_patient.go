@@ -11,14 +11,14 @@ import (
 )
 
 // examineAll examines the upstreams one after another; with some, only those that a target leads to.
-func examineAll(ctx context.Context, cfg *config.Config, targets []*target, some bool) (report, error) {
+func examineAll(ctx context.Context, cfg *config.Config, targets []*target, some bool) (diagnosis, error) {
 	vault, err := doctorVault(cfg)
 	if err != nil {
-		return report{}, err
+		return diagnosis{}, err
 	}
 	upstreams, err := newUpstreams(cfg, vault, func(netip.Addr) bool { return false })
 	if err != nil {
-		return report{}, err
+		return diagnosis{}, err
 	}
 	defer (&decider{upstreams: upstreams}).close()
 	var checks []check
@@ -34,7 +34,7 @@ func examineAll(ctx context.Context, cfg *config.Config, targets []*target, some
 		}
 		checks = append(checks, p.examine(ctx)...)
 	}
-	return newReport(checks), nil
+	return newDiagnosis(checks), nil
 }
 
 // doctorVault opens where refresh tokens are kept, if any are.

@@ -52,14 +52,14 @@ const (
 	stepAccounts     = "accounts"
 )
 
-// report is all that a doctor found, in order.
-type report struct {
+// diagnosis is all that a doctor found, in order.
+type diagnosis struct {
 	Healthy bool    `json:"healthy"`
 	Checks  []check `json:"checks"`
 }
 
-func newReport(checks []check) report {
-	r := report{Healthy: true, Checks: checks}
+func newDiagnosis(checks []check) diagnosis {
+	r := diagnosis{Healthy: true, Checks: checks}
 	for i := range checks {
 		c := &checks[i]
 		c.Detail, c.Cause = inventory.Printable(c.Detail), inventory.Printable(c.Cause)
@@ -69,7 +69,7 @@ func newReport(checks []check) report {
 }
 
 // json prints the report for programs.
-func (r report) json(w io.Writer) error {
+func (r diagnosis) json(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
@@ -79,7 +79,7 @@ func (r report) json(w io.Writer) error {
 const hourNote = "Granted within the last hour? Wait and try again: it takes effect only after a while."
 
 // text prints the report for people. What mends several checks is printed with the first of them.
-func (r report) text(w io.Writer, colour bool) error {
+func (r diagnosis) text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	last, printed := "", map[string]bool{}
 	for _, c := range r.Checks {
@@ -107,7 +107,7 @@ func blankLine(b *strings.Builder) {
 	}
 }
 
-func (r report) count(f finding) (n int) {
+func (r diagnosis) count(f finding) (n int) {
 	for _, c := range r.Checks {
 		if c.Finding == f {
 			n++
@@ -116,7 +116,7 @@ func (r report) count(f finding) (n int) {
 	return n
 }
 
-func (r report) summary() string {
+func (r diagnosis) summary() string {
 	switch n := r.count(findFail); {
 	case n == 0 && r.count(findWarn) > 0:
 		return "Nothing failed; look at what is marked warn.\n"

@@ -212,7 +212,7 @@ func TestDoctor_JSON(t *testing.T) {
 	c.start()
 	c.exchange.RemoveMailboxPermission(doctorMailbox, c.app().ObjectID)
 	code, stdout, _ := doctorRun(t, "--config", c.file(), "--json")
-	var r report
+	var r diagnosis
 	must(t, json.Unmarshal([]byte(stdout), &r))
 	if code != exitFailed || r.Healthy {
 		t.Errorf("exit %d, healthy %t, want 1 and false", code, r.Healthy)

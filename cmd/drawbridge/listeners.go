@@ -45,14 +45,17 @@ func (b *bridge) openServer() error {
 	if err := b.openDecider(); err != nil {
 		return err
 	}
-	run := proxy.NewRun()
-	b.flood = inventory.NewFlood(b.recorders, b.logs.records.Flood)
-	b.flood.Instance = inventory.Instance{Bridge: b.cfg.Name, Run: run}
+	b.flood = inventory.NewFlood(b.recorders, func(line inventory.FloodLine) {
+		b.logs.records.Flood(line)
+		b.ledger.journal.Flood(line)
+	})
+	b.flood.Instance = b.of
 	b.server = &proxy.Server{
-		Name:     b.cfg.Name,
-		Run:      run,
+		Name:     b.of.Bridge,
+		Run:      b.of.Run,
 		Decider:  b.decider,
-		Recorder: inventory.Recorders{&b.gateways, b.flood},
+		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.live, &b.upstreams},
+		Identify: b.identity.identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
 		Hellos:   inventory.NewHellos(sharedHellos),
@@ -74,9 +77,7 @@ func (b *bridge) openDecider() (err error) {
 	if d.table, err = newPolicy(b.cfg); err != nil {
 		return err
 	}
-	if d.stages, err = openSetStages(b.data.file(stagesFile)); err != nil {
-		return err
-	}
+	d.stages, d.contact = b.ledger.stages, b.cfg.Contact
 	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
 	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
 	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {

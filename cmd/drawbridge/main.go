@@ -83,14 +83,15 @@ and tells their owner, device by device, what must be replaced before the bridge
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(), newDoctor(), newTry())
+	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(), newDoctor(), newTry(),
+		newInventory(), newDevice())
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
 
 // planned are the commands that are to come.
-var planned = []string{"bans", "device", "explain", "inventory", "reload", "stages"}
+var planned = []string{"bans", "explain", "reload", "stages"}
 
 // noArguments refuses arguments, as cobra.NoArgs does, in words for people.
 func noArguments(c *cobra.Command, args []string) error {

@@ -37,10 +37,11 @@ type modernOptions struct {
 	noScanner   bool // its mailbox is the test's to set up
 	change      func(*sandbox.Tenant)
 	personality sandbox.Personality
-	now         func() time.Time          // the clock of Entra ID and Exchange
-	flow        string                    // default client_credentials
-	secret      string                    // as configured; default: the right one
-	accounts    string                    // default: scanner, with the password 2025, for scanner@contoso.example
+	now         func() time.Time // the clock of Entra ID and Exchange
+	flow        string           // default client_credentials
+	secret      string           // as configured; default: the right one
+	accounts    string           // default: scanner, with the password 2025, for scanner@contoso.example
+	contact     string
 	guesses     int                       // upstreams.exchange-online.guesses.count; default 2
 	admin       string                    // address; default none
 	upstreamOf  func(*modernWorld) string // another IMAP server's address
@@ -103,6 +104,7 @@ func (w *modernWorld) text(o modernOptions) string {
 		imap = o.upstreamOf(w)
 	}
 	return fmt.Sprintf(`
+contact: %q
 upstreams:
   exchange-online:
     imap: %q
@@ -113,7 +115,7 @@ upstreams:
     auth:
       oauth2: {flow: %s, tenant: %s, client_id: %s, %sauthority: %q, ca: %s}
 accounts:
-%s`, imap, pop3, w.caFile(), cmp.Or(o.guesses, 2), cmp.Or(o.flow, "client_credentials"), w.tenant.ID, app.ID, secret, w.entra.URL(), w.entraCA(), list)
+%s`, o.contact, imap, pop3, w.caFile(), cmp.Or(o.guesses, 2), cmp.Or(o.flow, "client_credentials"), w.tenant.ID, app.ID, secret, w.entra.URL(), w.entraCA(), list)
 }
 
 // openMailbox sets up a mailbox that the application may open.

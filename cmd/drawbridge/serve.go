@@ -25,7 +25,7 @@ func newServe() *cobra.Command {
 signal ends at once.
 
 Without --config: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 and 1110, Exchange Online with the
-devices' own names and passwords, an own certificate authority, health on 127.0.0.1:8025, and data in
+devices' own names and passwords, an own certificate authority, the dashboard on 127.0.0.1:8025, and data in
 $XDG_STATE_HOME/drawbridge.`,
 		Example: "  drawbridge serve --config /etc/drawbridge/drawbridge.yaml",
 		Args:    noArguments,
@@ -84,7 +84,10 @@ func announce(b *bridge, path string, stderr io.Writer) {
 
 // notices are what a user of this version must know at start.
 func notices(cfg *config.Config) []string {
-	list := []string{"this version keeps no journal, no inventory and no dashboard yet: the session records in this log are the inventory"}
+	var list []string
+	if cfg.Admin.Address != "" && cfg.Admin.Password.Reveal() == "" {
+		list = append(list, "the dashboard on "+cfg.Admin.Address+" is read only: set admin.password to change something there, or use drawbridge device")
+	}
 	for _, u := range cfg.Upstreams {
 		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
 			list = append(list, "upstream exchange-online takes the devices' own names and passwords (passthrough), which Exchange Online "+

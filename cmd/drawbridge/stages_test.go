@@ -12,17 +12,17 @@ import (
 
 const scannerDevice = "127.0.0.1/" + scannerLogin
 
-// setStage sets a device to a stage as the inventory's editor does.
+// setStage sets a device to a stage, as an administrator does before it ever came.
 func (w *world) setStage(device string, stage inventory.Stage) {
 	w.t.Helper()
-	must(w.t, w.bridge.decider.stages.replace(map[string]map[string]string{device: {inventory.KeyStage: string(stage)}}))
+	must(w.t, w.bridge.ledger.Import(w.t.Context(), []string{device}, "test"))
+	must(w.t, w.bridge.ledger.Set(w.t.Context(), device, map[string]string{inventory.KeyStage: string(stage)}, "test"))
 }
 
 func TestStages_BlockedDeviceReadsThatItIsBlocked(t *testing.T) {
 	t.Parallel()
-	w := newModernWorld(t, modernOptions{})
+	w := newModernWorld(t, modernOptions{contact: "IT service desk, ext. 4711"})
 	w.setStage(scannerDevice, inventory.StageBlock)
-	w.bridge.decider.contact = "IT service desk, ext. 4711"
 	for protocol, code := range map[sandbox.Protocol]string{sandbox.IMAP: "NO [CONTACTADMIN]", sandbox.POP3: "-ERR [SYS/PERM]"} {
 		before := len(w.exchange.Log().Logins())
 		got := w.try(t, scanner(protocol))

@@ -21,10 +21,7 @@ var (
 )
 
 // Position is a place in a journal, between two lines. The zero value is the beginning.
-type Position struct {
-	Journal         string // id
-	Segment, Offset int64  // Offset is in bytes of what is not compressed
-}
+type Position = inventory.Position
 
 // Reader reads a journal that may be written at the same time. It is safe for concurrent use.
 type Reader struct {
@@ -79,7 +76,7 @@ func (r *Reader) ReadFrom(ctx context.Context, from Position,
 	for i, number := range segments {
 		if number != at.Segment {
 			stats.Bad++ // somebody removed what is between
-			at = Position{r.journal, number, 0}
+			at = Position{Journal: r.journal, Segment: number, Offset: 0}
 		}
 		finished := i < len(segments)-1
 		var read Stats
@@ -189,7 +186,7 @@ func (p *pass) run(in *source, f *os.File) error {
 		err = nil
 	}
 	if err == nil && p.finished {
-		p.at = Position{p.at.Journal, p.at.Segment + 1, 0}
+		p.at = Position{Journal: p.at.Journal, Segment: p.at.Segment + 1, Offset: 0}
 	}
 	return err
 }
@@ -223,7 +220,7 @@ func (p *pass) read() error {
 		if err != nil && (size == 0 || !p.finished) {
 			return nil
 		}
-		next := Position{p.at.Journal, p.at.Segment, p.at.Offset + size}
+		next := Position{Journal: p.at.Journal, Segment: p.at.Segment, Offset: p.at.Offset + size}
 		if err := p.take(line, tooLong, next); err != nil {
 			return err
 		}

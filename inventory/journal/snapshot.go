@@ -62,7 +62,7 @@ func openSnapshot(ctx context.Context, dir, journal string) (*Snapshot, error) {
 		_ = s.Close()
 		return nil, errSnapshot
 	}
-	s.Reader, s.Next = body, Position{journal, head.Covers + 1, 0}
+	s.Reader, s.Next = body, Position{Journal: journal, Segment: head.Covers + 1, Offset: 0}
 	return s, nil
 }
 
@@ -130,7 +130,7 @@ func (j *Journal) latest(ctx context.Context, number int64) (time.Time, error) {
 		return t.(time.Time), nil
 	}
 	var latest time.Time
-	_, _, err := j.readSegment(ctx, Position{j.journal, number, 0}, true,
+	_, _, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: number, Offset: 0}, true,
 		func(l *inventory.Line, _ []byte, _ Position) error {
 			if l.Time.After(latest) {
 				latest = l.Time
@@ -184,7 +184,7 @@ func (j *Journal) writeSnapshot(ctx context.Context, old []segment, covers int64
 func (j *Journal) linesOf(ctx context.Context, segments []segment, each func(*inventory.Line) error) (Stats, error) {
 	var all Stats
 	for _, s := range segments {
-		_, read, err := j.readSegment(ctx, Position{j.journal, s.number, 0}, true,
+		_, read, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: s.number, Offset: 0}, true,
 			func(l *inventory.Line, _ []byte, _ Position) error { return each(l) })
 		all.Lines += read.Lines
 		all.Bad += read.Bad

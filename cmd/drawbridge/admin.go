@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"drawbridge/certs"
+	"drawbridge/internal/web"
+	"drawbridge/inventory"
+	"drawbridge/inventory/report"
+)
+
+// adminParts are the admin address, and what it proves itself with.
+type adminParts struct {
+	listener net.Listener
+	certs    *certs.Source // nil: no TLS
+	verify   func(ctx context.Context, password string) bool
+}
+
+// run keeps the certificate until ctx ends.
+func (a *adminParts) run(ctx context.Context) error {
+	if a.certs == nil {
+		return nil
+	}
+	return a.certs.Run(ctx)
+}
+
+// openAdmin opens the address for people and monitors.
+func (b *bridge) openAdmin() (err error) {
+	cfg := b.cfg.Admin
+	if cfg.Address == "" {
+		return nil
+	}
+	a := &adminParts{}
+	if cfg.Password.Reveal() != "" {
+		if a.verify, err = web.Argon2id(cfg.Password); err != nil {
+			return err
+		}
+	}
+	if cfg.Certificate != nil {
+		if a.certs, err = b.adminCertificate(); err != nil {
+			return fmt.Errorf("admin.certificate: %w", err)
+		}
+	}
+	if a.listener, err = net.Listen("tcp", cfg.Address); err != nil {
+		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
+	}
+	if a.certs != nil {
+		a.listener = tls.NewListener(a.listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certs.GetCertificate, NextProtos: []string{"http/1.1"}})
+	}
+	b.admin = a
+	return nil
+}
+
+// adminCertificate is what the admin address proves itself with: that of a file, or one of the bridge's own CA for all names
+// by which it may be called.
+func (b *bridge) adminCertificate() (*certs.Source, error) {
+	entry := certificateEntry(context.Background(), *b.cfg.Admin.Certificate)
+	if entry.LocalCA != nil {
+		entry.LocalCA.Names = append(entry.LocalCA.Names, b.cfg.Admin.Names...)
+		if host, _, err := net.SplitHostPort(b.cfg.Admin.Address); err == nil && host != "" && !isUnspecified(host) {
+			entry.LocalCA.Names = append(entry.LocalCA.Names, host)
+		}
+		entry.LocalCA.Names = unique(entry.LocalCA.Names)
+	}
+	return certs.New(certs.Options{Dir: b.data.file(certificates), Entries: []certs.Entry{entry}, Logger: b.logs.events})
+}
+
+func isUnspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsUnspecified()
+}
+
+// unique returns names without those that are there already in another case.
+func unique(names []string) []string {
+	seen := make(map[string]bool)
+	var list []string
+	for _, n := range names {
+		if folded := strings.ToLower(n); !seen[folded] {
+			seen[folded] = true
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// dashboard is what the admin address answers.
+func (b *bridge) dashboard() http.Handler {
+	return web.New(web.Options{
+		Reader: b.ledger, Editor: b.ledger, VerifyPassword: b.admin.verify, Names: b.cfg.Admin.Names, Secure: b.admin.certs != nil,
+		Live:         b.live.list,
+		Upstreams:    func() []web.UpstreamHealth { return b.upstreams.list(b.cfg.Upstreams, time.Now()) },
+		Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
+		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.events,
+		StageNote: "warn is said at the next login, block refuses from the next login on; brownout needs the schedule of a rule, which this version does not have, and is served",
+	})
+}
+
+// export writes the inventory for a download.
+func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) error {
+	q.Limit, q.Offset = 0, 0
+	all := found{}
+	var err error
+	if all.devices, _, err = b.ledger.Devices(ctx, q); err != nil {
+		return err
+	}
+	if format == "html" {
+		if all.days, err = b.ledger.Days(ctx, "", time.Time{}); err != nil {
+			return err
+		}
+		if all.totals, err = b.ledger.Totals(ctx); err != nil {
+			return err
+		}
+	}
+	return printing{cfg: b.cfg, csv: report.CSVOptions{}}.print(w, format, all)
+}
+
+// certificateInfo tells of the listeners' certificates.
+func (b *bridge) certificateInfo() []web.CertificateInfo {
+	var all []web.CertificateInfo
+	for i, c := range b.certs.List() {
+		all = append(all, web.CertificateInfo{Name: fmt.Sprintf("certificates[%d]", i), Kind: c.Kind, Names: c.Names, Issuer: c.Issuer,
+			NotAfter: c.NotAfter, Fingerprint: c.Fingerprint, LastError: c.LastError})
+	}
+	return all
+}
+
+// authority is the local CA in the forms that devices import; empty where there is none.
+func (b *bridge) authority() web.CA {
+	ca, err := certs.OpenCA(b.data.file(certificates))
+	if err != nil {
+		return web.CA{}
+	}
+	out := web.CA{Name: ca.Certificate().Subject.CommonName, Fingerprint: ca.Fingerprint(), NotAfter: ca.Certificate().NotAfter}
+	for format, into := range map[string]*[]byte{"pem": &out.PEM, "der": &out.DER, "pkcs7": &out.PKCS7} {
+		if data, err := ca.Export(format); err == nil {
+			*into = data
+		}
+	}
+	return out
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/inventory"
+	"drawbridge/inventory/report"
+)
+
+func newDevice() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "device",
+		Short: "The inventory's devices: list, show and set what is planned for them",
+		Long: `The devices of the inventory. An id is source/account, such as 10.20.3.7/scanner1; source/- stands for those who never
+logged in from there. Changes hold at once, whether the bridge runs or not, and the history keeps who made them.`,
+		Example: `  drawbridge device list --readiness legacy --owner ""
+  drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01
+  drawbridge device show 10.20.3.7/scanner1`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newDeviceList(), newDeviceShow(), newDeviceSet(), newDeviceMerge(), newDeviceImport(), newDeviceRemove())
+	return c
+}
+
+// deviceCommand runs do with the inventory of the configuration at path.
+func deviceCommand(ctx context.Context, path string, do func(stock) error) error {
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	return withStock(ctx, cfg, do)
+}
+
+// unknownDevice says what to do about an id that the inventory does not have.
+func unknownDevice(id string, err error) error {
+	if errors.Is(err, inventory.ErrNoDevice) {
+		return fmt.Errorf("the inventory has no device %q: drawbridge device list shows their ids, source/account", inventory.Printable(id))
+	}
+	return err
+}
+
+func newDeviceList() *cobra.Command {
+	var path, due string
+	var asJSON bool
+	var q inventory.Query
+	var readiness, stages, categories, steps []string
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List devices",
+		Example: `  drawbridge device list --readiness legacy,obsolete --sort last_seen --descending`,
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			q.Readiness, q.Stages, q.Categories, q.Steps = readiness, asTyped[inventory.Stage](stages), asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
+			q.DueBefore = due
+			return deviceCommand(c.Context(), path, func(s stock) error {
+				devices, _, err := s.Devices(c.Context(), q)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return report.JSON(c.OutOrStdout(), devices)
+				}
+				return report.Table(c.OutOrStdout(), devices, terminalWidth(c.OutOrStdout()))
+			})
+		},
+	}
+	configFlag(c, &path)
+	flags := c.Flags()
+	flags.StringVar(&q.Search, "search", "", "only those with `TEXT` in id, names, MAC, vendor, owner or note")
+	flags.StringSliceVar(&readiness, "readiness", nil, "only ready, legacy, obsolete, unknown")
+	flags.StringSliceVar(&stages, "stage", nil, "only bridge, warn, brownout, block")
+	flags.StringSliceVar(&categories, "category", nil, "only such as printer_scanner, medical")
+	flags.StringSliceVar(&steps, "next-step", nil, "only such as repoint, enable_tls, update, replace")
+	flags.StringArrayVar(&q.Owners, "owner", nil, `only of this owner; "" is those without one`)
+	flags.StringVar(&due, "due-before", "", "only with a deadline before a `DATE`")
+	flags.StringVar(&q.Sort, "sort", "", "sort by "+strings.Join(inventory.SortKeys[:], ", "))
+	flags.BoolVar(&q.Descending, "descending", false, "the other way round")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// asTyped are words as their type.
+func asTyped[T ~string](words []string) []T {
+	var all []T
+	for _, w := range words {
+		all = append(all, T(w))
+	}
+	return all
+}
+
+// shownDevice is what `drawbridge device show --json` prints.
+type shownDevice struct {
+	inventory.Device
+	History []inventory.Change `json:"history"`
+}
+
+func newDeviceShow() *cobra.Command {
+	var path string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show all that is known of a device",
+		Example: "  drawbridge device show 10.20.3.7/scanner1",
+		Args:    oneArgument("device"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return deviceCommand(c.Context(), path, func(s stock) error {
+				d, err := s.Device(c.Context(), args[0])
+				if err != nil {
+					return unknownDevice(args[0], err)
+				}
+				history, err := s.History(c.Context(), d.ID)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(c.OutOrStdout()).Encode(shownDevice{d, history})
+				}
+				return showDevice(c.OutOrStdout(), d, history)
+			})
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func newDeviceSet() *cobra.Command {
+	var path string
+	values := make(map[string]*string)
+	c := &cobra.Command{
+		Use:   "set ID…",
+		Short: "Set what is planned for devices",
+		Long: `Sets stage, deadline, owner, category, priority, cost estimate and note of one device or several. An empty value clears
+one. A stage that is set comes before all rules: warn tells the device's user, block refuses the device from its next
+login on. A deadline is a plan and blocks nothing.`,
+		Example: `  drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01 --cost 450
+  drawbridge device set 10.20.3.7/scanner1 --stage ""`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			set := make(map[string]string)
+			for key, value := range values {
+				if c.Flags().Changed(key) {
+					set[key] = *value
+				}
+			}
+			if len(set) == 0 {
+				return &usageError{fmt.Errorf("%s needs something to set, such as --owner Radiology", c.CommandPath())}
+			}
+			return deviceCommand(c.Context(), path, func(s stock) error {
+				for _, id := range args {
+					if err := s.Set(c.Context(), id, set, editedBy()); err != nil {
+						return unknownDevice(id, err)
+					}
+					_, _ = fmt.Fprintf(c.OutOrStdout(), "%s is set.\n", inventory.Printable(id))
+				}
+				return nil
+			})
+		},
+	}
+	configFlag(c, &path)
+	for key, help := range settingHelp {
+		values[key] = c.Flags().String(key, "", help)
+	}
+	return c
+}
+
+// settingHelp tells what can be set.
+var settingHelp = map[string]string{
+	inventory.KeyStage:    "bridge, warn, brownout (which needs a rule's schedule to refuse) or block; empty: as the rules say",
+	inventory.KeyDeadline: "by when it is to be off the bridge, such as 2027-03-01",
+	inventory.KeyOwner:    "who answers for it",
+	inventory.KeyCategory: "what it is, such as printer_scanner or medical; empty: as guessed",
+	inventory.KeyPriority: "critical, high, normal or low",
+	inventory.KeyCost:     "what its replacement is estimated to cost, such as 450",
+	inventory.KeyNote:     "anything else, in one line",
+}
+
+func newDeviceMerge() *cobra.Command {
+	var path string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "merge FROM INTO",
+		Short: "Tell that two rows are one device",
+		Long: `Tells that two rows are one device, such as one whose address changed: FROM is counted with INTO from now on, what it
+did before included. What is set of INTO counts, and where nothing is, what is set of FROM. --undo parts them again.`,
+		Example: `  drawbridge device merge 10.20.3.7/scanner1 10.20.3.19/scanner1
+  drawbridge device merge --undo 10.20.3.7/scanner1`,
+		Args: func(c *cobra.Command, args []string) error {
+			if want := map[bool]int{false: 2, true: 1}[undo]; len(args) != want {
+				return &usageError{fmt.Errorf("%s needs two devices, or --undo and one", c.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			into, told := "", "is a device of its own again"
+			if !undo {
+				into, told = args[1], "is counted with "+inventory.Printable(args[1])
+			}
+			return deviceCommand(c.Context(), path, func(s stock) error {
+				if err := s.Merge(c.Context(), args[0], into, editedBy()); err != nil {
+					return unknownDevice(args[0], err)
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s %s.\n", inventory.Printable(args[0]), told)
+				return err
+			})
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&undo, "undo", false, "part a device from the one it was merged into")
+	return c
+}
+
+func newDeviceRemove() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "remove ID…",
+		Short: "Take devices off the list",
+		Long: `Takes devices off the list, and forgets what was set for them. One that comes again is listed again, with what it did
+before: that it was removed and came back stands in its history.`,
+		Example: "  drawbridge device remove 10.20.3.7/scanner1",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return deviceCommand(c.Context(), path, func(s stock) error {
+				for _, id := range args {
+					if err := s.Remove(c.Context(), id, editedBy()); err != nil {
+						return unknownDevice(id, err)
+					}
+					_, _ = fmt.Fprintf(c.OutOrStdout(), "%s is off the list.\n", inventory.Printable(id))
+				}
+				return nil
+			})
+		},
+	}
+	configFlag(c, &path)
+	return c
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/inventory"
+	"drawbridge/inventory/report"
+)
+
+func newDeviceImport() *cobra.Command {
+	var path string
+	var i deviceImport
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Read an export back that was edited in Excel",
+		Long: `Reads a CSV export back that people edited: drawbridge inventory --format csv, edited and saved in Excel, in any of its CSV
+forms. What differs is set: stage, deadline, owner, category, priority, cost and note; other columns are not read. A value
+that was changed in the file and here since the export is a conflict: nothing is imported until --ours or --theirs says
+which one counts. Rows that cannot be read are told with their line, and then nothing is imported either.`,
+		Example: `  drawbridge inventory --format csv > devices.csv
+  drawbridge device import devices.csv --dry-run
+  drawbridge device import devices.csv`,
+		Args: oneArgument("file"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if i.ours && i.theirs {
+				return &usageError{errors.New("--ours and --theirs cannot both hold")}
+			}
+			sheet, err := readSheet(c.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			i.out = c.OutOrStdout()
+			return deviceCommand(c.Context(), path, func(s stock) error { return i.run(c.Context(), s, sheet) })
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&i.dryRun, "dry-run", false, "tell what would be set, and set nothing")
+	c.Flags().BoolVar(&i.fresh, "new", false, "take rows of devices that the inventory does not have, which then are listed")
+	c.Flags().BoolVar(&i.ours, "ours", false, "in a conflict leave what is set here")
+	c.Flags().BoolVar(&i.theirs, "theirs", false, "in a conflict take what stands in the file")
+	return c
+}
+
+func readSheet(stdin io.Reader, name string) (report.Sheet, error) {
+	if name == "-" {
+		return report.ReadCSV(stdin)
+	}
+	f, err := os.Open(name) //nolint:gosec // the user names it
+	if err != nil {
+		return report.Sheet{}, fmt.Errorf("open the file to import: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return report.ReadCSV(f)
+}
+
+// deviceImport is one import of a file.
+type deviceImport struct {
+	dryRun, fresh, ours, theirs bool
+	out                         io.Writer
+}
+
+func (i *deviceImport) run(ctx context.Context, s stock, sheet report.Sheet) error {
+	devices, _, err := s.Devices(ctx, inventory.Query{})
+	if err != nil {
+		return err
+	}
+	current := make(map[string]inventory.Device, len(devices))
+	for _, d := range devices {
+		current[d.ID] = d
+	}
+	plan := report.Planner{Current: current, Parse: inventory.ParseSetting, Import: i.fresh}.Plan(sheet.Rows)
+	if i.theirs {
+		for _, c := range plan.Conflicts {
+			plan.Changes = append(plan.Changes, report.Change{Line: c.Line, ID: c.ID, Key: c.Key, Old: c.Ours, New: c.Theirs})
+		}
+	}
+	i.tell(sheet, plan)
+	switch {
+	case len(plan.Faults) > 0:
+		return fmt.Errorf("nothing was imported: mend %s of the file, or take them out", plural(len(plan.Faults), "row"))
+	case len(plan.Conflicts) > 0 && !i.ours && !i.theirs:
+		return fmt.Errorf("nothing was imported: %s, take --ours or --theirs", plural(len(plan.Conflicts), "conflict"))
+	case i.dryRun:
+		return nil
+	}
+	return i.set(ctx, s, plan)
+}
+
+func (i *deviceImport) say(format string, args ...any) {
+	for n := range args {
+		if text, ok := args[n].(string); ok {
+			args[n] = inventory.Printable(text)
+		}
+	}
+	_, _ = fmt.Fprintf(i.out, format+"\n", args...)
+}
+
+// tell says what the import does.
+func (i *deviceImport) tell(sheet report.Sheet, plan report.Plan) {
+	for _, name := range sheet.Ignored {
+		i.say("column %q is not one of the export and is not read", name)
+	}
+	for _, id := range plan.New {
+		i.say("%s is new", id)
+	}
+	for _, c := range plan.Changes {
+		i.say("line %d: %s: %s from %q to %q", c.Line, c.ID, c.Key, c.Old, c.New)
+	}
+	for _, c := range plan.Conflicts {
+		i.say("line %d: %s: %s is %q in the file, and was set to %q here since the export", c.Line, c.ID, c.Key, c.Theirs, c.Ours)
+	}
+	for _, f := range plan.Faults {
+		i.say("line %d: %s %s: %s", f.Line, f.ID, f.Key, f.Problem)
+	}
+}
+
+// set makes the changes, device by device. One that fails ends it: what was set before stays set, and importing the file
+// once more goes on.
+func (i *deviceImport) set(ctx context.Context, s stock, plan report.Plan) error {
+	by := editedBy() + ", import"
+	if err := s.Import(ctx, plan.New, by); err != nil {
+		return err
+	}
+	ids, values := plan.Values()
+	for _, id := range ids {
+		if err := s.Set(ctx, id, values[id], by); err != nil {
+			return fmt.Errorf("set %s: %w", inventory.Printable(id), unknownDevice(id, err))
+		}
+	}
+	i.say("%s set.", plural(len(plan.Changes), "value"))
+	return nil
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/config"
+	"drawbridge/inventory"
+	"drawbridge/inventory/advice"
+	"drawbridge/inventory/report"
+)
+
+// inventoryFlags are what `drawbridge inventory` is told.
+type inventoryFlags struct {
+	config    string
+	from      []string
+	since     string
+	format    string
+	columns   string
+	separator string
+	currency  string
+	strangers bool
+}
+
+func newInventory() *cobra.Command {
+	f := &inventoryFlags{}
+	c := &cobra.Command{
+		Use:   "inventory",
+		Short: "The devices that depend on the bridge, and what to do about each",
+		Long: `Prints the inventory: from the store of the data directory, whether the bridge runs or not, or, with --from, from
+session records in log or journal files alone: plain, gzip or zstd, in any order, - for standard input. Lines of other
+programs are passed over; torn lines are counted.
+
+A session must be in the files once: name either the bridge's log or its journal, not both.`,
+		Example: `  drawbridge inventory --config drawbridge.yaml --format html > report.html
+  drawbridge inventory --from /var/log/drawbridge/bridge.log.2.gz /var/log/drawbridge/bridge.log --format csv > devices.csv
+  journalctl -u drawbridge -o cat | drawbridge inventory --from -`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && len(f.from) == 0 {
+				return &usageError{fmt.Errorf("%s takes no %q; name log files after --from", c.CommandPath(), args[0])}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, append(f.from, args...)) },
+	}
+	configFlag(c, &f.config)
+	c.Flags().StringArrayVar(&f.from, "from", nil, "make the inventory of these `LOG` files alone; - is standard input")
+	c.Flags().StringVar(&f.since, "since", "", "only devices seen since a `TIME`: 2026-11-01, or 30d before now")
+	c.Flags().StringVar(&f.format, "format", "table", "`FORMAT`: table, csv, json or html")
+	c.Flags().StringVar(&f.columns, "columns", string(report.Default), "columns of csv: default, servicenow or lansweeper")
+	c.Flags().StringVar(&f.separator, "separator", ",", `what separates the cells of csv: ",", ";" or "tab"`)
+	c.Flags().StringVar(&f.currency, "currency", "", "what stands before sums in html, such as EUR")
+	c.Flags().BoolVar(&f.strangers, "strangers", true, "list sources without a verified login too")
+	c.AddCommand(newInventoryRebuild())
+	return c
+}
+
+// found is an inventory as the formats print it.
+type found struct {
+	devices []inventory.Device
+	days    []inventory.Day
+	totals  inventory.Totals
+}
+
+func (f *inventoryFlags) run(c *cobra.Command, from []string) error {
+	if !slices.Contains([]string{"table", "csv", "json", "html"}, f.format) {
+		return &usageError{fmt.Errorf("there is no format %q: table, csv, json or html", f.format)}
+	}
+	separators := map[string]rune{",": ',', ";": ';', "tab": '\t'}
+	if separators[f.separator] == 0 {
+		return &usageError{fmt.Errorf(`%q does not separate cells: ",", ";" or "tab"`, f.separator)}
+	}
+	since, err := parseSince(f.since, time.Now())
+	if err != nil {
+		return &usageError{err}
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return err
+	}
+	all, err := f.find(c, cfg, from)
+	if err != nil {
+		return err
+	}
+	all.devices = slices.DeleteFunc(all.devices, func(d inventory.Device) bool {
+		return d.LastSeen.Before(since) || !f.strangers && d.Account == inventory.Stranger
+	})
+	p := printing{cfg: cfg, csv: report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators[f.separator]}, currency: f.currency}
+	return p.print(c.OutOrStdout(), f.format, all)
+}
+
+// find gets the inventory from where it was asked for.
+func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []string) (all found, err error) {
+	if len(from) > 0 {
+		return readLogs(c, from)
+	}
+	err = withStock(c.Context(), cfg, func(s stock) (err error) {
+		if all.devices, _, err = s.Devices(c.Context(), inventory.Query{}); err != nil {
+			return err
+		}
+		if f.format != "html" {
+			return nil
+		}
+		if all.days, err = s.Days(c.Context(), "", time.Time{}); err != nil {
+			return err
+		}
+		all.totals, err = s.Totals(c.Context())
+		return err
+	})
+	return all, err
+}
+
+// parseSince reads a date, a time or a duration before now; empty is the beginning of time.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := config.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil { //nolint:gosmopolitan // who types a date means their own
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write 30d, 2026-11-01 or 2026-11-01T08:00:00Z", text)
+}
+
+// printing says how an inventory is printed.
+type printing struct {
+	cfg      *config.Config
+	csv      report.CSVOptions
+	currency string
+}
+
+func (p printing) print(w io.Writer, format string, all found) error {
+	switch format {
+	case "json":
+		return report.JSON(w, all.devices)
+	case "csv":
+		return report.CSV(w, all.devices, p.csv)
+	case "html":
+		return report.HTML(w, p.report(all, time.Now()))
+	}
+	return report.Table(w, all.devices, terminalWidth(w))
+}
+
+func (p printing) report(all found, now time.Time) report.Report {
+	r := report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: all.devices, Days: all.days, Totals: all.totals,
+		Contact: p.cfg.Contact, Currency: p.currency}
+	for _, c := range advice.Clauses() {
+		r.Clauses = append(r.Clauses, report.Clause{Framework: c.Framework, Clause: c.Clause, Title: c.Title, Text: c.Text, URL: c.URL})
+	}
+	return r
+}
+
+func newInventoryRebuild() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Make the store anew from the journal",
+		Long: `Empties the store and makes it anew from the journal, with everything that people set: after the store was damaged, or
+lost. The bridge may run meanwhile; its sessions go on. Several bridges that share a PostgreSQL make their parts anew
+within a minute.`,
+		Example: "  drawbridge inventory rebuild --config drawbridge.yaml",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			return withStock(c.Context(), cfg, func(s stock) error { return rebuild(c.Context(), s, c.OutOrStdout()) })
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func rebuild(ctx context.Context, s stock, out io.Writer) error {
+	began := time.Now()
+	if err := s.rebuild(ctx); err != nil {
+		return err
+	}
+	_, total, err := s.Devices(ctx, inventory.Query{Limit: 1})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
+	return err
+}
+
+// errNoLines says that there was nothing in the files.
+var errNoLines = errors.New("there is no session record in these files: are they the bridge's log (log.output) or its journal?")

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"drawbridge/inventory"
+	"drawbridge/inventory/advice"
+	"drawbridge/inventory/journal"
+)
+
+// readLogs makes the inventory of log files alone.
+func readLogs(c *cobra.Command, names []string) (found, error) {
+	advisor, err := advice.New()
+	if err != nil {
+		return found{}, err
+	}
+	in := &logFiles{fold: inventory.NewFold(), stdin: c.InOrStdin(), bar: newProgress(c.ErrOrStderr(), names)}
+	for _, name := range names {
+		if err := in.read(c.Context(), name); err != nil {
+			return found{}, err
+		}
+	}
+	_ = in.bar.Finish()
+	if in.stats.Bad > 0 {
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s torn or damaged and left out, %s read.\n", were(in.stats.Bad), plural(int(in.stats.Lines), "line"))
+	}
+	if in.stats.Lines == 0 {
+		return found{}, errNoLines
+	}
+	devices := in.fold.Devices(advisor.Judge)
+	return found{devices: devices, days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
+}
+
+func were(n int64) string {
+	if n == 1 {
+		return "1 line was"
+	}
+	return fmt.Sprintf("%d lines were", n)
+}
+
+// logFiles is one reading of log files.
+type logFiles struct {
+	fold  *inventory.Fold
+	stats journal.Stats
+	stdin io.Reader
+	bar   *progressbar.ProgressBar
+	done  int64 // bytes of the files before
+}
+
+func (in *logFiles) read(ctx context.Context, name string) error {
+	r := in.stdin
+	if name != "-" {
+		f, err := os.Open(name) //nolint:gosec // the user names it
+		if err != nil {
+			return fmt.Errorf("open a log: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	var last int64
+	stats, err := journal.ReadLog(ctx, r, func(l *inventory.Line) error { in.fold.Line(l); return nil },
+		journal.LogOptions{Progress: func(read int64) {
+			last = read
+			_ = in.bar.Set64(in.done + read)
+		}})
+	in.done += last
+	in.stats.Lines += stats.Lines
+	in.stats.Bad += stats.Bad
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// newProgress tells on a terminal how far the reading of files has come.
+func newProgress(w io.Writer, names []string) *progressbar.ProgressBar {
+	if !isTerminal(w) {
+		return progressbar.DefaultBytesSilent(-1)
+	}
+	return progressbar.NewOptions64(sizeOf(names), progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),
+		progressbar.OptionSetDescription("reading"), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+}
+
+// sizeOf is how many bytes the files have, -1 where that is not known.
+func sizeOf(names []string) int64 {
+	if slices.Contains(names, "-") {
+		return -1
+	}
+	var sum int64
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return -1
+		}
+		sum += info.Size()
+	}
+	return sum
+}
