@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"time"
 
@@ -21,8 +20,6 @@ func (p *Parser) field(key []byte, v *fastjson.Value) {
 	}
 	var err error
 	switch p.line.Message {
-	case inventory.MessageSession, inventory.MessageAdmitted:
-		err = p.sessionField(key, v)
 	case inventory.MessageFlood:
 		err = p.floodField(key, v)
 	case inventory.MessageChange:
@@ -182,16 +179,6 @@ func (p *Parser) time(to *time.Time, v *fastjson.Value) error {
 	return err
 }
 
-func (p *Parser) address(to *netip.Addr, v *fastjson.Value) error {
-	text, err := v.StringBytes()
-	if err != nil || to.IsValid() {
-		return err
-	}
-	ip, err := netip.ParseAddr(p.words.name(text))
-	*to = inventory.PlainAddress(ip)
-	return err
-}
-
 // prefix takes an address or a network.
 func (p *Parser) prefix(to *netip.Prefix, v *fastjson.Value) error {
 	text, err := v.StringBytes()
@@ -209,24 +196,13 @@ func (p *Parser) prefix(to *netip.Prefix, v *fastjson.Value) error {
 }
 
 // count takes a number of things.
-func count[T int | int64](to *T, v *fastjson.Value) error {
-	n, err := v.Int64()
+func count(to *int, v *fastjson.Value) error {
+	n, err := v.Int()
 	if err == nil && n < 0 {
 		return errNegative
 	}
 	if *to == 0 {
-		*to = T(n)
-	}
-	return err
-}
-
-func duration(to *time.Duration, v *fastjson.Value) error {
-	n, err := v.Int64()
-	if err == nil && (n < 0 || n > math.MaxInt64/int64(time.Millisecond)) {
-		return errNegative
-	}
-	if *to == 0 {
-		*to = time.Duration(n) * time.Millisecond
+		*to = n
 	}
 	return err
 }

@@ -29,6 +29,9 @@ func (lr *logReader) find(line []byte) (ok, bad bool) {
 
 // parse reads JSON that is a line or has one in it.
 func (lr *logReader) parse(line []byte) (ok bool, err error) {
+	if done, err := lr.parser.quick(line, &lr.line); done {
+		return err == nil, err
+	}
 	root, err := lr.parser.object(line)
 	if err != nil {
 		return false, err

@@ -19,23 +19,22 @@ var (
 )
 
 // A Parser reads lines. It keeps what values it saw lately, so that equal ones share their memory; what it holds is
-// bounded by 8,192 values of 4 KiB. It is for one goroutine.
+// bounded by twice 8,192 values of 4 KiB. It is for one goroutine.
 type Parser struct {
-	json  fastjson.Parser
-	words words
+	json    fastjson.Parser
+	words   words // by what stands in a string
+	decoded words // by the JSON of strings with escapes, and of arrays
 
-	fields          []sessionField
-	next            int // the field that probably comes next
-	line            *inventory.Line
-	raw             []byte
-	hello, clientID bool
-	err             error
-	visit           func(key []byte, v *fastjson.Value)
+	fields []sessionField
+	next   int // the field that probably comes next
+	line   *inventory.Line
+	err    error
+	visit  func(key []byte, v *fastjson.Value)
 }
 
 // NewParser returns a Parser.
 func NewParser() *Parser {
-	p := &Parser{words: newWords(), fields: sessionFields()}
+	p := &Parser{words: newWords(), decoded: newWords(), fields: sessionFields()}
 	p.visit = p.field
 	return p
 }
@@ -47,6 +46,9 @@ func NewParser() *Parser {
 // Nothing in l refers to line. Strings are Printable and bounded: nobody knows who wrote the file. Fields that are not
 // known are passed over; of a field that stands twice the first one counts.
 func (p *Parser) Parse(line []byte, l *inventory.Line) (ok bool, err error) {
+	if done, err := p.quick(line, l); done {
+		return true, err
+	}
 	*l = inventory.Line{}
 	root, err := p.object(line)
 	if err != nil {
@@ -62,11 +64,18 @@ func (p *Parser) known(root *fastjson.Object, line []byte, l *inventory.Line) (o
 		return false, nil
 	}
 	word, _ := message.StringBytes()
-	switch string(word) {
-	case inventory.MessageAdmitted, inventory.MessageSession, inventory.MessageFlood, inventory.MessageChange,
-		inventory.MessageBridge:
-		l.Message = p.words.word(word)
-		return true, p.fill(root, line, l)
+	l.Message = p.words.name(word)
+	switch l.Message {
+	case inventory.MessageAdmitted, inventory.MessageSession:
+		return true, p.session(line, l)
+	case inventory.MessageFlood, inventory.MessageChange, inventory.MessageBridge:
+		p.line, p.err = l, nil
+		root.Visit(p.visit)
+		if p.err == nil {
+			p.err = p.complete()
+		}
+		p.line = nil
+		return true, p.err
 	default:
 		return false, nil
 	}
@@ -85,32 +94,4 @@ func (p *Parser) object(line []byte) (*fastjson.Object, error) {
 		return nil, errNotObject
 	}
 	return v.Object()
-}
-
-// fill reads the fields of root, which was read from line.
-func (p *Parser) fill(root *fastjson.Object, line []byte, l *inventory.Line) error {
-	p.line, p.raw, p.hello, p.clientID, p.next, p.err = l, line, false, false, 0, nil
-	root.Visit(p.visit)
-	if p.err == nil && (p.hello || p.clientID) {
-		p.err = p.objects()
-	}
-	if p.err == nil && l.Time.IsZero() {
-		p.err = errNoTime
-	}
-	p.line, p.raw = nil, nil
-	return p.err
-}
-
-// objects copies the objects that are kept as they stand in the line.
-func (p *Parser) objects() error {
-	var hello, clientID []byte
-	if err := findObjects(p.raw, p.hello, p.clientID, &hello, &clientID); err != nil {
-		return err
-	}
-	var err error
-	if p.line.Session.Hello, err = p.words.object(hello); err != nil {
-		return err
-	}
-	p.line.Session.ClientID, err = p.words.object(clientID)
-	return err
 }

@@ -1,7 +1,12 @@
 package journal
 
 import (
-	"github.com/valyala/fastjson"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
 
 	"drawbridge/inventory"
 )
@@ -9,7 +14,7 @@ import (
 // sessionField is a field of a session record and how it is read; read is nil where nothing is made of it.
 type sessionField struct {
 	name string
-	read func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error
+	read reading
 }
 
 // sessionFields are the fields of a session record in its order, which are those of an admitted line too. A record of
@@ -59,7 +64,7 @@ func sessionFields() []sessionField {
 }
 
 // sessionField takes one field of a session record or an admitted line. It looks for it from behind the last one on.
-func (p *Parser) sessionField(key []byte, v *fastjson.Value) error {
+func (p *Parser) sessionField(key, raw []byte) error {
 	for range p.fields {
 		f := &p.fields[p.next]
 		if p.next++; p.next == len(p.fields) {
@@ -71,106 +76,139 @@ func (p *Parser) sessionField(key []byte, v *fastjson.Value) error {
 		if f.read == nil {
 			return nil
 		}
-		return f.read(p, &p.line.Session, v)
+		if err := f.read(p, &p.line.Session, raw); err != nil {
+			return fmt.Errorf("field %s: %w", f.name, err)
+		}
+		return nil
 	}
 	return nil
 }
 
-type reading = func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error
+// reading reads the JSON of a value. Of a field that stands twice the first one counts.
+type reading = func(p *Parser, s *inventory.SessionLine, raw []byte) error
 
 func nameOf[T ~string](of func(*inventory.SessionLine) *T) reading {
-	return func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return name(p, of(s), v) }
+	return func(p *Parser, s *inventory.SessionLine, raw []byte) error { return readText(p, of(s), raw, maxName) }
 }
 
 func sentenceOf(of func(*inventory.SessionLine) *string) reading {
-	return func(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return p.sentence(of(s), v) }
+	return func(p *Parser, s *inventory.SessionLine, raw []byte) error {
+		return readText(p, of(s), raw, maxSentence)
+	}
 }
 
 func countOf(of func(*inventory.SessionLine) *int64) reading {
-	return func(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error { return count(of(s), v) }
+	return func(_ *Parser, s *inventory.SessionLine, raw []byte) error { return readNumber(of(s), raw) }
 }
 
-func readTime(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
-	return p.time(&p.line.Time, v)
+func readText[T ~string](p *Parser, to *T, raw []byte, limit int) error {
+	text, err := p.text(raw, limit)
+	if err == nil && *to == "" {
+		*to = T(text)
+	}
+	return err
 }
 
-func readBridge(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
-	return name(p, &p.line.Bridge, v)
+func readTime(p *Parser, _ *inventory.SessionLine, raw []byte) error {
+	return readMoment(&p.line.Time, raw)
 }
 
-func readRun(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
-	return name(p, &p.line.Run, v)
+func readStartedAt(_ *Parser, s *inventory.SessionLine, raw []byte) error {
+	return readMoment(&s.StartedAt, raw)
 }
 
-func readStartedAt(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	return p.time(&s.StartedAt, v)
+func readBridge(p *Parser, _ *inventory.SessionLine, raw []byte) error {
+	return readText(p, &p.line.Bridge, raw, maxName)
+}
+
+func readRun(p *Parser, _ *inventory.SessionLine, raw []byte) error {
+	return readText(p, &p.line.Run, raw, maxName)
 }
 
 // readID does not keep the id for other lines: each has its own.
-func readID(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	text, err := v.StringBytes()
+func readID(_ *Parser, s *inventory.SessionLine, raw []byte) error {
+	text, err := unquote(raw)
 	if err == nil && s.ID == "" {
-		s.ID = clean(string(text), maxName)
+		s.ID = clean(text, maxName)
 	}
 	return err
 }
 
-func readSource(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	return p.address(&s.Source, v)
-}
-
-func readShared(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	shared, err := v.Bool()
-	s.SourceShared = shared
-	return err
-}
-
-func readHello(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
-	_, err := v.Object()
-	p.hello = true
-	return err
-}
-
-func readClientID(p *Parser, _ *inventory.SessionLine, v *fastjson.Value) error {
-	_, err := v.Object()
-	p.clientID = true
-	return err
-}
-
-func readDuration(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	return duration(&s.Duration, v)
-}
-
-func readProven(_ *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	_, err := v.Int64()
-	s.Proven = true
-	return err
-}
-
-// maxBlockers is how many blockers of a line are kept, more than there are words for.
-const maxBlockers = 32
-
-// readBlockers takes a list of words as words with spaces between, "-" for an empty list.
-func readBlockers(p *Parser, s *inventory.SessionLine, v *fastjson.Value) error {
-	values, err := v.Array()
-	if err != nil || s.Blockers != "" {
+func readSource(p *Parser, s *inventory.SessionLine, raw []byte) error {
+	text, err := p.text(raw, maxName)
+	if err != nil || s.Source.IsValid() {
 		return err
 	}
-	joined := p.words.scratch[:0]
-	for i, value := range values[:min(len(values), maxBlockers)] {
-		word, err := value.StringBytes()
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			joined = append(joined, ' ')
-		}
-		joined = append(joined, word...)
+	ip, err := netip.ParseAddr(text)
+	s.Source = inventory.PlainAddress(ip)
+	return err
+}
+
+func readShared(_ *Parser, s *inventory.SessionLine, raw []byte) error {
+	s.SourceShared = string(raw) == "true"
+	if !s.SourceShared && string(raw) != "false" {
+		return errType
 	}
-	if len(joined) == 0 {
-		joined = append(joined, '-')
-	}
-	p.words.scratch = joined[:0]
-	s.Blockers = p.words.name(joined)
 	return nil
+}
+
+func readHello(p *Parser, s *inventory.SessionLine, raw []byte) error {
+	return p.keep(&s.Hello, raw)
+}
+
+func readClientID(p *Parser, s *inventory.SessionLine, raw []byte) error {
+	return p.keep(&s.ClientID, raw)
+}
+
+// keep takes an object as it stands.
+func (p *Parser) keep(to *string, raw []byte) error {
+	if raw[0] != '{' {
+		return errType
+	}
+	if *to != "" {
+		return nil
+	}
+	var err error
+	*to, err = p.words.object(raw)
+	return err
+}
+
+func readDuration(_ *Parser, s *inventory.SessionLine, raw []byte) error {
+	var n int64
+	err := readNumber(&n, raw)
+	if n > math.MaxInt64/int64(time.Millisecond) {
+		return errNegative
+	}
+	if s.Duration == 0 {
+		s.Duration = time.Duration(n) * time.Millisecond
+	}
+	return err
+}
+
+func readProven(_ *Parser, s *inventory.SessionLine, raw []byte) error {
+	var n int64
+	s.Proven = true
+	return readNumber(&n, raw)
+}
+
+// readBlockers takes a list of words as words with spaces between, "-" for an empty list.
+func readBlockers(p *Parser, s *inventory.SessionLine, raw []byte) error {
+	if raw[0] != '[' {
+		return errType
+	}
+	if s.Blockers != "" {
+		return nil
+	}
+	var err error
+	s.Blockers, err = p.decoded.decode(raw, maxName, func(raw []byte) (string, error) {
+		var list []string
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return "", errType
+		}
+		if len(list) == 0 {
+			return "-", nil
+		}
+		return strings.Join(list, " "), nil
+	})
+	return err
 }

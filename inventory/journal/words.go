@@ -27,9 +27,8 @@ var errBadObject = errors.New("an object is longer than 256 KiB, no JSON, or can
 // words keeps values by what they were read from, so that equal ones are one string in memory and are looked at once.
 // A value takes the place of another one by chance of its hash: there are at most slots of them.
 type words struct {
-	seed    maphash.Seed
-	kept    []kept
-	scratch []byte
+	seed maphash.Seed
+	kept []kept
 }
 
 // kept is one value, which differs from what it was read from where that cannot be shown or was too long.
@@ -38,9 +37,6 @@ type kept struct{ read, value string }
 func newWords() words { return words{seed: maphash.MakeSeed(), kept: make([]kept, slots)} }
 
 func (w *words) slot(text []byte) *kept { return &w.kept[maphash.Bytes(w.seed, text)%slots] }
-
-// word returns one of a few words of our own.
-func (w *words) word(text []byte) string { return w.bounded(text, maxName) }
 
 // name returns text as a name.
 func (w *words) name(text []byte) string { return w.bounded(text, maxName) }
@@ -61,6 +57,23 @@ func (w *words) bounded(text []byte, limit int) string {
 		*k = kept{read, clean(read, limit)}
 	}
 	return k.value
+}
+
+// decode returns what decode makes of raw, so that it can be shown.
+func (w *words) decode(raw []byte, limit int, decode func(raw []byte) (string, error)) (string, error) {
+	k := w.slot(raw)
+	if k.read == string(raw) {
+		return k.value, nil
+	}
+	value, err := decode(raw)
+	if err != nil {
+		return "", err
+	}
+	value = clean(value, limit)
+	if len(raw) <= maxKept {
+		*k = kept{string(raw), value}
+	}
+	return value, nil
 }
 
 // object returns a JSON object as it stands in text.
