@@ -19,7 +19,7 @@ var (
 )
 
 // A Parser reads lines. It keeps what values it saw lately, so that equal ones share their memory; what it holds is
-// bounded by twice 8,192 values of 4 KiB. It is for one goroutine.
+// bounded by twice 32,768 values of 1 KiB. It is for one goroutine.
 type Parser struct {
 	json    fastjson.Parser
 	words   words // by what stands in a string

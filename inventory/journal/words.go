@@ -18,8 +18,8 @@ const (
 
 // What is kept: at most slots values, a power of two, of at most maxKept bytes each.
 const (
-	slots   = 8192
-	maxKept = 4 << 10
+	slots   = 32 << 10
+	maxKept = 1 << 10
 )
 
 var errBadObject = errors.New("an object is longer than 256 KiB, no JSON, or cannot be shown")
