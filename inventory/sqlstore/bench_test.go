@@ -12,18 +12,17 @@ import (
 	"drawbridge/inventory/sqlstore"
 )
 
-// BenchmarkApply adds batches of 1,000 sessions with records of full size; few devices are those of a site, and with
-// many each session of a batch is of another device.
+// BenchmarkApply adds batches of sessions with records of full size. What a batch costs is that of its sessions and that
+// of its devices: few are those of a site, and with many each session of a small batch is of another device.
 func BenchmarkApply(b *testing.B) {
-	for _, devices := range []int{50, 1000, 20000} {
-		b.Run(fmt.Sprintf("devices=%d", devices), func(b *testing.B) {
+	for _, c := range []struct{ lines, devices int }{{1000, 50}, {1000, 1000}, {1000, 20000}, {10000, 1000}} {
+		b.Run(fmt.Sprintf("lines=%d/devices=%d", c.lines, c.devices), func(b *testing.B) {
 			s := open(b, sqlstore.Options{SQLite: filepath.Join(b.TempDir(), "inventory.db"), Advise: advise})
 			j := journal{id: "bench"}
 			n := 0
-			b.ResetTimer()
 			for b.Loop() {
 				b.StopTimer()
-				batch := fullBatch(&j, n, devices)
+				batch := fullBatch(&j, n, c.lines, c.devices)
 				n += len(batch.Sessions)
 				b.StartTimer()
 				apply(b, s, batch)
@@ -33,8 +32,8 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-func fullBatch(j *journal, from, devices int) inventory.Batch {
-	lines := make([]inventory.Line, 1000)
+func fullBatch(j *journal, from, count, devices int) inventory.Batch {
+	lines := make([]inventory.Line, count)
 	for i := range lines {
 		n := from + i
 		lines[i] = session(fmt.Sprintf("session-%08d", n), benchDevice(n*7919%devices), n/100)
@@ -60,7 +59,7 @@ func BenchmarkDevices(b *testing.B) {
 	s := open(b, sqlstore.Options{SQLite: filepath.Join(b.TempDir(), "inventory.db"), Advise: advise})
 	j := journal{id: "bench"}
 	for n := 0; n < 50000; n += 1000 {
-		apply(b, s, fullBatch(&j, n, 50000))
+		apply(b, s, fullBatch(&j, n, 1000, 50000))
 	}
 	for name, q := range map[string]inventory.Query{
 		"all":         {Limit: 50},

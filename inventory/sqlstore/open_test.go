@@ -223,7 +223,21 @@ func TestDatabaseThatIsNotThere(t *testing.T) {
 	}
 }
 
-// What a reader's connection may not do is told with what to do about it, as for a file that cannot be written.
+// Root may write any file, so that a connection that may not write stands for a file that is read-only.
+func TestReadOnlyIsExplained(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "inventory.db")
+	open(t, sqlstore.Options{SQLite: path})
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=query_only(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.Exec("DELETE FROM devices")
+	if err == nil || !strings.Contains(sqlstore.SQLiteAdvice(err), "drawbridge inventory rebuild") {
+		t.Errorf("%v: %s", err, sqlstore.SQLiteAdvice(err))
+	}
+}
+
 func TestPingAfterClose(t *testing.T) {
 	onBoth(t, func(t *testing.T, o sqlstore.Options) {
 		s, err := sqlstore.Open(t.Context(), o)

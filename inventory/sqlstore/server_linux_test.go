@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,8 +13,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"database/sql"
 )
 
 const serverPassword = "s3cret-of-the-tests"
