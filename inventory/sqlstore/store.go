@@ -18,7 +18,7 @@ var ErrPosition = errors.New("the batch does not begin where the store is in the
 
 // Options say which database a Store is in: exactly one of SQLite and Postgres.
 type Options struct {
-	SQLite   string // path of the file; it and its two companions are made with mode 0600
+	SQLite   string // path of the file, in a folder that is there; it and its two companions get mode 0600
 	Postgres string // address such as postgres://drawbridge:password@host/drawbridge; never printed
 
 	Advise inventory.Advisor // nil: no advice

@@ -7,7 +7,8 @@ import (
 	"drawbridge/inventory"
 )
 
-// Totals returns the figures of all devices that are listed. They are read from an index alone.
+// Totals returns the figures of all devices that are listed, from an index alone. Sessions has those of strangers and of
+// no known source too.
 func (s *Store) Totals(ctx context.Context) (inventory.Totals, error) {
 	totals := inventory.Totals{Readiness: make(map[string]int64), Stages: make(map[inventory.Stage]int64),
 		Categories: make(map[inventory.Category]int64), Versions: make(map[string]int64), Steps: make(map[inventory.NextStep]int64)}
