@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,33 +48,103 @@ func TestModern_RefusedLoginsReadAlike(t *testing.T) {
 	}
 }
 
-// TestModern_WrongLoginsTouchNothing lets strangers guess while a device's session is up.
+// TestModern_WrongLoginsTouchNothing lets strangers guess while sessions are up. Every guess is checked: no pair, source or account has
+// so many failures that it is refused unasked.
 func TestModern_WrongLoginsTouchNothing(t *testing.T) {
 	t.Parallel()
-	const wrong = 200
-	w := newModernWorld(t, modernOptions{})
-	running, reads, _ := w.login(t, scanner(sandbox.IMAP))
-	if !strings.HasPrefix(reads, "OK") {
-		t.Fatalf("the device read %q, want OK", reads)
+	const (
+		wrong, atOnce = 1000, 250
+		devices       = 25 // each is guessed at 20 times; after 30 it would be closed to strangers
+	)
+	device := func(i int) string { return fmt.Sprintf("%s%d", scannerLogin, i%devices) }
+	list := ""
+	for i := range devices {
+		list += modernAccount(t, device(i), scannerMailbox, scannerCode, "")
 	}
-	all := w.storm(t, wrong, func(i int) knock {
-		name := scannerLogin
+	w := newModernWorld(t, modernOptions{accounts: list})
+	running := w.stay(t, device)
+	w.guessAll(t, wrong, atOnce, func(i int) knock {
+		k := knock{protocol: bothProtocols[i/2%2], source: stormSource(i), name: device(i / 2), password: fmt.Sprintf("guess%d", i)}
 		if i%2 == 1 {
-			name = fmt.Sprintf("stranger%d", i)
+			k.name = fmt.Sprintf("stranger%d", i)
 		}
-		return knock{protocol: bothProtocols[i/2%2], source: stormSource(i), name: name, password: fmt.Sprintf("guess%d", i)}
+		return k
 	})
-	for i, got := range all {
-		if protocol := bothProtocols[i/2%2]; !strings.HasPrefix(got.reads, wrongPassword[protocol]) {
-			t.Errorf("guess %d read %q, want %q", i, got.reads, wrongPassword[protocol])
+	for i, c := range running {
+		c.wantOK(i)
+	}
+	began := time.Now()
+	for i := range devices { // those guessed at, from sources that were never seen: nobody is locked out
+		k := knock{protocol: bothProtocols[i%2], source: fmt.Sprintf("127.0.7.%d", 1+i), name: device(i), password: scannerCode}
+		got := w.try(t, k)
+		got.want(t, loggedIn[k.protocol], inventory.OutcomeBridged, inventory.PhaseRelay, "")
+	}
+	if took := time.Since(began); took > devices*200*time.Millisecond {
+		t.Errorf("%d right logins afterwards took %v, want them served at once", devices, took)
+	}
+	w.wantOneToken(t, len(running)+devices)
+}
+
+// stay has three devices log in that stay, by both protocols.
+func (w *modernWorld) stay(t *testing.T, device func(int) string) []*client {
+	t.Helper()
+	var running []*client
+	for i := range 3 {
+		k := knock{protocol: bothProtocols[i%2], source: fmt.Sprintf("127.0.6.%d", 1+i), name: device(i), password: scannerCode}
+		c, reads, _ := w.login(t, k)
+		if !strings.HasPrefix(reads, loggedIn[k.protocol]) {
+			t.Fatalf("the device read %q, want %s", reads, loggedIn[k.protocol])
+		}
+		running = append(running, c)
+	}
+	return running
+}
+
+// wantOK has the i-th of stay's devices go on with its session.
+func (c *client) wantOK(i int) {
+	c.t.Helper()
+	must(c.t, c.SetDeadline(time.Now().Add(patience)))
+	command, ok := "b SELECT INBOX", "b OK"
+	if bothProtocols[i%2] == sandbox.POP3 {
+		command, ok = "LIST 1", "+OK"
+	}
+	c.say(command)
+	if got := c.hear(ok[:2]); !strings.HasPrefix(got, ok) {
+		c.t.Errorf("the running session reads %q, want %s", got, ok)
+	}
+}
+
+// guessAll has n wrong logins tried, atOnce at a time, and sees that each was refused as wrong after it was checked.
+func (w *modernWorld) guessAll(t *testing.T, n, atOnce int, of func(i int) knock) {
+	t.Helper()
+	places := make(chan struct{}, atOnce)
+	var group sync.WaitGroup
+	for i := range n {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			c, reads, _ := w.login(t, of(i))
+			_ = c.Close()
+			if want := wrongPassword[of(i).protocol]; reads != want {
+				t.Errorf("guess %d read %q, want %q", i, reads, want)
+			}
+		})
+	}
+	group.Wait()
+	failed := func() []*inventory.Session {
+		return slices.DeleteFunc(w.records.sessions(), func(s *inventory.Session) bool { return s.Outcome != inventory.OutcomeLoginFailed })
+	}
+	until(t, "the guesses' records", func() bool { return len(failed()) == n })
+	for _, s := range failed() {
+		if !strings.HasPrefix(s.Reason, "wrong password for the account "+s.ClaimedAccount+":") && !strings.HasPrefix(s.Reason, "no account has this login:") {
+			t.Fatalf("%s was refused with %q, want every guess checked", s.ClaimedAccount, s.Reason)
 		}
 	}
-	running.say("b SELECT INBOX")
-	if got := running.hear("b "); !strings.HasPrefix(got, "b OK") {
-		t.Errorf("the running session reads %q, want OK", got)
-	}
-	w.records.wait(t, scannerLogin, wrong/2) // the last of the guesses is on record
-	w.try(t, scanner(sandbox.POP3)).want(t, "+OK", inventory.OutcomeBridged, inventory.PhaseRelay, "")
+}
+
+// wantOneToken sees that so many logins were served by one token, and that nobody else came as far as Exchange or Entra ID.
+func (w *modernWorld) wantOneToken(t *testing.T, logins int) {
+	t.Helper()
 	tokens := map[string]bool{}
 	for _, l := range w.exchange.Log().Logins() {
 		tokens[l.Token] = true
@@ -80,8 +152,8 @@ func TestModern_WrongLoginsTouchNothing(t *testing.T) {
 	if n := w.entra.Log().Tokens(); n != 1 || len(tokens) != 1 {
 		t.Errorf("%d requests for a token and %d tokens shown to Exchange, want one", n, len(tokens))
 	}
-	if n := w.exchange.Log().Count(sandbox.Accepted); n != 2 {
-		t.Errorf("%d connections to Exchange, want those of the two good logins", n)
+	if n := w.exchange.Log().Count(sandbox.Accepted); n != logins {
+		t.Errorf("%d connections to Exchange, want those of the %d good logins", n, logins)
 	}
 }
 

@@ -46,6 +46,7 @@ type modernOptions struct {
 	admin       string                    // address; default none
 	upstreamOf  func(*modernWorld) string // another IMAP server's address
 	logs        func(*modernWorld) *logs
+	decider     func(proxy.Decider) proxy.Decider // around the bridge's own
 }
 
 // The account that every modernWorld has by default.
@@ -82,6 +83,7 @@ func newModernWorld(t *testing.T, o modernOptions) *modernWorld {
 	if o.logs != nil {
 		w.logs = o.logs(w)
 	}
+	w.decider = o.decider
 	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, fmt.Sprintf("address: %q", o.admin), 1), w.text(o)))
 	return w
 }

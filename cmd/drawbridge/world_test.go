@@ -17,6 +17,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
+	"drawbridge/proxy"
 )
 
 // patience bounds every wait of a test.
@@ -43,7 +44,8 @@ type world struct {
 	bridge   *bridge
 	logs     *logs
 	records  *recorder
-	roots    *x509.CertPool // to verify the bridge with
+	roots    *x509.CertPool                    // to verify the bridge with
+	decider  func(proxy.Decider) proxy.Decider // what start puts around the bridge's own; nil: nothing
 
 	stop, cut context.CancelFunc
 	ended     chan error // what run returned
@@ -110,6 +112,9 @@ func (w *world) start(cfg *config.Config) {
 	var err error
 	w.bridge, err = newBridge(cfg, w.logs, w.records)
 	must(w.t, err)
+	if w.decider != nil {
+		w.bridge.server.Decider = w.decider(w.bridge.server.Decider)
+	}
 	ca, err := certs.OpenCA(filepath.Join(cfg.DataDir, certificates))
 	must(w.t, err)
 	w.roots = x509.NewCertPool()
