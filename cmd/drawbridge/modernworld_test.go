@@ -47,6 +47,7 @@ type modernOptions struct {
 	upstreamOf  func(*modernWorld) string // another IMAP server's address
 	logs        func(*modernWorld) *logs
 	decider     func(proxy.Decider) proxy.Decider // around the bridge's own
+	rewrite     func(text string) string          // of the configuration behind bridgeConfig
 }
 
 // The account that every modernWorld has by default.
@@ -84,7 +85,10 @@ func newModernWorld(t *testing.T, o modernOptions) *modernWorld {
 		w.logs = o.logs(w)
 	}
 	w.decider = o.decider
-	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, fmt.Sprintf("address: %q", o.admin), 1), w.text(o)))
+	if o.rewrite == nil {
+		o.rewrite = func(text string) string { return text }
+	}
+	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, fmt.Sprintf("address: %q", o.admin), 1), o.rewrite(w.text(o))))
 	return w
 }
 
