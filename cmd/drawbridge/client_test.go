@@ -12,7 +12,7 @@ import (
 
 // client is a device that the test plays line by line.
 type client struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	r *bufio.Reader
 }
@@ -24,7 +24,7 @@ func dial(t *testing.T, address string, tlsVersion uint16) *client {
 }
 
 // dialFrom connects from a loopback address of one's own.
-func dialFrom(t *testing.T, source, address string, tlsVersion uint16) *client {
+func dialFrom(t testing.TB, source, address string, tlsVersion uint16) *client {
 	t.Helper()
 	dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
 	raw, err := dialer.DialContext(t.Context(), "tcp", address)

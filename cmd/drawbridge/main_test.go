@@ -53,7 +53,7 @@ var authorityFiles = sync.OnceValues(func() (map[string][]byte, error) {
 })
 
 // withAuthority puts the made CA into a data directory, so that a bridge need not make its own.
-func withAuthority(t *testing.T, dataDir string) {
+func withAuthority(t testing.TB, dataDir string) {
 	t.Helper()
 	files, err := authorityFiles()
 	must(t, err)
@@ -81,7 +81,7 @@ func readTree(dir string) (map[string][]byte, error) {
 	return files, err
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ const (
 )
 
 // newModernWorld starts the stand-ins and a bridge.
-func newModernWorld(t *testing.T, o modernOptions) *modernWorld {
+func newModernWorld(t testing.TB, o modernOptions) *modernWorld {
 	t.Helper()
 	w := &modernWorld{world: newWorld(t), tenant: sandbox.ModernTenant()}
 	if o.change != nil {
@@ -140,7 +140,7 @@ func (w *modernWorld) setApplication(change func(*sandbox.Application)) {
 }
 
 // modernAccount is an entry of accounts; more stands in its braces. The hash is a cheap one.
-func modernAccount(t *testing.T, login, mailbox, password, more string) string {
+func modernAccount(t testing.TB, login, mailbox, password, more string) string {
 	t.Helper()
 	hash, err := accounts.Hash(proxy.NewSecret(password), accounts.Parameters{Memory: 64, Time: 1, Threads: 1})
 	must(t, err)

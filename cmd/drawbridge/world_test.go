@@ -38,7 +38,7 @@ admin: {address: ""}
 
 // world is a mail server and a bridge in front of it, in this process.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string // with data/ and mail-ca.pem
 	exchange *sandbox.Exchange
 	bridge   *bridge
@@ -52,7 +52,7 @@ type world struct {
 }
 
 // newWorld makes a mail server without mailboxes and listeners.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), logs: quietLogs(), records: newRecorder()}
 	var err error
@@ -155,7 +155,7 @@ func (w *world) address(protocol sandbox.Protocol, startTLS bool) string {
 }
 
 // visit sends a device through the bridge and returns what it saw, and the record of its session.
-func (w *world) visit(t *testing.T, d sandbox.Device) (sandbox.Result, *inventory.Session) {
+func (w *world) visit(t testing.TB, d sandbox.Device) (sandbox.Result, *inventory.Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -207,7 +207,7 @@ func (r *recorder) count(account string) int {
 }
 
 // wait returns the n-th record, counted from 1, of the sessions that claimed account.
-func (r *recorder) wait(t *testing.T, account string, n int) *inventory.Session {
+func (r *recorder) wait(t testing.TB, account string, n int) *inventory.Session {
 	t.Helper()
 	deadline := time.After(patience)
 	for {
@@ -231,7 +231,7 @@ func (r *recorder) sessions() []*inventory.Session {
 }
 
 // next returns the record that follows the first n.
-func (r *recorder) next(t *testing.T, n int) *inventory.Session {
+func (r *recorder) next(t testing.TB, n int) *inventory.Session {
 	t.Helper()
 	until(t, "a session record", func() bool { return len(r.sessions()) > n })
 	return r.sessions()[n]
@@ -247,7 +247,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // until waits for a condition.
-func until(t *testing.T, what string, holds func() bool) {
+func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	for tick := time.Tick(10 * time.Millisecond); !holds(); {
