@@ -159,7 +159,7 @@ type Notes struct {
 	ClaimedAccount string            // the account as typed, as soon as it is typed
 	ClientID       map[string]string // IMAP ID pairs as sent, bounded
 	FrontEnd       string            // the server name in an Exchange greeting, decoded
-	UpstreamAuth   string            // how the upstream was logged in to: "PLAIN", "LOGIN", "USER", "XOAUTH2"
+	UpstreamAuth   string            // how the upstream was logged in to: "PLAIN", "LOGIN", "USER", "XOAUTH2"; written before a credential is sent
 	UpstreamSays   string            // the upstream's line where it refused; may quote secrets, the Server searches it
 	LoginInClear   bool              // a login was tried before TLS
 	PasswordClear  bool              // a password crossed the network before TLS

@@ -219,16 +219,20 @@ func (s *session) present(ctx context.Context) (Verdict, error) {
 	}
 	// What the upstream said may quote this login's secret, which the next login replaces.
 	s.notes.UpstreamSays = inventory.Redact(s.notes.UpstreamSays, s.credentials.Password.Reveal())
-	return verdictOf(err), err
+	return verdictOf(err, s.notes.UpstreamAuth != ""), err
 }
 
-func verdictOf(err error) Verdict {
+// verdictOf is what a login that ended by err says of its credential. A Login notes how it logs in before it sends anything of the
+// credential: where it did not come so far, an upstream that fails before has seen no guess.
+func verdictOf(err error, sent bool) Verdict {
 	var r *Refusal
 	switch {
 	case err == nil:
 		return Accepted
 	case errors.As(err, &r) && r.Reason == BadCredentials:
 		return Refused
+	case !sent:
+		return Unsent
 	}
 	return NoAnswer
 }
