@@ -11,7 +11,9 @@ const (
 	imapLife    = 20 * time.Minute // a session of IMAP ends with its token
 	leastLife   = 10 * time.Second // less is none: a session could not even begin
 	renewEvery  = time.Minute      // where the tokens that come are no better than what is there
-	forceEvery  = 5 * time.Minute  // a refused token is replaced; if its successor is refused too it is not the token
+	firstForce  = 15 * time.Second // a refused token is replaced; if its successor is refused too it may not be the token,
+	lastForce   = 5 * time.Minute  // and it is replaced no sooner than that, then twice as long each time, up to this
+	forgetForce = 10 * time.Minute // after which all that is forgotten
 	patience    = 2 * time.Second  // how long a token near its end waits for its successor
 	maxEntries  = 4096             // tokens kept, for flows with one a user
 	maxRequests = 32               // under way at once
@@ -21,9 +23,10 @@ const (
 type entry struct {
 	token   Token
 	fetched time.Time
-	refused bool      // by the upstream: the next caller waits for another one
-	forced  time.Time // when that was last so
-	renewed time.Time // when a renewal last succeeded
+	refused bool          // by the upstream: the next caller waits for another one
+	forced  time.Time     // when that was last so
+	rests   time.Duration // how long from then on it is not so again
+	renewed time.Time     // when a renewal last succeeded
 	used    time.Time
 	flight  *flight // the request under way
 	pause   pause
@@ -79,8 +82,14 @@ func (e *entry) refuse(t Token, now time.Time) bool {
 	if !e.token.is(t) || e.refused {
 		return true
 	}
-	if !e.forced.IsZero() && now.Sub(e.forced) < forceEvery {
+	since := now.Sub(e.forced)
+	switch {
+	case e.forced.IsZero() || since >= forgetForce:
+		e.rests = firstForce
+	case since < e.rests:
 		return false
+	default:
+		e.rests = min(2*e.rests, lastForce)
 	}
 	e.refused, e.forced = true, now
 	return true

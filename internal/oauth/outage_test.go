@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -157,4 +158,40 @@ func (w *wire) wantHealed(t *testing.T, s *oauth.Source) {
 	if n := w.requests() - before; n != 1 {
 		t.Errorf("%d requests, want the first one to mend all", n)
 	}
+}
+
+// TestRefused_ConsentIsNoticedSoonAtFirst has an upstream refuse every token, as Exchange does until consent is given, and a device try every
+// five seconds. Another token is fetched after 15 s, then after twice as long each time, up to five minutes: who has just given
+// consent does not wait long, and a mailbox that is set up wrongly for days costs few requests. Ten quiet minutes forget.
+func TestRefused_ConsentIsNoticedSoonAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEntra(t)
+		s := open(t, e.options())
+		poll := func(span time.Duration) {
+			for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(5 * time.Second) {
+				if token := get(t, s, imap); s.Refused(token) {
+					r := imap
+					r.Instead = token
+					get(t, s, r)
+				}
+			}
+		}
+		poll(20 * time.Minute)
+		gaps := func(from int) (gaps []time.Duration) {
+			for i := from; i < len(e.times); i++ {
+				gaps = append(gaps, e.times[i].Sub(e.times[i-1]).Round(time.Second))
+			}
+			return gaps
+		}
+		want := []time.Duration{0, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute}
+		if got := gaps(1); !slices.Equal(got, want) {
+			t.Errorf("requests came %v after each other, want %v", got, want)
+		}
+		asked := e.requests()
+		time.Sleep(10 * time.Minute)
+		poll(20 * time.Second)
+		if got := gaps(asked + 1); !slices.Equal(got, want[1:2]) {
+			t.Errorf("after ten quiet minutes requests came %v after each other, want %v", got, want[1:2])
+		}
+	})
 }

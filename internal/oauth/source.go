@@ -146,8 +146,9 @@ func (s *Source) outcome(serve bool, e *entry, now time.Time) (Token, error) {
 }
 
 // Refused tells that the upstream refused t. The next call of Token fetches another one, however many ask for it, and
-// Refused reports true. It reports false, and t goes on serving other mailboxes, where t itself took the place of a
-// refused token less than 5 minutes ago: then it is not the token that is at fault.
+// Refused reports true. It reports false, and t goes on serving other mailboxes, where t itself has just taken the place
+// of a refused token: then it may not be the token that is at fault. While refusals go on the next one comes 15 s after
+// the last, then twice as long each time, up to 5 minutes.
 func (s *Source) Refused(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
