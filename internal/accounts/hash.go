@@ -16,13 +16,13 @@ import (
 
 // Parameters are what an argon2id hash costs (RFC 9106, section 3.1). The zero value of each field is its default.
 type Parameters struct {
-	Memory  uint32 // KiB; default 19456
-	Time    uint32 // passes; default 2
+	Memory  uint32 // KiB; default 7168
+	Time    uint32 // passes; default 5
 	Threads uint8  // default 1
 }
 
 // DefaultParameters are those with which new passwords are hashed.
-func DefaultParameters() Parameters { return Parameters{Memory: 19456, Time: 2, Threads: 1} }
+func DefaultParameters() Parameters { return Parameters{Memory: 7168, Time: 5, Threads: 1} }
 
 // What a hash may cost, so that neither a pasted one nor a mistyped one eats the machine: one check takes a second at
 // most.

@@ -23,7 +23,7 @@ func TestHash_WritesWhatItReads(t *testing.T) {
 		t.Error("two hashes have one salt")
 	}
 	d := accounts.DefaultParameters()
-	if h, err := accounts.Hash(secret("p"), accounts.Parameters{}); err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=19456,t=2,p=1$") || d.Memory != 19456 {
+	if h, err := accounts.Hash(secret("p"), accounts.Parameters{}); err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=7168,t=5,p=1$") || d.Memory != 7168 {
 		t.Errorf("by default: got %s, %v", h, err)
 	}
 }
