@@ -20,7 +20,8 @@ import (
 const (
 	sampleSize    = 200 // logins of each kind
 	timedAccounts = 20  // that share the wrong passwords: an account closes to strangers after 30
-	timedAtOnce   = 100
+	timedAtOnce   = 160
+	timedPace     = 5 * time.Millisecond
 )
 
 // timedKinds are logins that must not be told apart. n counts up to sampleSize.
@@ -32,6 +33,9 @@ var timedKinds = map[string]func(n int) (name, password string){
 }
 
 func timedAccount(kind string, n int) string { return fmt.Sprintf("%s%d", kind, n%timedAccounts) }
+
+// blockedAlone is an account that is blocked, and that the samples leave alone.
+const blockedAlone = "blocked-alone"
 
 // contact is whom the devices of blocked accounts are told to ask.
 const contact = "IT service desk, ext. 4711"
@@ -66,18 +70,23 @@ func TestModern_RefusedLoginsTakeAlike(t *testing.T) {
 		sandbox.IMAP: "NO [CONTACTADMIN] This device may no longer read mail here. " + contact,
 		sandbox.POP3: "-ERR [SYS/PERM] This device may no longer read mail here. " + contact,
 	} {
-		got := w.try(t, knock{protocol: protocol, source: "127.7.0.1", name: "blocked0", password: scannerCode})
+		got := w.try(t, knock{protocol: protocol, source: "127.7.0.1", name: blockedAlone, password: scannerCode})
 		got.want(t, reads, inventory.OutcomeRefused, inventory.PhaseDecide, "stage block")
 	}
 }
 
-// timedList are the accounts. Their hash costs some milliseconds: less would not show that it was left out, and with more the waiting for
-// turns would hide it.
+// timedList are the accounts. Their hash costs some milliseconds, on a slow machine or under the race detector too: less would not show
+// that it was left out, and with more the waiting for turns would hide it.
 func timedList(t *testing.T) string {
 	t.Helper()
-	hash, err := accounts.Hash(proxy.NewSecret(scannerCode), accounts.Parameters{Memory: 4 << 10, Time: 1, Threads: 1})
+	const cost, tried = 3 * time.Millisecond, 2 << 10
+	began := time.Now()
+	_, err := accounts.Hash(proxy.NewSecret(scannerCode), accounts.Parameters{Memory: tried, Time: 1, Threads: 1})
 	must(t, err)
-	list := ""
+	memory := min(max(tried*int(cost/time.Microsecond)/int(time.Since(began)/time.Microsecond+1), 64), 8<<10)
+	hash, err := accounts.Hash(proxy.NewSecret(scannerCode), accounts.Parameters{Memory: uint32(memory), Time: 1, Threads: 1})
+	must(t, err)
+	list := fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q}\n", blockedAlone, scannerMailbox, hash)
 	for n := range timedAccounts {
 		for _, kind := range []string{"printer", "blocked", "off"} {
 			list += fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q, disabled: %t}\n", timedAccount(kind, n), scannerMailbox, hash, kind == "off")
@@ -110,40 +119,64 @@ func (w *modernWorld) timed(t *testing.T, protocol sandbox.Protocol, round int) 
 	return differ
 }
 
+// timedKnock is one login of a sample.
+type timedKnock struct {
+	knock
+	kind string
+	n    int
+	took time.Duration
+}
+
 // sample has every kind of login tried sampleSize times, and returns how long the answers took.
 func (w *modernWorld) sample(t *testing.T, protocol sandbox.Protocol, round int) map[string][]time.Duration {
 	t.Helper()
-	type timed struct {
-		kind string
-		n    int
-	}
-	var all []timed
-	took := map[string][]time.Duration{}
-	for kind := range timedKinds {
-		took[kind] = make([]time.Duration, sampleSize)
+	var all []*timedKnock
+	for kind, credentials := range timedKinds {
 		for n := range sampleSize {
-			all = append(all, timed{kind, n})
+			k := &timedKnock{knock: knock{protocol: protocol}, kind: kind, n: n}
+			k.name, k.password = credentials(n)
+			all = append(all, k)
 		}
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for i, k := range all {
+		k.source = fmt.Sprintf("127.%d.%d.%d", 8+round, i/200, 1+i%200)
+	}
+	took := map[string][]time.Duration{}
+	for batch := range slices.Chunk(all, timedAtOnce) {
+		w.time(t, batch)
+		for _, k := range batch {
+			took[k.kind] = append(took[k.kind], k.took)
+		}
+	}
+	return took
+}
+
+// time has a batch of devices log in, one shortly after the other. All have been greeted before, so that no handshake disturbs.
+func (w *modernWorld) time(t *testing.T, batch []*timedKnock) {
+	t.Helper()
+	devices := make([]*client, len(batch))
 	var group sync.WaitGroup
-	places := make(chan struct{}, timedAtOnce)
-	for i, one := range all {
-		places <- struct{}{}
+	for i, k := range batch {
+		group.Go(func() { devices[i] = w.greeted(t, k.knock) })
+	}
+	group.Wait()
+	tick := time.NewTicker(timedPace)
+	defer tick.Stop()
+	for i, k := range batch {
+		<-tick.C
 		group.Go(func() {
-			defer func() { <-places }()
-			k := knock{protocol: protocol, source: fmt.Sprintf("127.%d.%d.%d", 8+round, i/200, 1+i%200)}
-			k.name, k.password = timedKinds[one.kind](one.n)
-			c, reads, d := w.login(t, k)
-			_ = c.Close()
-			if reads != wrongPassword[protocol] {
-				t.Errorf("%s: the device read %q, want %q", one.kind, reads, wrongPassword[protocol])
+			var reads string
+			reads, k.took = devices[i].present(k.knock)
+			if reads != wrongPassword[k.protocol] {
+				t.Errorf("%s: the device read %q, want %q", k.kind, reads, wrongPassword[k.protocol])
 			}
-			took[one.kind][one.n] = d
 		})
 	}
 	group.Wait()
-	return took
+	for _, c := range devices {
+		_ = c.Close()
+	}
 }
 
 func median(s []time.Duration) time.Duration { return slices.Sorted(slices.Values(s))[len(s)/2] }
