@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"drawbridge/config"
 	"drawbridge/inventory"
 )
 
@@ -135,7 +138,7 @@ func (l *ledger) Remove(ctx context.Context, id, by string) error {
 
 // Devices implements inventory.Reader, as the methods below do.
 func (l *ledger) Devices(ctx context.Context, q inventory.Query) ([]inventory.Device, int, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -144,7 +147,7 @@ func (l *ledger) Devices(ctx context.Context, q inventory.Query) ([]inventory.De
 
 // Device implements inventory.Reader.
 func (l *ledger) Device(ctx context.Context, id string) (inventory.Device, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return inventory.Device{}, err
 	}
@@ -153,7 +156,7 @@ func (l *ledger) Device(ctx context.Context, id string) (inventory.Device, error
 
 // History implements inventory.Reader.
 func (l *ledger) History(ctx context.Context, id string) ([]inventory.Change, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +165,7 @@ func (l *ledger) History(ctx context.Context, id string) ([]inventory.Change, er
 
 // Days implements inventory.Reader.
 func (l *ledger) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +174,7 @@ func (l *ledger) Days(ctx context.Context, id string, since time.Time) ([]invent
 
 // Sessions implements inventory.Reader.
 func (l *ledger) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -180,23 +183,37 @@ func (l *ledger) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inve
 
 // Totals implements inventory.Reader.
 func (l *ledger) Totals(ctx context.Context) (inventory.Totals, error) {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return inventory.Totals{}, err
 	}
 	return store.Totals(ctx)
 }
 
-// rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too.
+// rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
+// SQLite file that cannot be opened is removed: what was in it is in the journal.
 func (l *ledger) rebuild(ctx context.Context) error {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
+	switch {
+	case err == nil:
+		err = store.Reset(ctx)
+	case l.cfg.Inventory.Store == config.StoreSQLite:
+		err = removeStore(l.file)
+	}
 	if err != nil {
 		return err
 	}
-	if err := store.Reset(ctx); err != nil {
-		return err
-	}
 	return l.through(ctx)
+}
+
+// removeStore removes a SQLite file and its two companions.
+func removeStore(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the damaged store: %w", err)
+		}
+	}
+	return nil
 }
 
 // learn has a change written that nobody waits for: what the network told of a device. Nothing is written where the

@@ -11,21 +11,29 @@ import (
 
 // mayImport is the table "Who may import whom" of docs/architecture.md: package -> packages of ours.
 var mayImport = map[string][]string{
-	"cmd/drawbridge":    {"*"},
-	"config":            {},
-	"certs":             {},
-	"internal/hello":    {},
-	"inventory":         {"internal/hello"},
-	"proxy":             {"inventory", "internal/hello"},
-	"proxy/imaplogin":   {"proxy"},
-	"proxy/pop3login":   {"proxy"},
-	"proxy/internal/*":  {"proxy"}, // for tests
-	"proxy/policy":      {"proxy", "inventory", "config"},
-	"internal/oauth":    {"proxy"},
-	"internal/accounts": {"proxy"},
-	"internal/web":      {"inventory", "config"},
-	"internal/sandbox":  {},
-	"config/internal/*": {"config"},
+	"cmd/drawbridge":             {"*"},
+	"config":                     {},
+	"certs":                      {},
+	"internal/hello":             {},
+	"inventory":                  {"internal/hello"},
+	"inventory/advice":           {"inventory", "internal/hello"},
+	"inventory/report":           {"inventory"},
+	"inventory/journal":          {"inventory"},
+	"inventory/sqlstore":         {"inventory"},
+	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
+	"internal/enrich":            {"internal/enrich/vendors"},
+	"internal/enrich/vendors":    {},
+	"internal/enrich/internal/*": {"internal/enrich/vendors"},
+	"proxy":                      {"inventory", "internal/hello"},
+	"proxy/imaplogin":            {"proxy"},
+	"proxy/pop3login":            {"proxy"},
+	"proxy/internal/*":           {"proxy"}, // for tests
+	"proxy/policy":               {"proxy", "inventory", "config"},
+	"internal/oauth":             {"proxy"},
+	"internal/accounts":          {"proxy"},
+	"internal/web":               {"inventory", "config"},
+	"internal/sandbox":           {},
+	"config/internal/*":          {"config"},
 }
 
 // never are packages of others that some of ours must not import, so that they stay pure or streaming.

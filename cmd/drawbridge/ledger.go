@@ -23,6 +23,7 @@ const journalFolder = "journal"
 type ledger struct {
 	*projection
 	cfg    *config.Config
+	file   string // of a SQLite store
 	stages *setStages
 	log    *zap.Logger
 	record func(inventory.Change) // writes a change to the log too
@@ -32,7 +33,8 @@ type ledger struct {
 
 // openLedger opens the journal of a data directory. The store is opened by run, or by through while that runs.
 func openLedger(cfg *config.Config, dataDir string, of inventory.Instance, stages *setStages, log *zap.Logger) (*ledger, error) {
-	open, err := newStoreOpener(cfg, filepath.Join(dataDir, inventoryFile), log)
+	file := filepath.Join(dataDir, inventoryFile)
+	open, err := newStoreOpener(cfg, file, log)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +44,8 @@ func openLedger(cfg *config.Config, dataDir string, of inventory.Instance, stage
 	if err != nil {
 		return nil, err
 	}
-	l := &ledger{cfg: cfg, stages: stages, log: log, record: func(inventory.Change) {}}
-	l.projection = &projection{journal: j, open: open, log: log, passes: make(chan chan error), refresh: l.takeStages}
+	l := &ledger{cfg: cfg, file: file, stages: stages, log: log, record: func(inventory.Change) {}}
+	l.projection = &projection{journal: j, open: open, log: log, passes: make(chan chan error), tried: make(chan struct{}), refresh: l.takeStages}
 	return l, nil
 }
 
@@ -75,7 +77,7 @@ func (l *ledger) tidy(ctx context.Context) {
 // drop lets go of sessions and days that are older than inventory.keep says. The journal keeps what the store has not
 // read yet, and the fold of what it drops.
 func (l *ledger) drop(ctx context.Context, now time.Time) error {
-	store, err := l.reader()
+	store, err := l.reader(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ const inventoryFile = "inventory.db"
 
 // How the projection goes on.
 const (
-	batchLines   = 1000                   // in one transaction
+	batchLines   = 10_000                 // in one transaction, at most
 	batchPause   = 200 * time.Millisecond // between two passes, so that sessions that end together share a transaction
 	retryFirst   = time.Second            // after a store that failed, doubling
 	retryMost    = time.Minute
@@ -38,8 +38,10 @@ type projection struct {
 	refresh func(context.Context, *sqlstore.Store) error // called when settings may have changed
 	log     *zap.Logger
 	passes  chan chan error // asks for a pass that begins now
+	tried   chan struct{}   // closed when the store was reached, or could not be for the first time
 
 	mu    sync.Mutex
+	once  sync.Once
 	store *sqlstore.Store // nil: not reached yet
 	err   error           // why the last pass failed, nil if it did not
 }
@@ -151,6 +153,7 @@ func (p *projection) reach(ctx context.Context) (*sqlstore.Store, error) {
 	if store != nil {
 		return store, nil
 	}
+	defer p.once.Do(func() { close(p.tried) })
 	store, err := p.open(ctx)
 	if err != nil {
 		return nil, err
@@ -158,7 +161,7 @@ func (p *projection) reach(ctx context.Context) (*sqlstore.Store, error) {
 	p.mu.Lock()
 	p.store = store
 	p.mu.Unlock()
-	return store, nil
+	return store, store.Refresh(ctx)
 }
 
 // catchUp projects from where the store is. One that has nothing of this journal begins with its snapshot, so that a store
@@ -269,8 +272,13 @@ func (p *projection) through(ctx context.Context) error {
 // errNoStore says that the inventory cannot be read now.
 var errNoStore = errors.New("the inventory's store cannot be reached; what happens meanwhile is kept in the journal")
 
-// reader returns the store to read from.
-func (p *projection) reader() (*sqlstore.Store, error) {
+// reader returns the store to read from. While the bridge starts it waits until the store is reached.
+func (p *projection) reader(ctx context.Context) (*sqlstore.Store, error) {
+	select {
+	case <-p.tried:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.store == nil {

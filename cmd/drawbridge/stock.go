@@ -28,7 +28,8 @@ func withStock(ctx context.Context, cfg *config.Config, do func(stock) error) er
 	})
 }
 
-// withLedger opens the inventory of a data directory that no bridge has, with all that its journal tells.
+// withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
+// journal tells, reading says why, and only rebuild does something about it.
 func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(stock) error) (err error) {
 	stages, err := openSetStages(d.file(stagesFile))
 	if err != nil {
@@ -49,10 +50,8 @@ func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(sto
 		stop()
 		<-ended
 	}()
-	if err := l.through(ctx); err != nil {
-		return err
-	}
-	return do(l)
+	_ = l.through(ctx) // reading tells of its error
+	return do(behindStock{l})
 }
 
 // editedBy says for the history who changes the inventory by a command.
@@ -62,4 +61,23 @@ func editedBy() string {
 		return "a command"
 	}
 	return inventory.Printable(u.Username) + " by command"
+}
+
+// behindStock is a ledger of which nothing is read or changed while its store is behind the journal.
+type behindStock struct{ *ledger }
+
+// Devices implements inventory.Reader.
+func (s behindStock) Devices(ctx context.Context, q inventory.Query) ([]inventory.Device, int, error) {
+	if err := s.fault(); err != nil {
+		return nil, 0, err
+	}
+	return s.ledger.Devices(ctx, q)
+}
+
+// Device implements inventory.Reader.
+func (s behindStock) Device(ctx context.Context, id string) (inventory.Device, error) {
+	if err := s.fault(); err != nil {
+		return inventory.Device{}, err
+	}
+	return s.ledger.Device(ctx, id)
 }
