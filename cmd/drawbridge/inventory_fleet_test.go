@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/internal/sandbox"
+	"drawbridge/inventory"
+	"drawbridge/inventory/report"
+)
+
+// fleetWorld is a bridge through which the demo's fleet went, with a log.
+func fleetWorld(t *testing.T) *modernWorld {
+	t.Helper()
+	fleet := sandbox.ModernFleet()
+	accounts := ""
+	for _, a := range sandbox.BridgeAccounts(fleet) {
+		accounts += modernAccount(t, a.Login, a.Mailbox, a.Password, "")
+	}
+	w := newModernWorld(t, modernOptions{accounts: accounts, personality: sandbox.TCPProxy, noScanner: true, logs: talkative})
+	for _, d := range fleet {
+		if !d.Stranger {
+			w.mailbox(sandbox.Account{Address: d.Mailbox, Messages: [][]byte{d.Mail}})
+			w.exchange.AddMailboxPermission(d.Mailbox, w.tenant.Applications[0].ObjectID, time.Time{})
+		}
+	}
+	for _, d := range fleet {
+		if d.Expect == sandbox.Alerted {
+			before := len(w.records.sessions())
+			d.Run(t.Context(), sandbox.Target{Address: w.address(d.Protocol, d.STARTTLS), Roots: w.roots, ServerName: "localhost", Timeout: patience})
+			w.records.next(t, before)
+			continue
+		}
+		w.visit(t, d)
+	}
+	return w
+}
+
+// printed is the inventory as --format json prints it.
+func printed(t *testing.T, devices []inventory.Device) string {
+	t.Helper()
+	var b bytes.Buffer
+	must(t, report.JSON(&b, devices))
+	return b.String()
+}
+
+// stored is the inventory of the bridge's store, with all that was written.
+func (w *world) stored(t *testing.T) []inventory.Device {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, w.bridge.ledger.through(ctx))
+	devices, _, err := w.bridge.ledger.Devices(ctx, inventory.Query{})
+	must(t, err)
+	return devices
+}
+
+// TestInventory_OfTheFleet: the demo's fleet is told live, and byte for byte the same from its log alone, and from its
+// journal alone.
+func TestInventory_OfTheFleet(t *testing.T) {
+	t.Parallel()
+	w := fleetWorld(t)
+	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.1/fax307", map[string]string{"owner": "Radiology", "stage": "warn", "cost": "450"}, "test"))
+	must(t, w.bridge.ledger.Merge(t.Context(), "127.0.0.1/canon2270", "127.0.0.1/alarm", "test"))
+	devices := w.stored(t)
+	byID := make(map[string]inventory.Device)
+	for _, d := range devices {
+		byID[d.ID] = d
+	}
+	for _, want := range []struct {
+		id, readiness, version, blockers string
+		sessions                         int64
+	}{
+		{"127.0.0.1/fax307", "legacy", "1.0", "tls_version key_exchange password_login", 1},
+		{"127.0.0.1/helpdesk@contoso.example", "ready", "1.3", "password_login", 1},
+		{"127.0.0.1/orders@contoso.example", "legacy", "1.0", "tls_version key_exchange password_login", 1},
+		{"127.0.0.1/alarm", "legacy", "", "", 2}, // with what was merged into it
+		{"127.0.0.1/-", "", "1.0", "", 4},
+	} {
+		d := byID[want.id]
+		if d.Sessions != want.sessions || want.readiness != "" && d.Readiness != want.readiness ||
+			want.version != "" && d.TLSVersion != want.version || want.blockers != "" && strings.Join(d.Blockers, " ") != want.blockers {
+			t.Errorf("%s: %d sessions, readiness %s, TLS %s, blockers %v\nwant %+v", want.id, d.Sessions, d.Readiness, d.TLSVersion, d.Blockers, want)
+		}
+	}
+	if d := byID["127.0.0.1/fax307"]; d.Owner != "Radiology" || d.Stage != inventory.StageWarn || d.NextStep == "" || len(d.Advice) == 0 {
+		t.Errorf("what was set and advised: %+v", d)
+	}
+	if _, there := byID["127.0.0.1/canon2270"]; there || len(devices) != 11 {
+		t.Errorf("%d devices, want 10 and a stranger, without the one that was merged", len(devices))
+	}
+	live := printed(t, devices)
+	w.end()
+	if got := fromFiles(t, w.logFile()); got != live {
+		t.Errorf("from the log alone:\n%s\nlive:\n%s", got, live)
+	}
+	journals, err := filepath.Glob(filepath.Join(w.dataDir(), journalFolder, "*.jsonl*"))
+	must(t, err)
+	if got := fromFiles(t, journals...); got != live {
+		t.Errorf("from the journal alone:\n%s\nlive:\n%s", got, live)
+	}
+}
+
+// fromFiles is what `drawbridge inventory --from` prints.
+func fromFiles(t *testing.T, files ...string) string {
+	t.Helper()
+	var out, fault bytes.Buffer
+	args := []string{"inventory", "--format", "json"}
+	for _, f := range files {
+		args = append(args, "--from", f)
+	}
+	if code := run(t.Context(), args, &out, &fault); code != exitDone {
+		t.Fatalf("exit %d: %s", code, fault.String())
+	}
+	return out.String()
+}
+
+// TestInventory_StrangersNamesMakeNoDevices: names that never logged in make no rows, however many.
+func TestInventory_StrangersNamesMakeNoDevices(t *testing.T) {
+	t.Parallel()
+	w := newModernWorld(t, modernOptions{})
+	for _, name := range []string{"root", "admin@contoso.example", `"><script>alert(1)</script>`} {
+		w.try(t, knock{protocol: sandbox.IMAP, source: "127.0.0.9", name: name, password: "guess"})
+	}
+	devices := w.stored(t)
+	if len(devices) != 1 || devices[0].ID != "127.0.0.9/-" || devices[0].Sessions != 3 {
+		t.Errorf("got %s, want one source device with 3 sessions", printed(t, devices))
+	}
+}
+
+// TestInventory_Formats prints the fleet in every format, from the store of a bridge that has ended.
+func TestInventory_Formats(t *testing.T) {
+	t.Parallel()
+	w := fleetWorld(t)
+	w.end()
+	path := filepath.Join(w.dir, "drawbridge.yaml")
+	must(t, os.WriteFile(path, []byte("data_dir: data\n"), 0o600))
+	for format, has := range map[string]string{
+		"table": "fax307", "json": `{"devices":[`, "csv": "\ufeffid,", "html": "<!DOCTYPE html>",
+	} {
+		var out, fault bytes.Buffer
+		if code := run(t.Context(), []string{"inventory", "--config", path, "--format", format}, &out, &fault); code != exitDone {
+			t.Errorf("%s: exit %d: %s", format, code, fault.String())
+		}
+		if text := out.String(); !strings.Contains(text, has) || !strings.Contains(text, "fax307") {
+			t.Errorf("%s has no %q in it: %.300s", format, has, text)
+		}
+	}
+}
