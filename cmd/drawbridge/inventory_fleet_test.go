@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,14 +48,20 @@ func printed(t *testing.T, devices []inventory.Device) string {
 	return b.String()
 }
 
-// stored is the inventory of the bridge's store, with all that was written.
-func (w *world) stored(t *testing.T) []inventory.Device {
+// stored is the inventory of the bridge's store, once it has every session that is on record.
+func (w *world) stored(t *testing.T) (devices []inventory.Device) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	must(t, w.bridge.ledger.through(ctx))
-	devices, _, err := w.bridge.ledger.Devices(ctx, inventory.Query{})
-	must(t, err)
+	until(t, "the store to have every session", func() bool {
+		must(t, w.bridge.ledger.through(t.Context()))
+		var err error
+		devices, _, err = w.bridge.ledger.Devices(t.Context(), inventory.Query{})
+		must(t, err)
+		var sessions int64
+		for _, d := range devices {
+			sessions += d.Sessions
+		}
+		return sessions == int64(len(w.records.sessions()))
+	})
 	return devices
 }
 
