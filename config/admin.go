@@ -26,7 +26,7 @@ type Admin struct {
 	Certificate *Certificate `yaml:"certificate,omitempty"`
 }
 
-const makeAdminHash = `make an argon2id hash with the program argon2: printf %s "$PASSWORD" | argon2 "$(openssl rand -hex 8)" -id -k 19456 -t 2 -p 1 -e`
+const makeAdminHash = "make an argon2id hash with: drawbridge account hash"
 
 func (a *Admin) read(d *decoder, o *object) {
 	scalar(o, "address", &a.Address, adminAddress)

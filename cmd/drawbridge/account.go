@@ -20,7 +20,7 @@ running bridge makes them itself, and without one they are there when it starts.
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newAccountAdd(), newAccountImport(), newAccountList(), newAccountRemove(), newAccountLogin())
+	c.AddCommand(newAccountAdd(), newAccountImport(), newAccountList(), newAccountRemove(), newAccountLogin(), newAccountHash())
 	return c
 }
 
