@@ -119,6 +119,7 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { tidyMemory(background) })
 	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
 	parts.Go(func() { b.ledger.tidy(background) })
+	parts.Go(func() { remind(background, b.cfg.Upstreams, b.logs.events) })
 	projected := b.project()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
@@ -204,6 +205,7 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
+	list = append(list, secretWarnings(b.cfg.Upstreams, time.Now())...)
 	for i, c := range b.certs.List() {
 		if c.LastError != "" {
 			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
