@@ -10,7 +10,7 @@ import (
 type Options struct {
 	// ReverseDNS allows reverse lookups, each proven by a forward lookup. They go to Resolver.
 	ReverseDNS bool
-	// Resolver answers them. The default is net.DefaultResolver.
+	// Resolver answers them. The default is Go's own, by /etc/resolv.conf and /etc/hosts.
 	Resolver *net.Resolver
 	// MACAddress allows reading the neighbour table.
 	MACAddress bool
@@ -54,7 +54,7 @@ func (o Options) Validate() error {
 
 func (o Options) withDefaults() Options {
 	if o.Resolver == nil {
-		o.Resolver = net.DefaultResolver
+		o.Resolver = &net.Resolver{PreferGo: true} // cgo's lookups hold a thread each, and outlive their context
 	}
 	if o.Neighbours == nil {
 		o.Neighbours = systemNeighbours
