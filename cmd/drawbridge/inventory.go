@@ -12,7 +12,6 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/inventory"
-	"drawbridge/inventory/advice"
 	"drawbridge/inventory/report"
 )
 
@@ -152,12 +151,8 @@ func (p printing) print(w io.Writer, format string, all found) error {
 }
 
 func (p printing) report(all found, now time.Time) report.Report {
-	r := report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: all.devices, Days: all.days, Totals: all.totals,
-		Contact: p.cfg.Contact, Currency: p.currency}
-	for _, c := range advice.Clauses() {
-		r.Clauses = append(r.Clauses, report.Clause{Framework: c.Framework, Clause: c.Clause, Title: c.Title, Text: c.Text, URL: c.URL})
-	}
-	return r
+	return report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: all.devices, Days: all.days, Totals: all.totals,
+		Clauses: report.Clauses(), Contact: p.cfg.Contact, Currency: p.currency}
 }
 
 func newInventoryRebuild() *cobra.Command {

@@ -42,7 +42,7 @@ type Clause struct {
 	Framework string // "PCI DSS 4.0.1"
 	Clause    string // "4.2.1"
 	Title     string
-	Text      string // what it asks for, in a sentence
+	Text      string // what the record shows for it, in a sentence
 	URL       string // http or https; empty or others: no link
 }
 
