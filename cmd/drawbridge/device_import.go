@@ -14,7 +14,7 @@ import (
 )
 
 func newDeviceImport() *cobra.Command {
-	var path string
+	var path, dates string
 	var i deviceImport
 	c := &cobra.Command{
 		Use:   "import FILE",
@@ -31,6 +31,11 @@ which one counts. Rows that cannot be read are told with their line, and then no
 			if i.ours && i.theirs {
 				return &usageError{errors.New("--ours and --theirs cannot both hold")}
 			}
+			order, known := map[string]report.DateOrder{"": "", "day-first": report.DayFirst, "month-first": report.MonthFirst}[dates]
+			if !known {
+				return &usageError{fmt.Errorf("--dates is day-first or month-first, not %q", dates)}
+			}
+			i.dates = order
 			sheet, err := readSheet(c.InOrStdin(), args[0])
 			if err != nil {
 				return err
@@ -42,6 +47,7 @@ which one counts. Rows that cannot be read are told with their line, and then no
 	configFlag(c, &path)
 	c.Flags().BoolVar(&i.dryRun, "dry-run", false, "tell what would be set, and set nothing")
 	c.Flags().BoolVar(&i.fresh, "new", false, "take rows of devices that the inventory does not have, which then are listed")
+	c.Flags().StringVar(&dates, "dates", "", "how Excel wrote dates such as 3/1/2027, where the file does not show it: day-first or month-first")
 	c.Flags().BoolVar(&i.ours, "ours", false, "in a conflict leave what is set here")
 	c.Flags().BoolVar(&i.theirs, "theirs", false, "in a conflict take what stands in the file")
 	return c
@@ -62,6 +68,7 @@ func readSheet(stdin io.Reader, name string) (report.Sheet, error) {
 // deviceImport is one import of a file.
 type deviceImport struct {
 	dryRun, fresh, ours, theirs bool
+	dates                       report.DateOrder
 	out                         io.Writer
 }
 
@@ -74,7 +81,7 @@ func (i *deviceImport) run(ctx context.Context, s stock, sheet report.Sheet) err
 	for _, d := range devices {
 		current[d.ID] = d
 	}
-	plan := report.Planner{Current: current, Parse: inventory.ParseSetting, Import: i.fresh}.Plan(sheet.Rows)
+	plan := report.Planner{Current: current, Parse: inventory.ParseSetting, Import: i.fresh, Dates: i.dates}.Plan(sheet.Rows)
 	if i.theirs {
 		for _, c := range plan.Conflicts {
 			plan.Changes = append(plan.Changes, report.Change{Line: c.Line, ID: c.ID, Key: c.Key, Old: c.Ours, New: c.Theirs})
