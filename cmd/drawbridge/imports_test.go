@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"inventory/sqlstore":         {"inventory"},
 	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
 	"internal/enrich":            {"internal/enrich/vendors"},
+	"internal/postgrestest":      {}, // for tests
 	"internal/enrich/vendors":    {},
 	"internal/enrich/internal/*": {"internal/enrich/vendors"},
 	"proxy":                      {"inventory", "internal/hello"},

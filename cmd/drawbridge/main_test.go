@@ -27,6 +27,7 @@ type leakless struct{ *testing.M }
 
 func (m leakless) Run() int {
 	code := m.M.Run()
+	postgres.Stop()
 	if code != 0 {
 		return code
 	}

@@ -12,6 +12,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(withServer{m}) }
 type withServer struct{ m *testing.M }
 
 func (w withServer) Run() int {
-	defer server.stop()
+	defer server.Stop()
 	return w.m.Run()
 }

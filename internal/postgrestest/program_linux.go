@@ -1,4 +1,4 @@
-package sqlstore_test
+package postgrestest
 
 import (
 	"database/sql"
@@ -15,43 +15,64 @@ import (
 	"time"
 )
 
-const serverPassword = "s3cret-of-the-tests"
+// password is the server's, which is reached by a socket in a folder of the test alone.
+const password = "s3cret-of-the-tests"
 
-// startPostgres starts a server on a socket in a folder of its own, as an unprivileged user where the tests are root,
-// which PostgreSQL refuses. The function it returns ends it.
-func startPostgres() (url.URL, func(), error) {
+// program is a server of our own, in a folder of its own, run as an unprivileged user where we are root, which PostgreSQL
+// refuses.
+type program struct {
+	folder, programs string
+	as               *syscall.Credential
+	stop             func() // nil while it does not run
+}
+
+// newProgram makes a server on a socket, and does not run it yet.
+func newProgram() (_ *program, err error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return url.URL{}, nil, errors.New("there is no /usr/lib/postgresql/*/bin/initdb")
+		return nil, errors.New("there is no /usr/lib/postgresql/*/bin/initdb")
 	}
-	programs := filepath.Dir(found[len(found)-1])
-	folder, err := os.MkdirTemp("", "dbpg") // short: a socket's path has 107 bytes
-	if err != nil {
-		return url.URL{}, nil, err
+	p := &program{programs: filepath.Dir(found[len(found)-1])}
+	if p.folder, err = os.MkdirTemp("", "dbpg"); err != nil { // short: a socket's path has 107 bytes
+		return nil, err
 	}
-	remove := func() { os.RemoveAll(folder) }
-	as, err := unprivileged(folder)
-	if err == nil {
-		err = initServer(programs, folder, as)
+	if p.as, err = unprivileged(p.folder); err == nil {
+		err = initServer(p.programs, p.folder, p.as)
 	}
 	if err != nil {
-		remove()
-		return url.URL{}, nil, err
+		p.remove()
+		return nil, err
 	}
-	stop, err := runServer(programs, folder, as)
-	if err != nil {
-		remove()
-		return url.URL{}, nil, err
+	return p, nil
+}
+
+func (p *program) remove() { _ = os.RemoveAll(p.folder) }
+
+func (p *program) address() url.URL {
+	return url.URL{Scheme: "postgres", User: url.UserPassword("tests", password), Path: "/postgres",
+		RawQuery: url.Values{"host": {p.folder}}.Encode()}
+}
+
+// run starts the server and returns when it answers.
+func (p *program) run() (err error) {
+	if p.stop, err = runServer(p.programs, p.folder, p.as); err != nil {
+		return err
 	}
-	address := url.URL{Scheme: "postgres", User: url.UserPassword("tests", serverPassword), Path: "/postgres",
-		RawQuery: url.Values{"host": {folder}}.Encode()}
+	address := p.address()
 	if err := answers(address.String()); err != nil {
-		log, _ := os.ReadFile(filepath.Join(folder, "log"))
-		stop()
-		remove()
-		return url.URL{}, nil, fmt.Errorf("%w: %s", err, log)
+		log, _ := os.ReadFile(filepath.Join(p.folder, "log"))
+		p.end()
+		return fmt.Errorf("%w: %s", err, log)
 	}
-	return address, func() { stop(); remove() }, nil
+	return nil
+}
+
+// end stops the server.
+func (p *program) end() {
+	if p.stop != nil {
+		p.stop()
+		p.stop = nil
+	}
 }
 
 // unprivileged gives the folder to a user that may run a server; nil where we are one.
@@ -79,13 +100,13 @@ func unprivileged(folder string) (*syscall.Credential, error) {
 
 func initServer(programs, folder string, as *syscall.Credential) error {
 	secret := filepath.Join(folder, "password")
-	if err := os.WriteFile(secret, []byte(serverPassword), 0o644); err != nil {
+	if err := os.WriteFile(secret, []byte(password), 0o644); err != nil {
 		return err
 	}
-	make := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(folder, "data"), "-U", "tests", "-A", "scram-sha-256",
+	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(folder, "data"), "-U", "tests", "-A", "scram-sha-256",
 		"--pwfile="+secret, "--no-locale", "-E", "UTF8", "-N")
-	make.Dir, make.SysProcAttr = folder, &syscall.SysProcAttr{Credential: as}
-	if out, err := make.CombinedOutput(); err != nil {
+	initdb.Dir, initdb.SysProcAttr = folder, &syscall.SysProcAttr{Credential: as}
+	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	return nil
@@ -105,7 +126,7 @@ func runServer(programs, folder string, as *syscall.Credential) (func(), error) 
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		defer close(done)
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		runtime.LockOSThread()
 		err := run.Start()
 		started <- err
@@ -125,7 +146,7 @@ func answers(address string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		if err = db.Ping(); err == nil || time.Now().After(deadline) {
 			return err

@@ -1,0 +1,116 @@
+// Package postgrestest gives tests a PostgreSQL server: the one that DRAWBRIDGE_TEST_POSTGRES names, as
+// postgres://user:password@host/postgres, or one that it starts from the binaries of Debian's package postgresql. Only
+// tests import it.
+package postgrestest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+)
+
+// Server is a server for the tests of one package, started by the first that asks for a database. The zero value is ready
+// to use; who has one stops it when the tests are through. It is safe for concurrent use.
+type Server struct {
+	once      sync.Once
+	address   url.URL
+	missing   error // why there is none
+	program   *program
+	databases atomic.Int64
+}
+
+func (s *Server) start() {
+	if named := os.Getenv("DRAWBRIDGE_TEST_POSTGRES"); named != "" {
+		address, err := url.Parse(named)
+		if err != nil {
+			s.missing = err
+			return
+		}
+		s.address = *address
+		return
+	}
+	p, err := newProgram()
+	if err != nil {
+		s.missing = err
+		return
+	}
+	if err := p.run(); err != nil {
+		p.remove()
+		s.missing = err
+		return
+	}
+	s.program, s.address = p, p.address()
+}
+
+// Stop ends the server and removes what it kept.
+func (s *Server) Stop() {
+	if s.program != nil {
+		s.program.end()
+		s.program.remove()
+	}
+}
+
+// Interrupt stops the server until the function that it returns is called. A server that the environment named cannot be
+// stopped: then the test is skipped.
+func (s *Server) Interrupt(t testing.TB) (resume func()) {
+	t.Helper()
+	s.need(t)
+	if s.program == nil {
+		t.Skip("the PostgreSQL of DRAWBRIDGE_TEST_POSTGRES is not ours to stop")
+	}
+	s.program.end()
+	return func() {
+		t.Helper()
+		if err := s.program.run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// need starts the server. Where there is none the test is skipped, in CI it fails.
+func (s *Server) need(t testing.TB) {
+	t.Helper()
+	s.once.Do(s.start)
+	if s.missing == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("PostgreSQL (Debian package postgresql) is needed: %v", s.missing)
+	}
+	t.Skipf("no PostgreSQL (Debian package postgresql): %v", s.missing)
+}
+
+// Database returns the address of a database of the test's own.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	s.need(t)
+	name := fmt.Sprintf("drawbridge_test_%d_%d", os.Getpid(), s.databases.Add(1))
+	if err := s.do(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.do(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
+	address := s.address
+	address.Path = "/" + name
+	return address.String()
+}
+
+func (s *Server) do(ctx context.Context, statement string) error {
+	admin, err := sql.Open("pgx", s.address.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	_, err = admin.ExecContext(ctx, statement)
+	return err
+}
