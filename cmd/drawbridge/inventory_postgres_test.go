@@ -26,18 +26,19 @@ func sharedWorld(t *testing.T, name, dsn string) *world {
 	return w
 }
 
-// comes logs a device in and out, and fails the test where it is not served.
-func (w *world) comes(source string) {
+// comes logs a device in and out, fails the test where it is not served, and returns the answer to its login.
+func (w *world) comes(source string) (reads string) {
 	w.t.Helper()
 	before := w.records.count("scanner@contoso.example")
 	c := dialFrom(w.t, source, w.address(sandbox.IMAP, false), tls.VersionTLS10)
 	c.line()
 	c.say("a LOGIN scanner@contoso.example right")
-	if got := c.hear("a "); !strings.HasPrefix(got, "a OK") {
-		w.t.Errorf("%s reads %q, want its OK", source, got)
+	if reads = c.hear("a "); !strings.HasPrefix(reads, "a OK") {
+		w.t.Errorf("%s reads %q, want its OK", source, reads)
 	}
 	must(w.t, c.Close())
 	w.records.wait(w.t, "scanner@contoso.example", before+1)
+	return reads
 }
 
 // counts is how many sessions the inventory has of each device.

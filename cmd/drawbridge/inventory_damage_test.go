@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestInventory_TornLine: a last line that a power cut tore is skipped; what is before and what comes after it counts.
+func TestInventory_TornLine(t *testing.T) {
+	t.Parallel()
+	w := guessWorld(t, "{count: 2, per: 30m}")
+	w.comes("127.0.0.2")
+	w.end()
+	files := journalFiles(t, w.dataDir())
+	f, err := os.OpenFile(files[len(files)-1], os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString(`{"msg":"session","time":"2026-11-24T10:00:00.000Z","device":"127.0.0.66/torn","outc`)
+	must(t, err)
+	must(t, f.Close())
+	w.start(w.bridge.cfg)
+	w.comes("127.0.0.2")
+	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
+	must(t, w.bridge.ledger.rebuild(t.Context()))
+	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
+	totals, err := w.bridge.ledger.Totals(t.Context())
+	must(t, err)
+	if totals.BadLines != 1 {
+		t.Errorf("%d bad lines are told, want the torn one", totals.BadLines)
+	}
+}
+
+// TestInventory_DamagedStore: a bridge whose SQLite file is damaged serves and warns; rebuild mends it, whether the bridge
+// runs or not.
+func TestInventory_DamagedStore(t *testing.T) {
+	t.Parallel()
+	w := guessWorld(t, "{count: 2, per: 30m}")
+	w.comes("127.0.0.2")
+	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 1")
+	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.2/scanner@contoso.example", map[string]string{"owner": "Radiology", "stage": "warn"}, "test"))
+	w.end()
+	damage := func() {
+		for _, name := range []string{"-wal", "-shm"} {
+			_ = os.Remove(filepath.Join(w.dataDir(), inventoryFile+name))
+		}
+		must(t, os.WriteFile(filepath.Join(w.dataDir(), inventoryFile), bytes.Repeat([]byte("no database"), 1000), 0o600))
+	}
+	damage()
+	w.start(w.bridge.cfg)
+	if reads := w.comes("127.0.0.2"); !strings.Contains(reads, "This device uses outdated encryption.") {
+		t.Errorf("the device reads %q, want the warning of the stage that was set", reads)
+	}
+	until(t, "the warning", func() bool { return strings.Contains(strings.Join(w.bridge.warnings(), ";"), "is behind the journal") })
+	w.rebuild(t)
+	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
+	w.end()
+
+	damage()
+	path := w.configFile(t)
+	var out, fault bytes.Buffer
+	if code := run(t.Context(), []string{"inventory", "--config", path}, &out, &fault); code != exitFailed || !strings.Contains(fault.String(), "drawbridge inventory rebuild") {
+		t.Errorf("exit %d: %s; want a sentence that names rebuild", code, &fault)
+	}
+	w.rebuild(t)
+	if got := inventoryOf(t, path); !strings.Contains(got, `"owner":"Radiology"`) || !strings.Contains(got, `"sessions":2`) {
+		t.Errorf("after rebuild: %s", got)
+	}
+}
+
+// configFile writes a configuration that names the world's data directory.
+func (w *world) configFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(w.dir, "commands.yaml")
+	must(t, os.WriteFile(path, []byte("data_dir: "+w.dataDir()+"\n"), 0o600))
+	return path
+}
+
+func (w *world) rebuild(t *testing.T) {
+	t.Helper()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"inventory", "rebuild", "--config", w.configFile(t)}, &out, &out); code != exitDone {
+		t.Fatalf("rebuild: exit %d: %s", code, &out)
+	}
+}
