@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// TestInventory_NothingIsLostByRetention: single sessions and the journal's files go, what a device came to stays, also
+// in a store that is made anew from what is left.
+func TestInventory_NothingIsLostByRetention(t *testing.T) {
+	t.Parallel()
+	w := guessWorld(t, "{count: 2, per: 30m}")
+	w.end()
+	w.bridge.cfg.Inventory.Journal.Rotate = 1 // every write begins a file
+	w.start(w.bridge.cfg)
+	const id = "127.0.0.2/scanner@contoso.example"
+	for range 4 {
+		w.comes("127.0.0.2")
+	}
+	w.wantCounts(t, id+" 4")
+	must(t, w.bridge.ledger.Set(t.Context(), id, map[string]string{"owner": "Radiology"}, "test"))
+	before := printed(t, w.stored(t))
+	files := len(journalFiles(t, w.dataDir()))
+
+	later := time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions + time.Hour)
+	must(t, w.bridge.ledger.drop(t.Context(), later))
+	if left := len(journalFiles(t, w.dataDir())); left >= files {
+		t.Errorf("%d files of the journal are left of %d", left, files)
+	}
+	if _, err := os.Stat(snapshotOf(t, w.dataDir())); err != nil {
+		t.Error(err)
+	}
+	sessions, err := w.bridge.ledger.Sessions(t.Context(), inventory.SessionQuery{})
+	must(t, err)
+	if len(sessions) != 0 {
+		t.Errorf("%d single sessions are kept", len(sessions))
+	}
+	if after := printed(t, w.stored(t)); after != before {
+		t.Errorf("after retention:\n%s\nbefore:\n%s", after, before)
+	}
+	w.comes("127.0.0.2")
+	must(t, w.bridge.ledger.rebuild(t.Context()))
+	w.wantCounts(t, id+" 5")
+	d, err := w.bridge.ledger.Device(t.Context(), id)
+	must(t, err)
+	if d.Owner != "Radiology" || d.Outcomes[inventory.OutcomeBridged] != 5 {
+		t.Errorf("made anew: owner %q, outcomes %v", d.Owner, d.Outcomes)
+	}
+}
+
+func snapshotOf(t *testing.T, dataDir string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dataDir, journalFolder, "*snapshot*"))
+	must(t, err)
+	return strings.Join(found, "")
+}
