@@ -115,9 +115,11 @@ func (d *Device) fillFacts(t *Tally) {
 	d.ClientID, d.Hello = object(fact(factClientID)), object(fact(factHello))
 	d.Listener, d.Protocol, d.TLSMode = fact(factListener), fact(factProtocol), fact(factTLSMode)
 	d.TLSVersion, d.TLSCipher, d.AlertReceived = fact(factTLSVersion), fact(factTLSCipher), fact(factAlertReceived)
-	d.Mailbox, d.AuthMechanism = fact(factMailbox), fact(factMechanism)
-	if d.Account == Stranger {
+	d.AuthMechanism = fact(factMechanism)
+	if d.Account == Stranger { // whose mailbox is only claimed, too
 		d.ClaimedAccount = fact(factClaimedAccount)
+	} else {
+		d.Mailbox = fact(factMailbox)
 	}
 	d.Upstream, d.UpstreamAuth, d.UpstreamSays = fact(factUpstream), fact(factUpstreamAuth), fact(factUpstreamSays)
 	d.Stage = Stage(fact(factStage))

@@ -67,7 +67,7 @@ func newDeviceList() *cobra.Command {
 				if asJSON {
 					return report.JSON(c.OutOrStdout(), devices)
 				}
-				return report.Table(c.OutOrStdout(), devices, terminalWidth(c.OutOrStdout()))
+				return printTable(c.OutOrStdout(), devices)
 			})
 		},
 	}

@@ -147,7 +147,16 @@ func (p printing) print(w io.Writer, format string, all found) error {
 	case "html":
 		return report.HTML(w, p.report(all, time.Now()))
 	}
-	return report.Table(w, all.devices, terminalWidth(w))
+	return printTable(w, all.devices)
+}
+
+// printTable prints devices for people.
+func printTable(w io.Writer, devices []inventory.Device) error {
+	if len(devices) == 0 {
+		_, err := fmt.Fprintln(w, "There is no such device yet. Each one is listed when it has connected.")
+		return err
+	}
+	return report.Table(w, devices, terminalWidth(w))
 }
 
 func (p printing) report(all found, now time.Time) report.Report {

@@ -72,6 +72,7 @@ func (b *bridge) inventoryHandler(mux *http.ServeMux) {
 			answer, end := http.NewResponseController(w), time.Now().Add(inventoryTime)
 			_ = answer.SetReadDeadline(end) // else the server's own would end it; a connection without deadlines has none to outlive
 			_ = answer.SetWriteDeadline(end)
+			b.ledger.soon(r.Context())
 			h(w, r)
 		})
 	}

@@ -269,6 +269,16 @@ func (p *projection) through(ctx context.Context) error {
 	}
 }
 
+// soonTime is how long a command that reads waits until what was written before is told.
+const soonTime = 2 * time.Second
+
+// soon waits, but not for long, until all that was written before is projected: who asks after a session wants to see it.
+func (p *projection) soon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, soonTime)
+	defer cancel()
+	_ = p.through(ctx) // reading tells what is wrong
+}
+
 // errNoStore says that the inventory cannot be read now.
 var errNoStore = errors.New("the inventory's store cannot be reached; what happens meanwhile is kept in the journal")
 
