@@ -28,7 +28,8 @@ func newDemo() *cobra.Command {
 		Short: "Show the bridge at work: a mail service, the bridge and a fleet of devices, all on loopback",
 		Long: `Starts stand-ins for Exchange Online (TLS 1.2 and newer, OAuth2 only) and Entra ID and a real bridge on loopback,
 sends a fleet of simulated legacy devices with passwords through it, prints each session as it happens and what the
-bridge recorded, and keeps the bridge up until Ctrl-C. It needs no network and no set-up, and leaves nothing behind.`,
+bridge recorded, and keeps the bridge and its dashboard up until Ctrl-C. It needs no network and no set-up, and leaves
+nothing behind.`,
 		Example: "  drawbridge demo --once",
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -237,8 +238,10 @@ func (p *printer) inventory(sessions []*inventory.Session) {
 	p.line("")
 }
 
-// stayUp says how to try the bridge by hand.
+// stayUp says where the dashboard is, and how to try the bridge by hand.
 func (p *printer) stayUp(s *stage) {
+	p.line("")
+	p.line("%s %s (password for this run: %s)", p.paint(bold, "The dashboard:"), s.dashboard(), s.password)
 	for _, l := range s.bridge.server.Listeners {
 		if l.Name == "imaps" {
 			a, err := netip.ParseAddrPort(l.Net.Addr().String())

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ type stage struct {
 	tenant   sandbox.Tenant
 	bridge   *bridge
 	records  *demoRecords
+	password string // of the dashboard
 	roots    *x509.CertPool
 	stop     context.CancelFunc
 	cut      context.CancelFunc
@@ -35,7 +37,7 @@ type stage struct {
 
 // newStage starts the stand-ins and the bridge on free loopback ports.
 func newStage(fleet []sandbox.Device) (_ *stage, err error) {
-	s := &stage{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant()}
+	s := &stage{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant(), password: rand.Text()}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -130,13 +132,14 @@ accounts:
 {{- range .Accounts}}
   - {login: {{printf "%q" .Login}}, mailbox: {{printf "%q" .Mailbox}}, password: {{printf "%q" .Password}}}
 {{- end}}
-admin: {address: ""}
+admin: {address: "127.0.0.1:0", password: {{printf "%q" .AdminPassword}}}
 `))
 
 // demoSettings fill demoConfig in.
 type demoSettings struct {
 	Dir, IMAP, POP3, Tenant, Client, Secret, Authority string
 	Accounts                                           []sandbox.BridgeAccount // with hashes for passwords
+	AdminPassword                                      string                  // its hash
 }
 
 // configure opens the stand-in's listeners and writes the bridge's configuration.
@@ -163,6 +166,10 @@ func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
 		a.Password = hash
 		set.Accounts = append(set.Accounts, a)
 	}
+	var err error
+	if set.AdminPassword, err = accounts.Hash(proxy.NewSecret(s.password), accounts.DefaultParameters()); err != nil {
+		return nil, err
+	}
 	var text bytes.Buffer
 	if err := demoConfig.Execute(&text, set); err != nil {
 		return nil, err
@@ -188,6 +195,11 @@ func (s *stage) close() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}
+}
+
+// dashboard is where people look at the inventory.
+func (s *stage) dashboard() string {
+	return "http://" + s.bridge.admin.listener.Addr().String() + "/"
 }
 
 // address is where the device's kind of listener listens.
