@@ -98,7 +98,7 @@ func (b *bridge) dashboard() http.Handler {
 		Upstreams:    func() []web.UpstreamHealth { return b.upstreams.list(b.cfg.Upstreams, time.Now()) },
 		Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.events,
-		StageNote: "warn is said at the next login, block refuses from the next login on; brownout needs the schedule of a rule, which this version does not have, and is served",
+		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, which this version does not have: until then the device is served.",
 	})
 }
 

@@ -125,7 +125,7 @@ func (w *upstreamWatch) list(upstreams []config.Upstream, now time.Time) []web.U
 	for _, u := range upstreams {
 		h := web.UpstreamHealth{Name: u.Name, Auth: u.Auth}
 		if u.OAuth2 != nil {
-			h.Auth = "oauth2, " + string(u.OAuth2.Flow)
+			h.Auth = "OAuth2, " + strings.ReplaceAll(string(u.OAuth2.Flow), "_", " ")
 		}
 		for _, a := range [][2]string{{"imap", u.IMAP}, {"pop3", u.POP3}} {
 			if a[1] != "" {

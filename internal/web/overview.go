@@ -12,18 +12,23 @@ import (
 // overviewPage is what / shows.
 type overviewPage struct {
 	Totals                     inventory.Totals
+	Open                       int64 // devices that are not blocked
+	Blocked                    int64
 	Ready                      int64
 	Span                       int   // days
 	Spans                      []int // to choose from
 	Sessions, PlanPlot         plot
 	Readiness, Versions, Steps []share
-	Stages                     []share
+	Stages, Categories         []share
 	Plan                       plan
 	Upstreams                  []UpstreamHealth
+	Failing                    []UpstreamHealth // whose last session failed
 	HasLive                    bool
 	Live                       int
 	Failures                   []sessionRow
 	Today                      string // such as 2026-11-24
+	SoonDay                    string // the day after the last that is soon
+	Soon                       int64  // devices due from today until then
 }
 
 // overviewSpans are the spans of days that the overview shows. Rows of days are kept for 400 days.
@@ -62,10 +67,25 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	p.Failures = sessionRows(failed)
 	p.Sessions = plotDays(days, p.Span, d.Now())
 	p.PlanPlot = plotPlan(p.Plan, startOfDay(d.Now().In(d.Zone)))
-	p.Today = d.Now().In(d.Zone).Format(time.DateOnly)
+	p.fillSoon(startOfDay(d.Now().In(d.Zone)))
 	p.fillShares()
 	d.fillLive(p)
 	return p, nil
+}
+
+// overviewSoon is how many days ahead a deadline is soon.
+const overviewSoon = 30
+
+// fillSoon counts the devices that are due soon; those overdue are not among them.
+func (p *overviewPage) fillSoon(today time.Time) {
+	end := today.AddDate(0, 0, overviewSoon+1)
+	p.Today, p.SoonDay = today.Format(time.DateOnly), end.Format(time.DateOnly)
+	for _, s := range p.Plan.Steps {
+		if s.day.Before(end) {
+			p.Soon += s.Due
+		}
+	}
+	p.Soon = max(0, p.Soon-p.Plan.Overdue)
 }
 
 func startOfDay(t time.Time) time.Time {
@@ -75,6 +95,11 @@ func startOfDay(t time.Time) time.Time {
 func (d *dashboard) fillLive(p *overviewPage) {
 	if d.Upstreams != nil {
 		p.Upstreams = d.Upstreams()
+		for _, u := range p.Upstreams {
+			if u.LastFailure.After(u.LastServed) {
+				p.Failing = append(p.Failing, u)
+			}
+		}
 	}
 	if d.Live != nil {
 		p.HasLive, p.Live = true, len(d.Live())
@@ -93,10 +118,12 @@ func overviewSpan(given string) int {
 
 func (p *overviewPage) fillShares() {
 	t := p.Totals
-	p.Ready = t.Readiness[readinessReady]
+	p.Ready, p.Blocked = t.Readiness[readinessReady], t.Stages[inventory.StageBlock]
+	p.Open = max(0, t.Devices-p.Blocked)
 	p.Readiness = shares(t.Readiness, readinesses[:], devicesLink[string]("readiness"), func(k string) string { return "r-" + k })
 	p.Versions = shares(t.Versions, []string{"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"}, devicesLink[string]("tls_version"), versionClass)
 	p.Steps = shares(t.Steps, steps[:], devicesLink[inventory.NextStep]("next_step"), func(inventory.NextStep) string { return "step" })
+	p.Categories = shares(t.Categories, inventory.Categories[:], devicesLink[inventory.Category]("category"), func(inventory.Category) string { return "step" })
 	p.Stages = shares(t.Stages, stages[:], devicesLink[inventory.Stage]("stage"), func(k inventory.Stage) string { return "s-" + string(k) })
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,14 +46,19 @@ type record struct {
 	BytesTo    int64  `json:"bytes_to_device"`
 }
 
+// Stranger tells whether nobody's login was verified.
+func (r sessionRow) Stranger() bool {
+	return strings.HasSuffix(r.Device, "/"+inventory.Stranger) && r.Account == ""
+}
+
 // Duration returns how long the session was, rounded for reading.
 func (r sessionRow) Duration() string {
 	d := time.Duration(r.DurationMS) * time.Millisecond
 	switch {
 	case d < time.Second:
-		return d.String()
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
 }
