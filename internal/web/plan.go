@@ -13,6 +13,7 @@ type plan struct {
 	Open     int64 // devices that are not blocked yet
 	Overdue  int64 // of them, whose deadline has passed
 	Undated  int64 // of them, without one
+	Later    int64 // of them, due after what the plot shows
 	Steps    []planStep
 	Next     []inventory.Device // due first, overdue ones included
 	measured time.Time
@@ -24,6 +25,9 @@ type planStep struct {
 	Due, Left int64
 	day       time.Time
 }
+
+// planDays is how far the plot looks ahead: a deadline such as 2099 would squeeze the others into its first column.
+const planDays = 3 * 365
 
 // planNext is how many of the devices due next the overview names.
 const planNext = 6
@@ -75,6 +79,9 @@ func makePlan(devices []inventory.Device, open int64, now time.Time) plan {
 		if day.Before(today) {
 			p.Overdue++
 			day = today
+		}
+		if day.After(today.AddDate(0, 0, planDays)) {
+			p.Later++
 		}
 		if len(p.Next) < planNext {
 			p.Next = append(p.Next, dev)

@@ -143,7 +143,7 @@ func plotPlan(plan plan, today time.Time) plot {
 	}
 	scale := p.grid(plan.Open)
 	last := plan.Steps[len(plan.Steps)-1].day
-	span := max(30, math.Ceil(last.Sub(today).Hours()/24*1.05))
+	span := min(planDays, max(30, math.Ceil(last.Sub(today).Hours()/24*1.05)))
 	at := func(day time.Time) float64 {
 		return round(plotLeft + max(0, day.Sub(today).Hours()/24)/span*(plotWidth-plotLeft))
 	}
@@ -151,6 +151,9 @@ func plotPlan(plan plan, today time.Time) plot {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M%d %g", plotLeft, high(plan.Open))
 	for _, s := range plan.Steps {
+		if s.day.After(today.AddDate(0, 0, planDays)) {
+			break
+		}
 		fmt.Fprintf(&b, " H%g V%g", at(s.day), high(s.Left))
 		p.Bars = append(p.Bars, bar{X: at(s.day), Y: high(s.Left), Class: "plan-dot",
 			Title: fmt.Sprintf("%s: %s devices due, %s left", s.Date, number(s.Due), number(s.Left))})
