@@ -67,8 +67,8 @@ type LiveSession struct {
 	Phase      string    `json:"phase,omitempty"`
 	Upstream   string    `json:"upstream,omitempty"`
 	Since      time.Time `json:"started_at"`
-	BytesFrom  int64     `json:"bytes_from_device"`
-	BytesTo    int64     `json:"bytes_to_device"`
+	BytesFrom  int64     `json:"bytes_from_device,omitempty"` // 0: not known
+	BytesTo    int64     `json:"bytes_to_device,omitempty"`
 }
 
 // UpstreamHealth is what the bridge knows of an upstream from the sessions it carried there. Zero times stand for never.

@@ -97,6 +97,7 @@ type sessionsPage struct {
 	HasLive   bool
 	Live      []LiveSession // the latest first
 	LiveCount int
+	LiveBytes bool // their bytes are known
 	Rows      []sessionRow
 	Outcomes  []choice
 	Device    string
@@ -155,6 +156,7 @@ func (p *sessionsPage) fillLive(live []LiveSession) {
 	p.Live = slices.Clone(live)
 	slices.SortFunc(p.Live, func(a, b LiveSession) int { return b.Since.Compare(a.Since) })
 	p.Live = p.Live[:min(maxLive, len(p.Live))]
+	p.LiveBytes = slices.ContainsFunc(p.Live, func(s LiveSession) bool { return s.BytesFrom+s.BytesTo > 0 })
 }
 
 // sessionQuery reads the parameters of a list of sessions: device, outcome, before.

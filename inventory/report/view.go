@@ -136,6 +136,10 @@ func tiles(r *Report, f *figures) []tile {
 		return tone
 	}
 	of := func(n int) string { return number(int64(n)) }
+	cost := tile{money(r.Currency, f.all.cents), "estimated for " + count(f.all.Estimated, "device", "devices"), ""}
+	if f.all.Estimated == 0 {
+		cost = tile{"–", "no cost estimated yet", ""}
+	}
 	return []tile{
 		{of(f.all.Devices), "devices depend on the bridge", ""},
 		{of(f.notReady), "cannot use Exchange Online directly", tone(f.notReady, "warn")},
@@ -144,6 +148,6 @@ func tiles(r *Report, f *figures) []tile {
 		{of(f.all.NoDate), "have no deadline", tone(f.all.NoDate, "warn")},
 		{of(f.unowned), "have no owner", tone(f.unowned, "warn")},
 		{of(len(f.quiet)), "have gone quiet", ""},
-		{money(r.Currency, f.all.cents), "estimated for " + count(f.all.Estimated, "device", "devices"), ""},
+		cost,
 	}
 }
