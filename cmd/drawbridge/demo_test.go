@@ -93,6 +93,12 @@ func TestDemo_StaysUpUntilItIsInterrupted(t *testing.T) {
 		_ = w.Close()
 	}()
 	said := readUntil(t, r, "Ctrl-C ends it.")
+	_, rest, _ := strings.Cut(said, "The dashboard: ")
+	link, rest, _ := strings.Cut(rest, " (password for this run: ")
+	password, _, _ := strings.Cut(rest, ")")
+	v := newVisitor(t, link, password, nil)
+	until(t, "the dashboard to tell of the fleet", func() bool { return strings.Contains(v.get("/api/devices"), "127.0.0.1/fax307") })
+	v.client.CloseIdleConnections()
 	address := said[strings.LastIndex(said, "-connect ")+len("-connect "):]
 	address, _, _ = strings.Cut(address, " ")
 	c := dial(t, address, deviceVersions[0].version)

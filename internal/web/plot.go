@@ -161,8 +161,9 @@ func plotPlan(plan plan, today time.Time) plot {
 	fmt.Fprintf(&b, " H%d", plotWidth)
 	p.Path = b.String()
 	p.Area = p.Path + fmt.Sprintf(" V%d H%d Z", plotHeight-plotBottom, plotLeft)
-	for i := range 6 {
-		day := today.AddDate(0, 0, int(span*(float64(i)+0.5)/6))
+	const dates = 4 // more would touch each other on a phone
+	for i := range dates {
+		day := today.AddDate(0, 0, int(span*(float64(i)+0.5)/dates))
 		p.Columns = append(p.Columns, mark{at(day), day.Format("2 Jan 2006")})
 	}
 	return p

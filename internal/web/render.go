@@ -114,6 +114,7 @@ func (d *dashboard) parsePages() *template.Template {
 func (d *dashboard) functions() template.FuncMap {
 	return template.FuncMap{
 		"p":        func(v any) string { return inventory.Printable(fmt.Sprint(v)) },
+		"short":    short,
 		"asset":    d.assetURL,
 		"device":   func(id string) string { return deviceURL("/devices/", id) },
 		"ago":      d.ago,

@@ -41,6 +41,16 @@ func label(word any) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
+// short returns the beginning of what a device sent, where the whole is told elsewhere.
+func short(s string) string {
+	const most = 64
+	s = inventory.Printable(s)
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
 // number writes n with thin separators of thousands.
 func number(n any) string {
 	s := fmt.Sprint(n)
