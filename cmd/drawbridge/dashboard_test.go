@@ -86,8 +86,8 @@ func (m *morning) settled() inventory.Totals {
 func (m *morning) answer(node *exec.Cmd) {
 	m.t.Helper()
 	questions, out := io.Pipe()
-	var said bytes.Buffer
-	node.Stdout, node.Stderr, node.WaitDelay = io.MultiWriter(out, &said), &said, 10*time.Second
+	var faults bytes.Buffer
+	node.Stdout, node.Stderr, node.WaitDelay = out, &faults, 10*time.Second
 	answers, err := node.StdinPipe()
 	must(m.t, err)
 	must(m.t, node.Start())
@@ -102,7 +102,7 @@ func (m *morning) answer(node *exec.Cmd) {
 		}
 	}
 	if err := <-ended; err != nil {
-		m.t.Errorf("node testdata/dashboard/visit.mjs: %v\n%s", err, &said)
+		m.t.Errorf("node testdata/dashboard/visit.mjs: %v\n%s", err, &faults)
 	}
 }
 

@@ -69,7 +69,7 @@ async function plan(page) {
   assert.equal(await rows(page).count(), fleet.devices + fleet.strangers);
   await page.getByLabel("Readiness").selectOption("ready");
   await page.getByRole("button", { name: "Filter" }).click();
-  await page.waitForURL(/readiness=ready/);
+  await page.waitForURL(/readiness=ready/); // which waits until the page has loaded
   assert.equal(await rows(page).count(), fleet.ready, "devices that are ready");
 
   await page.goto(url + "/devices?q=fax307");
@@ -104,6 +104,7 @@ async function bulkAndMerge(page) {
   await bulk.getByLabel("Deadline").fill("2099-12-31");
   await bulk.getByRole("button", { name: "Set" }).click();
   await page.getByText("2 devices changed").waitFor();
+  await page.getByRole("cell", { name: "Storage team" }).nth(1).waitFor();
   assert.equal(await page.getByRole("cell", { name: "Storage team" }).count(), 2);
 
   await page.goto(url + "/devices/127.0.0.1/archive@contoso.example");
