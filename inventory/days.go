@@ -20,7 +20,7 @@ func (f *Fold) Days() []Day {
 			sum(day.Day).Add(day)
 		}
 	}
-	for o, n := range f.open {
+	for o, n := range f.Opened() {
 		if _, over := f.ended[o.Run]; over && n > 0 {
 			sum(o.Day).Outcomes[indexCut] += uint32(n) //nolint:gosec // sessions of one device and day
 		}

@@ -53,7 +53,7 @@ func (f *Fold) Devices(advise Advisor) []Device {
 // cutByDevice counts the sessions that were admitted in a run that is over, and never ended.
 func (f *Fold) cutByDevice() map[string]int64 {
 	cut := make(map[string]int64)
-	for o, n := range f.open {
+	for o, n := range f.Opened() {
 		if _, over := f.ended[o.Run]; over && n > 0 {
 			cut[o.Device] += n
 		}

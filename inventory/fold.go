@@ -3,6 +3,7 @@ package inventory
 import (
 	"iter"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -14,10 +15,10 @@ import (
 //
 // A session counts when it ended. One that was admitted and has no end counts as cut once its run is known to be over;
 // for that the fold balances how many were admitted and ended, by run, device and day, and keeps no ids. A Fold grows
-// with devices and their days, not with sessions. It is not safe for concurrent use.
+// with devices, their days and the bridge's runs, not with sessions. It is not safe for concurrent use.
 type Fold struct {
 	devices    map[string]*folded
-	open       map[Open]int64
+	runs       runs
 	ended      map[string]struct{} // runs that are over
 	turnedAway int64
 	elsewhere  int64 // sessions of flood lines that name no source
@@ -27,12 +28,7 @@ type Fold struct {
 type folded struct {
 	tally Tally
 	days  []DayTally // by Day
-}
-
-// Open is what admitted sessions without an end are balanced by.
-type Open struct {
-	Run, Device string
-	Day         int32 // of the session's start, days since 1970, UTC
+	open  []balance  // by run and day; none is 0
 }
 
 // DayTally is what one device did in one day.
@@ -59,7 +55,7 @@ func (d *DayTally) Add(o DayTally) {
 
 // NewFold returns an empty Fold.
 func NewFold() *Fold {
-	return &Fold{devices: make(map[string]*folded), open: make(map[Open]int64), ended: make(map[string]struct{})}
+	return &Fold{devices: make(map[string]*folded), runs: newRuns(), ended: make(map[string]struct{})}
 }
 
 // Line adds one line. The line is not kept.
@@ -112,20 +108,7 @@ func (f *Fold) admitted(l *Line) {
 	d.tally.heard(stampOf(s.StartedAt), at)
 	d.tally.served = max(d.tally.served, at)
 	d.tally.learnSession(s, at)
-	f.balance(l, 1)
-}
-
-// balance counts a session that was admitted, 1, or that ended after that, -1.
-func (f *Fold) balance(l *Line, n int64) {
-	f.addOpen(Open{l.Run, l.Session.Device, dayOf(l.Session.StartedAt)}, n)
-}
-
-func (f *Fold) addOpen(o Open, n int64) {
-	if n += f.open[o]; n == 0 {
-		delete(f.open, o)
-		return
-	}
-	f.open[o] = n
+	d.balance(f.runs.index(l.Run), dayOf(s.StartedAt), 1)
 }
 
 func (f *Fold) session(l *Line) {
@@ -136,18 +119,19 @@ func (f *Fold) session(l *Line) {
 	}
 	d, at, began := f.device(s.Device), stampOf(l.Time), stampOf(s.StartedAt)
 	t := &d.tally
+	n := dayOf(s.StartedAt)
 	t.heard(began, at)
 	t.learnSession(s, at)
 	if s.wasAdmitted() {
 		t.served = max(t.served, at)
-		f.balance(l, -1)
+		d.balance(f.runs.index(l.Run), n, -1)
 	}
 	outcome, version := outcomeIndex(s.Outcome), versionIndex(s.TLSVersion)
 	t.outcomes[outcome]++
 	t.versions[version].add(use{1, earlier(began, at), at})
 	t.bytesFrom += s.BytesFromDevice
 	t.bytesTo += s.BytesToDevice
-	day := d.day(dayOf(s.StartedAt))
+	day := d.day(n)
 	day.Outcomes[outcome]++
 	day.Versions[version]++
 	day.BytesFrom += s.BytesFromDevice
@@ -179,7 +163,7 @@ func versionIndex(version string) int { return max(slices.Index(versions[:], ver
 // learnSession notes what a session tells of its device.
 func (t *Tally) learnSession(s *SessionLine, at stamp) {
 	if s.Source.IsValid() {
-		t.learn(factSource, at, s.Source.String())
+		t.learnSource(s.Source, at)
 	}
 	if s.SourceShared {
 		t.learn(factShared, at, "true")
@@ -200,6 +184,17 @@ func (t *Tally) learnSession(s *SessionLine, at stamp) {
 	if s.Account == "" {
 		t.learn(factClaimedAccount, at, s.ClaimedAccount)
 	}
+}
+
+// learnSource notes the address of a session. Most devices keep theirs, whose text is not made again.
+func (t *Tally) learnSource(ip netip.Addr, at stamp) {
+	var room [48]byte
+	text, have := ip.AppendTo(room[:0]), &t.facts[factSource]
+	if have.Text == string(text) {
+		have.At = max(have.At, at)
+		return
+	}
+	t.learn(factSource, at, string(text))
 }
 
 // flood counts the sessions that have no record of their own for their source device. Who was turned away before a
@@ -255,7 +250,7 @@ func (f *Fold) Add(o *Fold) {
 			d.day(day.Day).Add(day)
 		}
 	}
-	for key, n := range o.open {
+	for key, n := range o.Opened() {
 		f.addOpen(key, n)
 	}
 	maps.Copy(f.ended, o.ended)
@@ -280,10 +275,6 @@ type Folded struct {
 	Tally *Tally
 	Days  []DayTally
 }
-
-// Opened returns the balance of admitted and ended sessions where there is one. It is negative where the ends were in
-// this fold and the admissions are in another.
-func (f *Fold) Opened() iter.Seq2[Open, int64] { return maps.All(f.open) }
 
 // EndedRuns returns the runs that are known to be over.
 func (f *Fold) EndedRuns() []string { return slices.Sorted(maps.Keys(f.ended)) }

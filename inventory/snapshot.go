@@ -70,7 +70,7 @@ func ReadSnapshot(r io.Reader) (*Fold, error) {
 		if v.Tally == nil {
 			return nil, fmt.Errorf("read a snapshot: the device %q has no tally", v.Device)
 		}
-		f.devices[v.Device] = &folded{*v.Tally, v.Days}
+		f.devices[v.Device] = &folded{tally: *v.Tally, days: v.Days}
 	}
 }
 

@@ -19,14 +19,16 @@ var (
 )
 
 // A Parser reads lines. It keeps what values it saw lately, so that equal ones share their memory; what it holds is
-// bounded by twice 32,768 values of 1 KiB. It is for one goroutine.
+// bounded, at 60 MiB if all of it is as long as can be. It is for one goroutine.
 type Parser struct {
 	json    fastjson.Parser
 	words   words // by what stands in a string
-	decoded words // by the JSON of strings with escapes, and of arrays
+	decoded words // by the JSON of strings with escapes
+	objects words // by the JSON of objects and arrays
 
 	fields []sessionField
-	next   int // the field that probably comes next
+	next   int           // the field that probably comes next
+	at     *sessionField // the field that is read
 	line   *inventory.Line
 	err    error
 	visit  func(key []byte, v *fastjson.Value)
@@ -34,7 +36,7 @@ type Parser struct {
 
 // NewParser returns a Parser.
 func NewParser() *Parser {
-	p := &Parser{words: newWords(), decoded: newWords(), fields: sessionFields()}
+	p := &Parser{words: newWords(128<<10, 256), decoded: newWords(32<<10, 256), objects: newWords(4<<10, 4<<10), fields: sessionFields()}
 	p.visit = p.field
 	return p
 }

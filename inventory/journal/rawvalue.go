@@ -12,6 +12,17 @@ var errType = errors.New("the value is of another type")
 
 // text reads the JSON of a string, so that it can be shown, in at most limit bytes.
 func (p *Parser) text(raw []byte, limit int) (string, error) {
+	if p.at.again {
+		return p.at.value, nil
+	}
+	text, err := p.newText(raw, limit)
+	if err == nil {
+		p.at.keep(raw, text)
+	}
+	return text, err
+}
+
+func (p *Parser) newText(raw []byte, limit int) (string, error) {
 	if raw[0] != '"' {
 		return "", errType
 	}

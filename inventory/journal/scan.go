@@ -36,7 +36,7 @@ func (p *Parser) quick(line []byte, l *inventory.Line) (done bool, err error) {
 // is made of, and at no more of them.
 func (p *Parser) session(line []byte, l *inventory.Line) error {
 	p.line, p.next = l, 0
-	defer func() { p.line = nil }()
+	defer func() { p.line, p.at = nil, nil }()
 	i := skipSpace(line, 0) + 1 // behind the brace
 	for {
 		keyAt := skipSpace(line, i)
@@ -45,12 +45,8 @@ func (p *Parser) session(line []byte, l *inventory.Line) error {
 		if !ok || colon >= len(line) || line[colon] != ':' {
 			return errNotJSON
 		}
-		begin := skipSpace(line, colon+1)
-		end, ok := skipValue(line, begin)
-		if !ok {
-			return errNotJSON
-		}
-		if err := p.sessionField(line[keyAt+1:keyEnd-1], line[begin:end]); err != nil {
+		end, err := p.sessionField(p.fieldOf(line[keyAt+1:keyEnd-1]), line, skipSpace(line, colon+1))
+		if err != nil {
 			return err
 		}
 		i = skipSpace(line, end)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -15,12 +16,39 @@ import (
 type sessionField struct {
 	name string
 	read reading
+
+	// The string, object or array that stood in a line before, and what was read of it. Most fields of most lines are as
+	// in the one before.
+	raw   []byte
+	value string
+	again bool // it stands in this line too
+}
+
+// maxRepeated bounds sessionField.raw, in bytes.
+const maxRepeated = 1 << 10
+
+// repeats reports whether b begins with the value of a line before, which then ends where it ended there. It returns
+// how long that is.
+func (f *sessionField) repeats(b []byte) (length int, ok bool) {
+	f.again = len(f.raw) > 0 && bytes.HasPrefix(b, f.raw)
+	return len(f.raw), f.again
+}
+
+// keep remembers what was read of raw. A number does not tell where it ends and is not kept.
+func (f *sessionField) keep(raw []byte, value string) {
+	f.raw, f.value = f.raw[:0], ""
+	if len(raw) <= maxRepeated && (raw[0] == '"' || raw[0] == '{' || raw[0] == '[') {
+		f.raw, f.value = append(f.raw, raw...), value
+	}
 }
 
 // sessionFields are the fields of a session record in its order, which are those of an admitted line too. A record of
 // ours has them in this order, so that the next one is found at once.
 func sessionFields() []sessionField {
-	return []sessionField{
+	fields := []struct {
+		name string
+		read reading
+	}{
 		{"msg", nil}, {"time", readTime}, {"bridge", readBridge}, {"run", readRun}, {"session_id", readID},
 		{"device", sentenceOf(func(s *inventory.SessionLine) *string { return &s.Device })},
 		{"listener", nameOf(func(s *inventory.SessionLine) *string { return &s.Listener })},
@@ -61,27 +89,57 @@ func sessionFields() []sessionField {
 		{"bytes_from_device", countOf(func(s *inventory.SessionLine) *int64 { return &s.BytesFromDevice })},
 		{"bytes_to_device", countOf(func(s *inventory.SessionLine) *int64 { return &s.BytesToDevice })},
 	}
+	all := make([]sessionField, len(fields))
+	for i, f := range fields {
+		all[i] = sessionField{name: f.name, read: f.read}
+	}
+	return all
 }
 
-// sessionField takes one field of a session record or an admitted line. It looks for it from behind the last one on.
-func (p *Parser) sessionField(key, raw []byte) error {
+// fieldOf returns the field that is named key, nil for one that is not known. It looks for it from behind the last one on.
+func (p *Parser) fieldOf(key []byte) *sessionField {
 	for range p.fields {
 		f := &p.fields[p.next]
 		if p.next++; p.next == len(p.fields) {
 			p.next = 0
 		}
-		if f.name != string(key) {
-			continue
+		if f.name == string(key) {
+			return f
 		}
-		if f.read == nil {
-			return nil
-		}
-		if err := f.read(p, &p.line.Session, raw); err != nil {
-			return fmt.Errorf("field %s: %w", f.name, err)
-		}
-		return nil
 	}
 	return nil
+}
+
+// sessionField takes the value of a session record or an admitted line that begins at i, and returns where it ends. Field
+// f is nil for one that is not known.
+func (p *Parser) sessionField(f *sessionField, line []byte, i int) (end int, err error) {
+	if f == nil {
+		return endOf(line, i)
+	}
+	if length, ok := f.repeats(line[i:]); ok {
+		end = i + length
+	} else if end, err = endOf(line, i); err != nil {
+		return end, err
+	}
+	if f.read == nil {
+		if !f.again {
+			f.keep(line[i:end], "")
+		}
+		return end, nil
+	}
+	p.at = f
+	if err := f.read(p, &p.line.Session, line[i:end]); err != nil {
+		return end, fmt.Errorf("field %s: %w", f.name, err)
+	}
+	return end, nil
+}
+
+func endOf(line []byte, i int) (int, error) {
+	end, ok := skipValue(line, i)
+	if !ok {
+		return end, errNotJSON
+	}
+	return end, nil
 }
 
 // reading reads the JSON of a value. Of a field that stands twice the first one counts.
@@ -168,8 +226,14 @@ func (p *Parser) keep(to *string, raw []byte) error {
 	if *to != "" {
 		return nil
 	}
+	if p.at.again {
+		*to = p.at.value
+		return nil
+	}
 	var err error
-	*to, err = p.words.object(raw)
+	if *to, err = p.objects.object(raw); err == nil {
+		p.at.keep(raw, *to)
+	}
 	return err
 }
 
@@ -199,16 +263,25 @@ func readBlockers(p *Parser, s *inventory.SessionLine, raw []byte) error {
 	if s.Blockers != "" {
 		return nil
 	}
+	if p.at.again {
+		s.Blockers = p.at.value
+		return nil
+	}
 	var err error
-	s.Blockers, err = p.decoded.decode(raw, maxName, func(raw []byte) (string, error) {
-		var list []string
-		if err := json.Unmarshal(raw, &list); err != nil {
-			return "", errType
-		}
-		if len(list) == 0 {
-			return "-", nil
-		}
-		return strings.Join(list, " "), nil
-	})
+	if s.Blockers, err = p.objects.decode(raw, maxName, joinWords); err == nil {
+		p.at.keep(raw, s.Blockers)
+	}
 	return err
+}
+
+// joinWords reads the JSON of a list of words.
+func joinWords(raw []byte) (string, error) {
+	var list []string
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return "", errType
+	}
+	if len(list) == 0 {
+		return inventory.NoBlockers, nil
+	}
+	return strings.Join(list, " "), nil
 }

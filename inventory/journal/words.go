@@ -16,27 +16,27 @@ const (
 	maxObject   = 256 << 10 // the longest hello has 25 KiB, the longest client ID 170 KB where all of it is escaped
 )
 
-// What is kept: at most slots values, a power of two, of at most maxKept bytes each.
-const (
-	slots   = 32 << 10
-	maxKept = 1 << 10
-)
-
 var errBadObject = errors.New("an object is longer than 256 KiB, no JSON, or cannot be shown")
 
 // words keeps values by what they were read from, so that equal ones are one string in memory and are looked at once.
-// A value takes the place of another one by chance of its hash: there are at most slots of them.
+// A value takes the place of another one by chance of its hash: there are at most so many of them, each of at most
+// longest bytes.
 type words struct {
-	seed maphash.Seed
-	kept []kept
+	seed    maphash.Seed
+	kept    []kept
+	longest int
 }
 
 // kept is one value, which differs from what it was read from where that cannot be shown or was too long.
 type kept struct{ read, value string }
 
-func newWords() words { return words{seed: maphash.MakeSeed(), kept: make([]kept, slots)} }
+func newWords(count, longest int) words {
+	return words{seed: maphash.MakeSeed(), kept: make([]kept, count), longest: longest}
+}
 
-func (w *words) slot(text []byte) *kept { return &w.kept[maphash.Bytes(w.seed, text)%slots] }
+func (w *words) slot(text []byte) *kept {
+	return &w.kept[maphash.Bytes(w.seed, text)%uint64(len(w.kept))]
+}
 
 // name returns text as a name.
 func (w *words) name(text []byte) string { return w.bounded(text, maxName) }
@@ -48,7 +48,7 @@ func (w *words) bounded(text []byte, limit int) string {
 	if len(text) == 0 {
 		return ""
 	}
-	if len(text) > min(limit, maxKept) {
+	if len(text) > min(limit, w.longest) {
 		return clean(string(text[:min(len(text), limit)]), limit)
 	}
 	k := w.slot(text)
@@ -70,7 +70,7 @@ func (w *words) decode(raw []byte, limit int, decode func(raw []byte) (string, e
 		return "", err
 	}
 	value = clean(value, limit)
-	if len(raw) <= maxKept {
+	if len(raw) <= w.longest {
 		*k = kept{string(raw), value}
 	}
 	return value, nil
@@ -92,7 +92,7 @@ func (w *words) object(text []byte) (string, error) {
 	if !json.Valid(text) || inventory.Printable(value) != value {
 		return "", errBadObject
 	}
-	if len(value) <= maxKept {
+	if len(value) <= w.longest {
 		*k = kept{value, value}
 	}
 	return value, nil
