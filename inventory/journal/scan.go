@@ -117,7 +117,17 @@ func skipValue(b []byte, i int) (end int, ok bool) {
 	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ' ' && b[i] != '\t' && b[i] != '\n' && b[i] != '\r' {
 		i++
 	}
-	return i, json.Valid(b[start:i])
+	return i, plainCount(b[start:i]) || json.Valid(b[start:i])
+}
+
+// plainCount reports whether b is a number without sign, fraction and exponent, as nearly all numbers of a record are.
+func plainCount(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) > 0 && (b[0] != '0' || len(b) == 1)
 }
 
 // skipNested returns the offset behind the object or array that begins at i.
