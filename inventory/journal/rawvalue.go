@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 var errType = errors.New("the value is of another type")
@@ -40,11 +41,35 @@ func unquote(raw []byte) (string, error) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1]), nil
 	}
+	if plain, ok := unescape(raw[1 : len(raw)-1]); ok {
+		return plain, nil
+	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return "", errNotJSON
 	}
 	return s, nil
+}
+
+// unescape reads what stands in a string if its only escapes are those of Windows' account names, DOMAIN\\user, and of
+// quotes, and nothing in it is for encoding/json to mend.
+func unescape(raw []byte) (string, bool) {
+	text := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '\\' {
+			i++
+			if i == len(raw) || raw[i] != '\\' && raw[i] != '"' {
+				return "", false
+			}
+			c = raw[i]
+		}
+		if c < ' ' || c >= utf8.RuneSelf {
+			return "", false
+		}
+		text = append(text, c)
+	}
+	return string(text), true
 }
 
 // readNumber reads the JSON of a number of things.
