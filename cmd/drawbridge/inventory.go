@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -60,6 +61,10 @@ A session must be in the files once: name either the bridge's log or its journal
 	return c
 }
 
+// gcPercent is how much garbage there may be while an inventory is made, in percent of what is kept. With Go's 100 that
+// of a large fleet takes half as much memory again, and hardly less time.
+const gcPercent = 40
+
 // found is an inventory as the formats print it.
 type found struct {
 	devices []inventory.Device
@@ -83,6 +88,7 @@ func (f *inventoryFlags) run(c *cobra.Command, from []string) error {
 	if err != nil {
 		return err
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	all, err := f.find(c, cfg, from)
 	if err != nil {
 		return err

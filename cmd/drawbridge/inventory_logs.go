@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/schollz/progressbar/v3"
@@ -16,17 +15,12 @@ import (
 	"drawbridge/inventory/journal"
 )
 
-// gcPercent is how much garbage there may be while logs are read, in percent of what is kept. With the 100 of Go the
-// inventory of a large fleet takes half as much memory again, and hardly less time.
-const gcPercent = 40
-
 // readLogs makes the inventory of log files alone.
 func readLogs(c *cobra.Command, names []string) (found, error) {
 	advisor, err := advice.New()
 	if err != nil {
 		return found{}, err
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	in := &logFiles{fold: inventory.NewFold(), stdin: c.InOrStdin(), bar: newProgress(c.ErrOrStderr(), names)}
 	for _, name := range names {
 		if err := in.read(c.Context(), name); err != nil {
