@@ -32,6 +32,14 @@ func (f *Fold) Days() []Day {
 	return days
 }
 
+// DropDays forgets what the devices did in each day. Devices and Totals stay as they are; Tallies tells of no day any
+// more, and Days of those only in which sessions were cut.
+func (f *Fold) DropDays() {
+	for _, d := range f.devices {
+		d.days = nil
+	}
+}
+
 // Shown returns the day as pages and reports show it.
 func (d *DayTally) Shown() Day {
 	date := time.Unix(int64(d.Day)*24*60*60, 0).UTC().Format(time.DateOnly)

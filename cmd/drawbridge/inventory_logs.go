@@ -34,8 +34,10 @@ func readLogs(c *cobra.Command, names []string) (found, error) {
 	if in.stats.Lines == 0 {
 		return found{}, errNoLines
 	}
+	days := in.fold.Days()
+	in.fold.DropDays() // they take as much memory as the devices will
 	devices := in.fold.Devices(advisor.Judge)
-	return found{devices: devices, days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
+	return found{devices: devices, days: days, totals: in.fold.Totals(devices)}, nil
 }
 
 func were(n int64) string {
