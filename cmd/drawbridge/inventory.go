@@ -61,8 +61,8 @@ A session must be in the files once: name either the bridge's log or its journal
 	return c
 }
 
-// gcPercent is how much garbage there may be while an inventory is made, in percent of what is kept. With Go's 100 that
-// of a large fleet takes half as much memory again, and hardly less time.
+// gcPercent is how much garbage there may be while an inventory is made, in percent of what is kept. Go's 100 is more than
+// is needed: most of what is kept are counts without pointers, which are quick to look through.
 const gcPercent = 40
 
 // found is an inventory as the formats print it.
