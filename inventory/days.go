@@ -15,6 +15,11 @@ func (f *Fold) Days() []Day {
 		}
 		return sums[day]
 	}
+	if f.together != nil {
+		for _, day := range f.together.days {
+			sum(day.Day).Add(day)
+		}
+	}
 	for _, d := range f.devices {
 		for _, day := range d.days {
 			sum(day.Day).Add(day)
@@ -30,14 +35,6 @@ func (f *Fold) Days() []Day {
 		days = append(days, sums[day].Shown())
 	}
 	return days
-}
-
-// DropDays forgets what the devices did in each day. Devices and Totals stay as they are; Tallies tells of no day any
-// more, and Days of those only in which sessions were cut.
-func (f *Fold) DropDays() {
-	for _, d := range f.devices {
-		d.days = nil
-	}
 }
 
 // Shown returns the day as pages and reports show it.

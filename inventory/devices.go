@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -28,9 +29,25 @@ func Root(id string, mergedInto func(id string) string) string {
 }
 
 // Devices returns what the lines come to, by id. Advise may be nil.
-func (f *Fold) Devices(advise Advisor) []Device {
+func (f *Fold) Devices(advise Advisor) []Device { return slices.Collect(f.All(advise)) }
+
+// All is Devices, one at a time, for who does not need them all at once.
+func (f *Fold) All(advise Advisor) iter.Seq[Device] {
+	return func(yield func(Device) bool) {
+		groups := f.groups()
+		shared := make(objects) // devices of one kind have the same hello
+		for _, root := range slices.Sorted(maps.Keys(groups)) {
+			if d, listed := newDevice(root, groups[root], advise, shared); listed && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// groups are the ids of each device, by its root.
+func (f *Fold) groups() map[string][]Member {
 	cut := f.cutByDevice()
-	groups := make(map[string][]Member)
+	groups := make(map[string][]Member, len(f.devices))
 	mergedInto := func(id string) string {
 		if d := f.devices[id]; d != nil {
 			return d.tally.MergedInto()
@@ -41,13 +58,7 @@ func (f *Fold) Devices(advise Advisor) []Device {
 		root := Root(id, mergedInto)
 		groups[root] = append(groups[root], Member{id, &d.tally, cut[id]})
 	}
-	devices := make([]Device, 0, len(groups))
-	for _, root := range slices.Sorted(maps.Keys(groups)) {
-		if d, listed := NewDevice(root, groups[root], advise); listed {
-			devices = append(devices, d)
-		}
-	}
-	return devices
+	return groups
 }
 
 // cutByDevice counts the sessions that were admitted in a run that is over, and never ended.
@@ -71,6 +82,10 @@ type Member struct {
 // NewDevice returns the device of the ids that people merged into root, which need not be among them, and whether it is
 // one to show. Advise may be nil.
 func NewDevice(root string, members []Member, advise Advisor) (Device, bool) {
+	return newDevice(root, members, advise, nil)
+}
+
+func newDevice(root string, members []Member, advise Advisor, shared objects) (Device, bool) {
 	members = slices.SortedFunc(slices.Values(members), func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
 	var all Tally
 	var cut int64
@@ -89,7 +104,7 @@ func NewDevice(root string, members []Member, advise Advisor) (Device, bool) {
 	}
 	all.outcomes[indexCut] += cut
 	d.Source, d.Account = SplitID(root)
-	d.fillFacts(&all)
+	d.fillFacts(&all, shared)
 	d.fillFigures(&all)
 	d.fillSettings(settingsOf(root, members))
 	if advise != nil {
@@ -107,12 +122,12 @@ func SplitID(id string) (source, account string) {
 	return source, account
 }
 
-func (d *Device) fillFacts(t *Tally) {
+func (d *Device) fillFacts(t *Tally, shared objects) {
 	fact := func(f fact) string { return t.facts[f].Text }
 	d.SourceIP, d.SourceName, d.SourceMAC = fact(factSource), fact(factSourceName), fact(factSourceMAC)
 	d.Vendor, d.Description = fact(factVendor), fact(factDescription)
 	d.SourceShared = fact(factShared) != ""
-	d.ClientID, d.Hello = object(fact(factClientID)), object(fact(factHello))
+	d.ClientID, d.Hello = shared.object(fact(factClientID)), shared.object(fact(factHello))
 	d.Listener, d.Protocol, d.TLSMode = fact(factListener), fact(factProtocol), fact(factTLSMode)
 	d.TLSVersion, d.TLSCipher, d.AlertReceived = fact(factTLSVersion), fact(factTLSCipher), fact(factAlertReceived)
 	d.AuthMechanism = fact(factMechanism)
@@ -135,12 +150,25 @@ func (d *Device) fillFacts(t *Tally) {
 	d.LastReasonAt = t.facts[factReason].At.pointer()
 }
 
+// objects are JSON objects by their text, so that equal ones are one; nil shares none.
+type objects map[string]json.RawMessage
+
 // object returns a JSON object as it stood in a line, nothing where it is none: a log may be anybody's.
-func object(text string) json.RawMessage {
-	if text == "" || !json.Valid([]byte(text)) {
+func (o objects) object(text string) json.RawMessage {
+	if text == "" {
 		return nil
 	}
-	return json.RawMessage(text)
+	if known, ok := o[text]; ok {
+		return known
+	}
+	var object json.RawMessage
+	if json.Valid([]byte(text)) {
+		object = json.RawMessage(text)
+	}
+	if o != nil {
+		o[text] = object
+	}
+	return object
 }
 
 func (d *Device) fillFigures(t *Tally) {

@@ -18,6 +18,7 @@ import (
 // with devices, their days and the bridge's runs, not with sessions. It is not safe for concurrent use.
 type Fold struct {
 	devices    map[string]*folded
+	together   *folded // of all devices, where the days of each are not kept
 	runs       runs
 	ended      map[string]struct{} // runs that are over
 	turnedAway int64
@@ -56,6 +57,22 @@ func (d *DayTally) Add(o DayTally) {
 // NewFold returns an empty Fold.
 func NewFold() *Fold {
 	return &Fold{devices: make(map[string]*folded), runs: newRuns(), ended: make(map[string]struct{})}
+}
+
+// NewReportFold returns an empty Fold that keeps the days of all devices together and not of each, which is all that a
+// report needs: it takes half of the memory. Tallies tells of no day.
+func NewReportFold() *Fold {
+	f := NewFold()
+	f.together = &folded{}
+	return f
+}
+
+// dayIn returns where a day of a device is counted.
+func (f *Fold) dayIn(d *folded, n int32) *DayTally {
+	if f.together != nil {
+		d = f.together
+	}
+	return d.day(n)
 }
 
 // Line adds one line. The line is not kept.
@@ -131,7 +148,7 @@ func (f *Fold) session(l *Line) {
 	t.versions[version].add(use{1, earlier(began, at), at})
 	t.bytesFrom += s.BytesFromDevice
 	t.bytesTo += s.BytesToDevice
-	day := d.day(n)
+	day := f.dayIn(d, n)
 	day.Outcomes[outcome]++
 	day.Versions[version]++
 	day.BytesFrom += s.BytesFromDevice
@@ -211,7 +228,7 @@ func (f *Fold) flood(l *FloodLine) {
 	d := f.device(sourceDevice(l))
 	d.tally.heard(stampOf(l.First), stampOf(l.Last))
 	d.tally.flooded += int64(l.Sessions)
-	d.day(dayOf(l.First)).Flooded += uint32(l.Sessions) //nolint:gosec // connections of a minute
+	f.dayIn(d, dayOf(l.First)).Flooded += uint32(l.Sessions) //nolint:gosec // connections of a minute
 }
 
 // sourceDevice is the id of the source device of a flood line: of an address, or of a /64 that used too many.
@@ -247,7 +264,7 @@ func (f *Fold) Add(o *Fold) {
 		d := f.device(id)
 		d.tally.Add(&from.tally)
 		for _, day := range from.days {
-			d.day(day.Day).Add(day)
+			f.dayIn(d, day.Day).Add(day)
 		}
 	}
 	for key, n := range o.Opened() {

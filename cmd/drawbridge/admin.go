@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,11 +106,11 @@ func (b *bridge) dashboard() http.Handler {
 // export writes the inventory for a download.
 func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) error {
 	q.Limit, q.Offset = 0, 0
-	all := found{}
-	var err error
-	if all.devices, _, err = b.ledger.Devices(ctx, q); err != nil {
+	devices, _, err := b.ledger.Devices(ctx, q)
+	if err != nil {
 		return err
 	}
+	all := found{devices: slices.Values(devices)}
 	if format == "html" {
 		if all.days, err = b.ledger.Days(ctx, "", time.Time{}); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ func newDeviceList() *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return report.JSON(c.OutOrStdout(), devices)
+					return report.JSON(c.OutOrStdout(), slices.Values(devices))
 				}
 				return printTable(c.OutOrStdout(), devices)
 			})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -65,9 +66,9 @@ A session must be in the files once: name either the bridge's log or its journal
 // is needed: most of what is kept are counts without pointers, which are quick to look through.
 const gcPercent = 40
 
-// found is an inventory as the formats print it.
+// found is an inventory as the formats print it; days and totals are for html alone.
 type found struct {
-	devices []inventory.Device
+	devices iter.Seq[inventory.Device]
 	days    []inventory.Day
 	totals  inventory.Totals
 }
@@ -93,22 +94,35 @@ func (f *inventoryFlags) run(c *cobra.Command, from []string) error {
 	if err != nil {
 		return err
 	}
-	all.devices = slices.DeleteFunc(all.devices, func(d inventory.Device) bool {
-		return d.LastSeen.Before(since) || !f.strangers && d.Account == inventory.Stranger
+	all.devices = only(all.devices, func(d *inventory.Device) bool {
+		return !d.LastSeen.Before(since) && (f.strangers || d.Account != inventory.Stranger)
 	})
 	p := printing{cfg: cfg, csv: report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators[f.separator]}, currency: f.currency}
 	return p.print(c.OutOrStdout(), f.format, all)
 }
 
+// only are the devices that hold is true of.
+func only(devices iter.Seq[inventory.Device], hold func(*inventory.Device) bool) iter.Seq[inventory.Device] {
+	return func(yield func(inventory.Device) bool) {
+		for d := range devices {
+			if hold(&d) && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
 // find gets the inventory from where it was asked for.
 func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []string) (all found, err error) {
 	if len(from) > 0 {
-		return readLogs(c, from)
+		return readLogs(c, from, f.format == "html")
 	}
 	err = withStock(c.Context(), cfg, func(s stock) (err error) {
-		if all.devices, _, err = s.Devices(c.Context(), inventory.Query{}); err != nil {
+		devices, _, err := s.Devices(c.Context(), inventory.Query{})
+		if err != nil {
 			return err
 		}
+		all.devices = slices.Values(devices)
 		if f.format != "html" {
 			return nil
 		}
@@ -153,7 +167,7 @@ func (p printing) print(w io.Writer, format string, all found) error {
 	case "html":
 		return report.HTML(w, p.report(all, time.Now()))
 	}
-	return printTable(w, all.devices)
+	return printTable(w, slices.Collect(all.devices))
 }
 
 // printTable prints devices for people.
@@ -166,7 +180,7 @@ func printTable(w io.Writer, devices []inventory.Device) error {
 }
 
 func (p printing) report(all found, now time.Time) report.Report {
-	return report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: all.devices, Days: all.days, Totals: all.totals,
+	return report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: slices.Collect(all.devices), Days: all.days, Totals: all.totals,
 		Clauses: report.Clauses(), Contact: p.cfg.Contact, Currency: p.currency}
 }
 

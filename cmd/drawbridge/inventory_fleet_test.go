@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func fleetWorld(t *testing.T) *modernWorld {
 func printed(t *testing.T, devices []inventory.Device) string {
 	t.Helper()
 	var b bytes.Buffer
-	must(t, report.JSON(&b, devices))
+	must(t, report.JSON(&b, slices.Values(devices)))
 	return b.String()
 }
 

@@ -15,13 +15,13 @@ import (
 	"drawbridge/inventory/journal"
 )
 
-// readLogs makes the inventory of log files alone.
-func readLogs(c *cobra.Command, names []string) (found, error) {
+// readLogs makes the inventory of log files alone. Devices are made as they are printed, unless totals are asked for.
+func readLogs(c *cobra.Command, names []string, totals bool) (found, error) {
 	advisor, err := advice.New()
 	if err != nil {
 		return found{}, err
 	}
-	in := &logFiles{fold: inventory.NewFold(), stdin: c.InOrStdin(), bar: newProgress(c.ErrOrStderr(), names)}
+	in := &logFiles{fold: inventory.NewReportFold(), stdin: c.InOrStdin(), bar: newProgress(c.ErrOrStderr(), names)}
 	for _, name := range names {
 		if err := in.read(c.Context(), name); err != nil {
 			return found{}, err
@@ -34,10 +34,11 @@ func readLogs(c *cobra.Command, names []string) (found, error) {
 	if in.stats.Lines == 0 {
 		return found{}, errNoLines
 	}
-	days := in.fold.Days()
-	in.fold.DropDays() // they take as much memory as the devices will
+	if !totals {
+		return found{devices: in.fold.All(advisor.Judge)}, nil
+	}
 	devices := in.fold.Devices(advisor.Judge)
-	return found{devices: devices, days: days, totals: in.fold.Totals(devices)}, nil
+	return found{devices: slices.Values(devices), days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
 }
 
 func were(n int64) string {

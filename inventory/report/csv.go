@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"drawbridge/inventory"
@@ -23,7 +24,7 @@ type CSVOptions struct {
 // separators of thousands, dates as 2027-03-01 and times as RFC 3339 in UTC. A cell which a spreadsheet would calculate, or take words for a
 // number or a date in, begins with an apostrophe, which ReadCSV takes away again. It streams: memory does not grow with
 // the number of devices. Errors are those of w and of options that are none.
-func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
+func CSV(w io.Writer, devices iter.Seq[inventory.Device], o CSVOptions) error {
 	columns := o.Columns.columns()
 	if columns == nil {
 		return fmt.Errorf("there is no set of columns %q: take %s, %s or %s", string(o.Columns), Default, ServiceNow, Lansweeper)
@@ -37,12 +38,12 @@ func CSV(w io.Writer, devices []inventory.Device, o CSVOptions) error {
 		cells[i] = columns[i].name
 	}
 	out.Write(cells) // errors stay in out and are told at its end
-	for i := range devices {
-		if !o.Columns.has(&devices[i]) {
+	for d := range devices {
+		if !o.Columns.has(&d) {
 			continue
 		}
 		for j := range columns {
-			cells[j] = o.cell(&columns[j], &devices[i])
+			cells[j] = o.cell(&columns[j], &d)
 		}
 		if err := out.Write(cells); err != nil {
 			return fmt.Errorf("write the devices as CSV: %w", err)

@@ -21,7 +21,7 @@ func TestCSV(t *testing.T) {
 	for name, options := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := report.CSV(&out, fleet(), options); err != nil {
+			if err := report.CSV(&out, slices.Values(fleet()), options); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name, out.Bytes())
@@ -37,7 +37,7 @@ func TestCSV(t *testing.T) {
 
 func TestCSVRefusesOptions(t *testing.T) {
 	for _, options := range []report.CSVOptions{{Columns: "excel"}, {Separator: '"'}, {Separator: 'x'}} {
-		if err := report.CSV(&bytes.Buffer{}, nil, options); err == nil {
+		if err := report.CSV(&bytes.Buffer{}, slices.Values([]inventory.Device(nil)), options); err == nil {
 			t.Errorf("%+v is taken", options)
 		}
 	}
@@ -63,7 +63,7 @@ func TestNoFormulas(t *testing.T) {
 func readAll(t testing.TB, devices []inventory.Device, options report.CSVOptions) [][]string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := report.CSV(&out, devices, options); err != nil {
+	if err := report.CSV(&out, slices.Values(devices), options); err != nil {
 		t.Fatal(err)
 	}
 	in := csv.NewReader(strings.NewReader(strings.TrimPrefix(out.String(), "\ufeff")))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -14,17 +15,17 @@ import (
 // JSON writes {"devices":[…]} to w, in the order given and with one device on each line, so that two exports can be
 // compared line by line. Characters which HTML, a terminal or a reader's eye could take for something else are escaped
 // as \uXXXX within the strings, which changes no value. It streams: memory does not grow with the number of devices.
-func JSON(w io.Writer, devices []inventory.Device) error {
+func JSON(w io.Writer, devices iter.Seq[inventory.Device]) error {
 	b := bufio.NewWriter(w)
 	b.WriteString(`{"devices":[`)
-	for i := range devices {
-		line, err := json.Marshal(&devices[i])
+	separator := ""
+	for d := range devices {
+		line, err := json.Marshal(&d)
 		if err != nil {
-			return fmt.Errorf("write device %q as JSON: %w", devices[i].ID, err)
+			return fmt.Errorf("write device %q as JSON: %w", d.ID, err)
 		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
+		b.WriteString(separator)
+		separator = ","
 		b.WriteByte('\n')
 		b.Write(escapeJSON(line))
 	}

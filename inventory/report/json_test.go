@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -16,7 +17,7 @@ import (
 
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
-	if err := report.JSON(&out, fleet()); err != nil {
+	if err := report.JSON(&out, slices.Values(fleet())); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "fleet.json", out.Bytes())
@@ -37,7 +38,7 @@ func TestJSON(t *testing.T) {
 
 func TestJSONOfNoDevices(t *testing.T) {
 	var out bytes.Buffer
-	if err := report.JSON(&out, nil); err != nil {
+	if err := report.JSON(&out, slices.Values([]inventory.Device(nil))); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); got != "{\"devices\":[\n]}\n" {
@@ -88,13 +89,15 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 // formats are all formats by name.
 func formats() map[string]func(io.Writer, []inventory.Device) error {
 	return map[string]func(io.Writer, []inventory.Device) error{
-		"json": report.JSON,
-		"csv":  func(w io.Writer, d []inventory.Device) error { return report.CSV(w, d, report.CSVOptions{}) },
+		"json": func(w io.Writer, d []inventory.Device) error { return report.JSON(w, slices.Values(d)) },
+		"csv": func(w io.Writer, d []inventory.Device) error {
+			return report.CSV(w, slices.Values(d), report.CSVOptions{})
+		},
 		"servicenow": func(w io.Writer, d []inventory.Device) error {
-			return report.CSV(w, d, report.CSVOptions{Columns: report.ServiceNow})
+			return report.CSV(w, slices.Values(d), report.CSVOptions{Columns: report.ServiceNow})
 		},
 		"lansweeper": func(w io.Writer, d []inventory.Device) error {
-			return report.CSV(w, d, report.CSVOptions{Columns: report.Lansweeper, Separator: ';'})
+			return report.CSV(w, slices.Values(d), report.CSVOptions{Columns: report.Lansweeper, Separator: ';'})
 		},
 		"table": func(w io.Writer, d []inventory.Device) error { return report.Table(w, d, 0) },
 	}

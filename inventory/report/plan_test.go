@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func planner(devices []inventory.Device, takeNew bool) report.Planner {
 func exportOf(t *testing.T, devices []inventory.Device) []report.Row {
 	t.Helper()
 	var out bytes.Buffer
-	if err := report.CSV(&out, devices, report.CSVOptions{}); err != nil {
+	if err := report.CSV(&out, slices.Values(devices), report.CSVOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	sheet, err := report.ReadCSV(&out)
@@ -205,7 +206,7 @@ func TestPlanReadsDatesAsTheSheetWritesThem(t *testing.T) {
 func TestPlanOfAnUntouchedExportIsEmpty(t *testing.T) {
 	for _, separator := range []rune{',', ';', '\t'} {
 		var out bytes.Buffer
-		if err := report.CSV(&out, fleet(), report.CSVOptions{Separator: separator}); err != nil {
+		if err := report.CSV(&out, slices.Values(fleet()), report.CSVOptions{Separator: separator}); err != nil {
 			t.Fatal(err)
 		}
 		sheet, err := report.ReadCSV(&out)
@@ -221,7 +222,7 @@ func TestPlanOfAnUntouchedExportIsEmpty(t *testing.T) {
 func BenchmarkReadAndPlan(b *testing.B) {
 	devices := many(50_000)
 	var out bytes.Buffer
-	if err := report.CSV(&out, devices, report.CSVOptions{}); err != nil {
+	if err := report.CSV(&out, slices.Values(devices), report.CSVOptions{}); err != nil {
 		b.Fatal(err)
 	}
 	p := planner(devices, false)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -93,7 +94,7 @@ func TestReadCSVRefuses(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	for _, separator := range []rune{',', ';', '\t'} {
 		var out bytes.Buffer
-		if err := report.CSV(&out, fleet(), report.CSVOptions{Separator: separator}); err != nil {
+		if err := report.CSV(&out, slices.Values(fleet()), report.CSVOptions{Separator: separator}); err != nil {
 			t.Fatal(err)
 		}
 		sheet, err := report.ReadCSV(&out)
@@ -166,7 +167,7 @@ func FuzzRoundTrip(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		if err := report.CSV(&out, []inventory.Device{device}, report.CSVOptions{}); err != nil {
+		if err := report.CSV(&out, slices.Values([]inventory.Device{device}), report.CSVOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		sheet, err := report.ReadCSV(&out)
@@ -192,7 +193,7 @@ func FuzzUntouched(f *testing.F) {
 			Stage: inventory.StageWarn, Category: inventory.CategoryMedical}}
 		var out bytes.Buffer
 		options := report.CSVOptions{Separator: []rune{',', ';', '\t'}[separator%3]}
-		if err := report.CSV(&out, devices, options); err != nil {
+		if err := report.CSV(&out, slices.Values(devices), options); err != nil {
 			t.Fatal(err)
 		}
 		sheet, err := report.ReadCSV(&out)
