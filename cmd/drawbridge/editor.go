@@ -191,19 +191,20 @@ func (l *ledger) Totals(ctx context.Context) (inventory.Totals, error) {
 }
 
 // rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
-// SQLite file that cannot be opened is removed: what was in it is in the journal.
-func (l *ledger) rebuild(ctx context.Context) error {
-	store, err := l.reader(ctx)
-	switch {
-	case err == nil:
+// SQLite file that cannot be emptied is removed: what was in it is in the journal.
+func (l *ledger) rebuild(ctx context.Context) error { return l.throughAfter(ctx, l.empty) }
+
+// empty leaves nothing in the store.
+func (l *ledger) empty(ctx context.Context) error {
+	store, err := l.reach(ctx)
+	if err == nil {
 		err = store.Reset(ctx)
-	case l.cfg.Inventory.Store == config.StoreSQLite:
-		err = removeStore(l.file)
 	}
-	if err != nil {
+	if err == nil || ctx.Err() != nil || l.cfg.Inventory.Store != config.StoreSQLite {
 		return err
 	}
-	return l.through(ctx)
+	l.forget()
+	return removeStore(l.file)
 }
 
 // removeStore removes a SQLite file and its two companions.

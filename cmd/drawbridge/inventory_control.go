@@ -66,7 +66,7 @@ const inventoryTime = 10 * time.Minute
 
 // inventoryHandler reads and changes the bridge's inventory by what its owner asks on the control socket.
 func (b *bridge) inventoryHandler(mux *http.ServeMux) {
-	s := b.ledger
+	s := behindStock{b.ledger}
 	handle := func(path string, h http.HandlerFunc) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			answer, end := http.NewResponseController(w), time.Now().Add(inventoryTime)

@@ -64,9 +64,24 @@ func TestInventory_DamagedStore(t *testing.T) {
 		t.Errorf("exit %d: %s; want a sentence that names rebuild", code, &fault)
 	}
 	w.rebuild(t)
+	spoilPages(t, filepath.Join(w.dataDir(), inventoryFile))
+	w.rebuild(t)
 	if got := inventoryOf(t, path); !strings.Contains(got, `"owner":"Radiology"`) || !strings.Contains(got, `"sessions":2`) {
 		t.Errorf("after rebuild: %s", got)
 	}
+}
+
+// spoilPages leaves a SQLite file its first page, so that it can be opened, and spoils the others.
+func spoilPages(t *testing.T, path string) {
+	t.Helper()
+	const page = 4096
+	data, err := os.ReadFile(path)
+	must(t, err)
+	if len(data) < 4*page {
+		t.Fatalf("the store has %d bytes: there is nothing to spoil", len(data))
+	}
+	copy(data[page:], bytes.Repeat([]byte("spoilt"), len(data)))
+	must(t, os.WriteFile(path, data, 0o600))
 }
 
 // configFile writes a configuration that names the world's data directory.

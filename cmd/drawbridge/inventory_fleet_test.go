@@ -73,6 +73,7 @@ func TestInventory_OfTheFleet(t *testing.T) {
 	w := fleetWorld(t)
 	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.1/fax307", map[string]string{"owner": "Radiology", "stage": "warn", "cost": "450"}, "test"))
 	must(t, w.bridge.ledger.Merge(t.Context(), "127.0.0.1/canon2270", "127.0.0.1/alarm", "test"))
+	editEverything(t, w.bridge.ledger)
 	devices := w.stored(t)
 	byID := make(map[string]inventory.Device)
 	for _, d := range devices {
@@ -97,10 +98,14 @@ func TestInventory_OfTheFleet(t *testing.T) {
 	if d := byID["127.0.0.1/fax307"]; d.Owner != "Radiology" || d.Stage != inventory.StageWarn || d.NextStep == "" || len(d.Advice) == 0 {
 		t.Errorf("what was set and advised: %+v", d)
 	}
-	if _, there := byID["127.0.0.1/canon2270"]; there || len(devices) != 11 {
-		t.Errorf("%d devices, want 10 and a stranger, without the one that was merged", len(devices))
+	if _, there := byID["127.0.0.1/canon2270"]; there || len(devices) != 12 {
+		t.Errorf("%d devices, want 10, a planned one and a stranger, without the one that was merged", len(devices))
 	}
 	live := printed(t, devices)
+	must(t, w.bridge.ledger.rebuild(t.Context()))
+	if got := printed(t, w.stored(t)); got != live {
+		t.Errorf("made anew:\n%s\nlive:\n%s", got, live)
+	}
 	w.end()
 	if got := fromFiles(t, w.logFile()); got != live {
 		t.Errorf("from the log alone:\n%s\nlive:\n%s", got, live)
@@ -109,6 +114,22 @@ func TestInventory_OfTheFleet(t *testing.T) {
 	must(t, err)
 	if got := fromFiles(t, journals...); got != live {
 		t.Errorf("from the journal alone:\n%s\nlive:\n%s", got, live)
+	}
+}
+
+// editEverything makes every kind of change that people can make, and takes most of them back.
+func editEverything(t *testing.T, e inventory.Editor) {
+	t.Helper()
+	ctx := t.Context()
+	for _, err := range []error{
+		e.Import(ctx, []string{"10.9.9.1/planned", "10.9.9.2/wrong"}, "test"),
+		e.Remove(ctx, "10.9.9.2/wrong", "test"),
+		e.Set(ctx, "10.9.9.1/planned", map[string]string{"note": "comes in May", "priority": "high", "category": "medical", "deadline": "2027-03-01"}, "test"),
+		e.Set(ctx, "10.9.9.1/planned", map[string]string{"note": ""}, "test"),
+		e.Merge(ctx, "127.0.0.1/voicemail", "127.0.0.1/fax307", "test"),
+		e.Merge(ctx, "127.0.0.1/voicemail", "", "test"),
+	} {
+		must(t, err)
 	}
 }
 

@@ -46,6 +46,10 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 	w.comes("127.0.0.2")
 	must(t, w.bridge.ledger.rebuild(t.Context()))
 	w.wantCounts(t, id+" 5")
+	whole := printed(t, w.stored(t))
+	if alone := fromFiles(t, append(journalFiles(t, w.dataDir()), snapshotOf(t, w.dataDir()))...); alone != whole {
+		t.Errorf("from what is left of the journal alone:\n%s\nthe store:\n%s", alone, whole)
+	}
 	d, err := w.bridge.ledger.Device(t.Context(), id)
 	must(t, err)
 	if d.Owner != "Radiology" || d.Outcomes[inventory.OutcomeBridged] != 5 {

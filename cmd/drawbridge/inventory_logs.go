@@ -58,6 +58,9 @@ type logFiles struct {
 }
 
 func (in *logFiles) read(ctx context.Context, name string) error {
+	if journal.IsSnapshot(name) {
+		return in.readSnapshot(ctx, name)
+	}
 	r := in.stdin
 	if name != "-" {
 		f, err := os.Open(name) //nolint:gosec // the user names it
@@ -79,6 +82,22 @@ func (in *logFiles) read(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
+	return nil
+}
+
+// readSnapshot adds what a journal has dropped.
+func (in *logFiles) readSnapshot(ctx context.Context, name string) error {
+	snapshot, err := journal.OpenSnapshot(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = snapshot.Close() }()
+	fold, err := inventory.ReadSnapshot(snapshot)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	in.fold.Add(fold)
+	in.stats.Lines++
 	return nil
 }
 

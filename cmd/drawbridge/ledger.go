@@ -45,7 +45,7 @@ func openLedger(cfg *config.Config, dataDir string, of inventory.Instance, stage
 		return nil, err
 	}
 	l := &ledger{cfg: cfg, file: file, stages: stages, log: log, record: func(inventory.Change) {}}
-	l.projection = &projection{journal: j, open: open, log: log, passes: make(chan chan error), tried: make(chan struct{}), refresh: l.takeStages}
+	l.projection = &projection{journal: j, open: open, log: log, passes: make(chan askedPass), tried: make(chan struct{}), refresh: l.takeStages}
 	return l, nil
 }
 

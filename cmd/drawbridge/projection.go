@@ -37,13 +37,19 @@ type projection struct {
 	open    func(context.Context) (*sqlstore.Store, error)
 	refresh func(context.Context, *sqlstore.Store) error // called when settings may have changed
 	log     *zap.Logger
-	passes  chan chan error // asks for a pass that begins now
+	passes  chan askedPass // asks for a pass that begins now
 	tried   chan struct{}   // closed when the store was reached, or could not be for the first time
 
 	mu    sync.Mutex
 	once  sync.Once
 	store *sqlstore.Store // nil: not reached yet
 	err   error           // why the last pass failed, nil if it did not
+}
+
+// askedPass is a pass that somebody waits for, after what is to be done before it.
+type askedPass struct {
+	before func(context.Context) error // nil: nothing
+	done   chan error
 }
 
 // newStoreOpener returns what opens the configuration's store.
@@ -66,7 +72,7 @@ func (p *projection) run(ctx context.Context) {
 	defer timer.Stop()
 	changed := p.journal.Changed()
 	for {
-		var asked chan error
+		var asked askedPass
 		select {
 		case <-ctx.Done():
 			p.last()
@@ -77,9 +83,9 @@ func (p *projection) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		changed = p.journal.Changed() // before the pass, so that nothing is missed between
-		err := p.pass(ctx)
-		if asked != nil {
-			asked <- err
+		err := p.after(ctx, asked.before)
+		if asked.done != nil {
+			asked.done <- err
 		}
 		if err != nil && ctx.Err() == nil {
 			timer.Reset(retry)
@@ -89,6 +95,16 @@ func (p *projection) run(ctx context.Context) {
 		retry = retryFirst
 		timer.Reset(refreshEvery)
 	}
+}
+
+// after is a pass after something else.
+func (p *projection) after(ctx context.Context, before func(context.Context) error) error {
+	if before != nil {
+		if err := before(ctx); err != nil {
+			return err
+		}
+	}
+	return p.pass(ctx)
 }
 
 // lastPass bounds what is projected when the bridge ends.
@@ -254,15 +270,18 @@ func (b *batcher) flush(ctx context.Context) error {
 }
 
 // through returns when all that was written before is projected.
-func (p *projection) through(ctx context.Context) error {
-	asked := make(chan error, 1)
+func (p *projection) through(ctx context.Context) error { return p.throughAfter(ctx, nil) }
+
+// throughAfter is through after something that no pass may run beside.
+func (p *projection) throughAfter(ctx context.Context, before func(context.Context) error) error {
+	asked := askedPass{before, make(chan error, 1)}
 	select {
 	case p.passes <- asked:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case err := <-asked:
+	case err := <-asked.done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -295,6 +314,16 @@ func (p *projection) reader(ctx context.Context) (*sqlstore.Store, error) {
 		return nil, errors.Join(errNoStore, p.err)
 	}
 	return p.store, nil
+}
+
+// forget closes the store, so that the next pass opens it anew.
+func (p *projection) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store != nil {
+		_ = p.store.Close()
+		p.store = nil
+	}
 }
 
 // fault is why the store is behind, nil if it is not.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os/user"
+	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -40,6 +42,12 @@ func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(sto
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	logs, err := openLogs(logFilesOf(cfg.Log))
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+	l.record = func(c inventory.Change) { logs.records.Change(inventory.ChangeLine{Bridge: cfg.Name, Change: c}) }
 	projecting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
@@ -54,6 +62,13 @@ func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(sto
 	return do(behindStock{l})
 }
 
+// logFilesOf is the log without what goes to a terminal: a command that changes the inventory writes that to the bridge's
+// log files, where the bridge would have.
+func logFilesOf(cfg config.Log) config.Log {
+	cfg.Output = slices.DeleteFunc(slices.Clone(cfg.Output), func(o string) bool { return o == "stderr" || o == "stdout" })
+	return cfg
+}
+
 // editedBy says for the history who changes the inventory by a command.
 func editedBy() string {
 	u, err := user.Current()
@@ -63,7 +78,8 @@ func editedBy() string {
 	return inventory.Printable(u.Username) + " by command"
 }
 
-// behindStock is a ledger of which nothing is read or changed while its store is behind the journal.
+// behindStock is a ledger of which nothing is read while its store is behind the journal: what a command prints is what is
+// so, or it says why it cannot be told.
 type behindStock struct{ *ledger }
 
 // Devices implements inventory.Reader.
@@ -80,4 +96,36 @@ func (s behindStock) Device(ctx context.Context, id string) (inventory.Device, e
 		return inventory.Device{}, err
 	}
 	return s.ledger.Device(ctx, id)
+}
+
+// History implements inventory.Reader.
+func (s behindStock) History(ctx context.Context, id string) ([]inventory.Change, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.ledger.History(ctx, id)
+}
+
+// Days implements inventory.Reader.
+func (s behindStock) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.ledger.Days(ctx, id, since)
+}
+
+// Sessions implements inventory.Reader.
+func (s behindStock) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.ledger.Sessions(ctx, q)
+}
+
+// Totals implements inventory.Reader.
+func (s behindStock) Totals(ctx context.Context) (inventory.Totals, error) {
+	if err := s.fault(); err != nil {
+		return inventory.Totals{}, err
+	}
+	return s.ledger.Totals(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"drawbridge/inventory"
@@ -49,8 +50,29 @@ func (r *Reader) Snapshot(ctx context.Context) (*Snapshot, error) {
 	return s, nil
 }
 
+// IsSnapshot reports whether a file of a journal is its snapshot, by its name.
+func IsSnapshot(name string) bool { return strings.HasSuffix(name, snapshotSuffix) }
+
+// OpenSnapshot opens the snapshot in a file, which the caller closes. The error says that it is none, or damaged.
+func OpenSnapshot(ctx context.Context, name string) (*Snapshot, error) {
+	s, err := openSnapshotFile(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("open a snapshot of a journal: %w", err)
+	}
+	return s, nil
+}
+
 func openSnapshot(ctx context.Context, dir, journal string) (*Snapshot, error) {
-	f, err := os.Open(snapshotPath(dir, journal))
+	s, err := openSnapshotFile(ctx, snapshotPath(dir, journal))
+	if err == nil && s.Next.Journal != journal {
+		_ = s.Close()
+		return nil, errSnapshot
+	}
+	return s, err
+}
+
+func openSnapshotFile(ctx context.Context, name string) (*Snapshot, error) {
+	f, err := os.Open(name) //nolint:gosec // in the data directory, or named by the user
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +80,11 @@ func openSnapshot(ctx context.Context, dir, journal string) (*Snapshot, error) {
 	body := bufio.NewReaderSize(s.plain, 64<<10)
 	line, err := body.ReadSlice('\n')
 	var head snapshotHead
-	if err != nil || json.Unmarshal(line, &head) != nil || head.Journal != journal || head.Covers < 1 {
+	if err != nil || json.Unmarshal(line, &head) != nil || head.Journal == "" || head.Covers < 1 {
 		_ = s.Close()
 		return nil, errSnapshot
 	}
-	s.Reader, s.Next = body, Position{Journal: journal, Segment: head.Covers + 1, Offset: 0}
+	s.Reader, s.Next = body, Position{Journal: head.Journal, Segment: head.Covers + 1, Offset: 0}
 	return s, nil
 }
 
