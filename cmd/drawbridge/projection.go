@@ -38,7 +38,7 @@ type projection struct {
 	refresh func(context.Context, *sqlstore.Store) error // called when settings may have changed
 	log     *zap.Logger
 	passes  chan askedPass // asks for a pass that begins now
-	tried   chan struct{}   // closed when the store was reached, or could not be for the first time
+	tried   chan struct{}  // closed when the store was reached, or could not be for the first time
 
 	mu    sync.Mutex
 	once  sync.Once
