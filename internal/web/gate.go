@@ -14,8 +14,9 @@ import (
 )
 
 // The bounds of logins: two mistakes are free, then a source waits 2 s, 4, 8 … up to 15 minutes before its password is
-// looked at again; what it got wrong is forgotten an hour after its last failure. Beyond maxSources the source that
-// failed longest ago is forgotten. One password is checked at a time, and maxWaiting logins wait for their turn, 5 s at most.
+// looked at again; what it got wrong is forgotten an hour after its last failure. Meanwhile the password that was right
+// before is still taken from it, for maxEarly wrong ones: more would be guessing that costs no check. Beyond maxSources the
+// source that failed longest ago is forgotten. One password is checked at a time, and maxWaiting logins wait for their turn, 5 s at most.
 const (
 	freeFailures = 2
 	longestWait  = 15 * time.Minute
@@ -23,6 +24,7 @@ const (
 	maxSources   = 4096
 	maxWaiting   = 8
 	longestTurn  = 5 * time.Second
+	maxEarly     = 20
 )
 
 // verdict is what became of a password.
@@ -55,6 +57,7 @@ type failures struct {
 	source netip.Prefix
 	count  int
 	last   time.Time
+	early  int // wrong passwords since then that came while it had to wait
 }
 
 func newGate(verify func(context.Context, string) bool, now func() time.Time) *gate {
@@ -67,15 +70,16 @@ func newGate(verify func(context.Context, string) bool, now func() time.Time) *g
 }
 
 // try checks a password that came from a source, and returns how long the source has to wait where it is tooMany. The
-// password that was right before neither waits nor counts.
+// password that was right before neither waits nor counts, unless the source goes on guessing while it has to wait.
 func (g *gate) try(ctx context.Context, source netip.Prefix, password string) (verdict, time.Duration) {
 	if len(password) > maxPassword {
 		password = password[:maxPassword+1] // wrong in any case
 	}
-	if g.remembers(password) {
+	known, wait := g.early(source, g.hash(password))
+	if known {
 		return accepted, 0
 	}
-	if wait := g.wait(source); wait > 0 {
+	if wait > 0 {
 		return tooMany, wait
 	}
 	if !g.enter(ctx) {
@@ -118,27 +122,42 @@ func (g *gate) hash(password string) [sha256.Size]byte {
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
-func (g *gate) remembers(password string) bool {
-	got := g.hash(password)
+// early tells whether a password is the one that was right before, and otherwise how long the source has to wait.
+func (g *gate) early(source netip.Prefix, password [sha256.Size]byte) (known bool, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.known && hmac.Equal(got[:], g.accepted[:])
+	known = g.known && hmac.Equal(password[:], g.accepted[:])
+	f, wait := g.waits(source)
+	if wait == 0 {
+		return known, 0
+	}
+	if known && f.early < maxEarly {
+		return true, 0
+	}
+	f.early = min(f.early+1, maxEarly)
+	return false, wait
 }
 
 func (g *gate) wait(source netip.Prefix) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	_, wait := g.waits(source)
+	return wait
+}
+
+// waits returns how long a source has to wait, and what it got wrong where it does. g.mu is held.
+func (g *gate) waits(source netip.Prefix) (*failures, time.Duration) {
 	e, ok := g.sources[source]
 	if !ok {
-		return 0
+		return nil, 0
 	}
 	f := e.Value.(*failures)
 	since := g.now().Sub(f.last)
 	if since >= forgetAfter {
 		g.forget(e)
-		return 0
+		return nil, 0
 	}
-	return max(0, backOff(f.count)-since)
+	return f, max(0, backOff(f.count)-since)
 }
 
 // backOff returns how long a source waits after so many failures.
@@ -161,7 +180,7 @@ func (g *gate) failed(source netip.Prefix) {
 		g.sources[source] = e
 	}
 	f := e.Value.(*failures)
-	f.count, f.last = f.count+1, g.now()
+	f.count, f.last, f.early = f.count+1, g.now(), 0
 	g.recent.MoveToFront(e)
 }
 

@@ -81,3 +81,27 @@ func TestLoginStore_IsBounded(t *testing.T) {
 		t.Error("a login that ended is found")
 	}
 }
+
+// Whoever failed too often must not go on guessing at the password that somebody else's login left in memory: looking at
+// it there costs nothing, so that it would be the fastest way to guess.
+func TestGate_TheRememberedPasswordCannotBeGuessedAt(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	g := newGate(func(_ context.Context, password string) bool { return password == "right" }, func() time.Time { return now })
+	admin, guesser := netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("10.0.0.66/32")
+	if v, _ := g.try(t.Context(), admin, "right"); v != accepted {
+		t.Fatalf("the admin's login: %v", v)
+	}
+	for range freeFailures + 1 + maxEarly {
+		g.try(t.Context(), guesser, "wrong")
+	}
+	if v, wait := g.try(t.Context(), guesser, "right"); v != tooMany || wait != 2*time.Second {
+		t.Errorf("a guess while the source has to wait: %v, %v", v, wait)
+	}
+	if v, _ := g.try(t.Context(), admin, "right"); v != accepted {
+		t.Errorf("the admin meanwhile: %v", v)
+	}
+	now = now.Add(2 * time.Second)
+	if v, _ := g.try(t.Context(), guesser, "right"); v != accepted {
+		t.Errorf("the right password after the wait: %v", v)
+	}
+}
