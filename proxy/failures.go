@@ -121,7 +121,7 @@ func (f *Failures) passes(c *Check, now time.Time) (bool, error) {
 	if err := f.closedTo(c, now); err != nil {
 		return false, err
 	}
-	if until := f.held.get(c.digest); until != nil && now.Before(*until) {
+	if until := f.held.get(c.digest); until != nil && now.Before(*until) && f.trusts(c, now) {
 		c.held = true
 		return true, nil
 	}
@@ -132,6 +132,16 @@ func (f *Failures) passes(c *Check, now time.Time) (bool, error) {
 		return false, nil
 	}
 	return false, c.guesses.remembered(c.digest, now)
+}
+
+// trusts reports whether what is held as verified counts for a source: not for one that never logged in to the account and has
+// failures, or it could guess at the password at no cost while it has to wait.
+func (f *Failures) trusts(c *Check, now time.Time) bool {
+	if f.verified.has(c.key, now) {
+		return true
+	}
+	pair, source := f.tallyOf(c.key), f.sources.get(c.key.source)
+	return (pair == nil || pair.count(pairBound, now) == 0) && (source == nil || !source.penalised(now))
 }
 
 // closedTo refuses a source never verified for an account that too many such sources have failed for.

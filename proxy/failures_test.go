@@ -83,6 +83,25 @@ func TestFailures_HeldPasswordNeitherWaitsNorCounts(t *testing.T) {
 	})
 }
 
+// A password that another source's login left in memory must not be guessed at by a stranger who has to wait: each guess
+// would cost nothing and count nowhere.
+func TestFailures_HeldPasswordCannotBeGuessedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		right, guess := attemptOf(printer, "here", "scanner1", "right"), attemptOf(stranger, "here", "scanner1", "guess")
+		lucky := right
+		lucky.Source = stranger
+		d.want(right, proxy.Accepted, 0, checked)
+		d.want(guess, proxy.Refused, 0, checked)
+		d.want(lucky, proxy.NoAnswer, 2*time.Second, checked) // waits like any other guess
+		for range 9 {
+			_, _ = d.try(guess, proxy.Refused)
+		}
+		d.want(lucky, proxy.Refused, 0, proxy.TooManyFailures)
+		d.want(right, proxy.NoAnswer, 0, checked) // the printer does not notice
+	})
+}
+
 func TestFailures_HeldForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 2)
