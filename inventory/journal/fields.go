@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -195,14 +196,17 @@ func (p *Parser) prefix(to *netip.Prefix, v *fastjson.Value) error {
 	return err
 }
 
+// maxCount is how many connections a line may count. A minute has fewer, and sums of such numbers stay sums.
+const maxCount = math.MaxInt32
+
 // count takes a number of things.
 func count(to *int, v *fastjson.Value) error {
-	n, err := v.Int()
-	if err == nil && n < 0 {
+	n, err := v.Int64()
+	if err == nil && (n < 0 || n > maxCount) {
 		return errNegative
 	}
 	if *to == 0 {
-		*to = n
+		*to = int(n)
 	}
 	return err
 }

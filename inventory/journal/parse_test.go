@@ -125,6 +125,7 @@ func TestParse_Lines(t *testing.T) {
 		"a hello that is none":     {start + `,"hello":"x"}`, true, true},
 		"a hello that is no JSON":  {start + `,"hello":{"a":"` + "\x01" + `"}}`, true, true},
 		"a negative count":         {start + `,"bytes_to_device":-1}`, true, true},
+		"more than a minute has":   {`{"msg":"flood","time":"2026-11-24T11:00:30.123Z","sessions":9223372036854775807}`, true, true},
 		"a duration of ages":       {start + `,"duration_ms":9223372036854775807}`, true, true},
 		"an address that is none":  {start + `,"source_ip":"printer"}`, true, true},
 		"too long":                 {start + `,"x":"` + strings.Repeat("x", maxLine) + `"}`, false, true},
