@@ -129,6 +129,9 @@ func (l *ledger) Remove(ctx context.Context, id, by string) error {
 	if err != nil {
 		return err
 	}
+	if d.StageSet && d.Stage == inventory.StageBlock {
+		return fmt.Errorf("%s is set to stage block, which removing it would lift: set another stage first, if that is meant", d.ID)
+	}
 	var changes []inventory.Change
 	for _, member := range append([]string{d.ID}, d.MergedIDs...) {
 		changes = append(changes, inventory.Change{Device: member, Key: inventory.KeyRemove, New: "removed", By: by})
