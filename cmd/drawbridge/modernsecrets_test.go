@@ -48,7 +48,15 @@ func TestModern_SecretsAreWrittenNowhere(t *testing.T) {
 	w.exchange.RemoveServicePrincipal(clientOf())
 	must(t, w.entra.SetFaults(sandbox.EntraFaults{Refusal: 7000215}))
 	w.try(t, good(sandbox.IMAP)).want(t, unavailable[sandbox.IMAP], inventory.OutcomeUpstreamFailed, inventory.PhaseAuthenticate, "")
-	written := map[string][]byte{"/readyz": body(t, admin, "/readyz"), "/healthz": body(t, admin, "/healthz")}
+	w.stored(t)
+	written := make(map[string][]byte)
+	for _, page := range []string{"/readyz", "/healthz", "/", "/devices", "/devices/127.0.0.1/" + scannerLogin, "/sessions", "/certificates",
+		"/inventory.csv", "/inventory.json", "/inventory.html", "/api/devices", "/api/sessions", "/api/upstreams"} {
+		written[page] = body(t, admin, page)
+	}
+	if !bytes.Contains(written["/sessions"], []byte(scannerLogin)) {
+		t.Error("the page of sessions shows none")
+	}
 	w.end()
 	log, err := os.ReadFile(w.logFile())
 	must(t, err)
