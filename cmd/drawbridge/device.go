@@ -23,7 +23,12 @@ logged in from there. Changes hold at once, whether the bridge runs or not, and 
 		Example: `  drawbridge device list --readiness legacy --owner ""
   drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01
   drawbridge device show 10.20.3.7/scanner1`,
-		Args: noArguments,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "trace" {
+				return notBuiltYet(c.CommandPath() + " trace")
+			}
+			return noArguments(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newDeviceList(), newDeviceShow(), newDeviceSet(), newDeviceMerge(), newDeviceImport(), newDeviceRemove())

@@ -104,9 +104,14 @@ func noArguments(c *cobra.Command, args []string) error {
 	return &usageError{fmt.Errorf("%s takes no %q", c.CommandPath(), args[0])}
 }
 
+// notBuiltYet is told whoever calls a command that is to come.
+func notBuiltYet(command string) error {
+	return &usageError{fmt.Errorf("%s is not built yet", command)}
+}
+
 func unknownCommand(root *cobra.Command, name string) error {
 	if slices.Contains(planned, name) {
-		return &usageError{fmt.Errorf("drawbridge %s is not built yet", name)}
+		return notBuiltYet("drawbridge " + name)
 	}
 	root.SuggestionsMinimumDistance = 2
 	if like := root.SuggestionsFor(name); len(like) > 0 {
