@@ -105,11 +105,11 @@ func (p *past) lookBack(dir string, found listing) error {
 	return nil
 }
 
-// goOn decides where to write. After a crash that is a new segment: a power cut may have taken the end of the old one,
+// goOn decides where to write. After the crash of a bridge that is a new segment: a power cut may have taken the end of the old one,
 // and a reader that saw that end must not take what is written next for it.
 func (p *past) goOn(dir string, found listing, covered int64) error {
 	p.number = max(found.last(), covered) + 1
-	if len(found.segments) == 0 || p.end != inventory.PreviousClean {
+	if len(found.segments) == 0 || p.end == inventory.PreviousCrashed {
 		return nil
 	}
 	newest := found.segments[len(found.segments)-1]

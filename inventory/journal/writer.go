@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -189,7 +190,7 @@ func (w *writer) report(err error) {
 	w.queue.holds(len(w.batch.data)-w.offset, len(w.batch.marks)-w.told, err)
 }
 
-// end writes what it can and leaves no part of a line behind.
+// end writes what it can and leaves no part of a line and no empty segment behind.
 func (w *writer) end() error {
 	err := w.drain()
 	w.report(err)
@@ -207,6 +208,9 @@ func (w *writer) end() error {
 	}
 	if cerr := w.file.Close(); err == nil {
 		err = cerr
+	}
+	if err == nil && w.size == 0 { // the next one who opens begins it anew
+		err = os.Remove(w.path(w.number))
 	}
 	return lostError(lost, err)
 }

@@ -66,9 +66,9 @@ func makePrivate(path string) error {
 
 // sqliteAddress returns what the driver opens. A write-ahead log lets pages be read while rows are written, and with it
 // synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has. Pages of 8 KiB
-// hold several records each.
+// hold several records each. What it sorts stays in memory: in a container there may be no folder for temporary files.
 func sqliteAddress(path string, pragmas ...string) string {
-	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...)
+	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)"}, pragmas...)
 	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
