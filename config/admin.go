@@ -9,7 +9,7 @@ import (
 
 // Admin is the address for people and monitors, not for devices.
 type Admin struct {
-	// Where the dashboard, its API, /metrics, /healthz and /readyz answer; "" switches all of them off. Off loopback it
+	// Where the dashboard, its API, /healthz and /readyz answer; "" switches all of them off. Off loopback it
 	// needs password and certificate.
 	Address string `yaml:"address"`
 

@@ -94,6 +94,11 @@ const (
 	StepWatch    NextStep = "watch"    // strangers: find out who knocks, or nothing to do
 )
 
+// NextSteps returns all next steps.
+func NextSteps() []NextStep {
+	return []NextStep{StepRepoint, StepOAuth2, StepEnable, StepUpdate, StepReplace, StepIdentify, StepWatch}
+}
+
 // Advice is one sentence on what to do, and where that is from.
 type Advice struct {
 	Text string `json:"text"`

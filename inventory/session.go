@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"drawbridge/internal/hello"
@@ -20,6 +21,9 @@ const (
 
 // stages are all stages.
 var stages = [...]Stage{StageBridge, StageWarn, StageBrownout, StageBlock}
+
+// Stages returns all stages, in the order in which a migration goes through them.
+func Stages() []Stage { return slices.Clone(stages[:]) }
 
 // Phase is the step of a session, in the order in which a session goes through them.
 type Phase string

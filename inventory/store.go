@@ -89,4 +89,4 @@ type Editor interface {
 type SettingError struct{ Key, Value, Problem string }
 
 // Error implements error.
-func (e *SettingError) Error() string { return e.Key + ": " + e.Problem }
+func (e *SettingError) Error() string { return e.Key + " " + e.Problem }

@@ -63,6 +63,9 @@ func newDeviceList() *cobra.Command {
 		Example: `  drawbridge device list --readiness legacy,obsolete --sort last_seen --descending`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkQuery(readiness, stages, categories, steps, due, q.Sort); err != nil {
+				return &usageError{err}
+			}
 			q.Readiness, q.Stages, q.Categories, q.Steps = readiness, asTyped[inventory.Stage](stages), asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
 			q.DueBefore = due
 			return deviceCommand(c.Context(), path, func(s stock) error {
@@ -92,8 +95,34 @@ func newDeviceList() *cobra.Command {
 	return c
 }
 
+// checkQuery refuses words that no device can have: a list that is empty because of a slip reads as if all were done.
+func checkQuery(readiness, stages, categories, steps []string, due, sort string) error {
+	for _, list := range []struct {
+		flag         string
+		given, known []string
+	}{
+		{"readiness", readiness, []string{"ready", "legacy", "obsolete", "unknown"}},
+		{"stage", stages, asTyped[string](inventory.Stages())},
+		{"category", categories, asTyped[string](inventory.Categories[:])},
+		{"next-step", steps, asTyped[string](inventory.NextSteps())},
+		{"sort", []string{sort}, append(slices.Clone(inventory.SortKeys[:]), "")},
+	} {
+		for _, word := range list.given {
+			if !slices.Contains(list.known, word) {
+				return fmt.Errorf("--%s: %q is none of %s", list.flag, word, strings.Join(list.known, ", "))
+			}
+		}
+	}
+	if due != "" {
+		if _, err := inventory.ParseSetting(inventory.KeyDeadline, due); err != nil {
+			return fmt.Errorf("--due-before: %q is no date such as 2027-03-01", due)
+		}
+	}
+	return nil
+}
+
 // asTyped are words as their type.
-func asTyped[T ~string](words []string) []T {
+func asTyped[T, F ~string](words []F) []T {
 	var all []T
 	for _, w := range words {
 		all = append(all, T(w))

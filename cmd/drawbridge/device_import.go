@@ -59,7 +59,7 @@ func readSheet(stdin io.Reader, name string) (report.Sheet, error) {
 	}
 	f, err := os.Open(name) //nolint:gosec // the user names it
 	if err != nil {
-		return report.Sheet{}, fmt.Errorf("open the file to import: %w", err)
+		return report.Sheet{}, fmt.Errorf("the file to import cannot be read: %w: name one that is there, or - for standard input", err)
 	}
 	defer func() { _ = f.Close() }()
 	return report.ReadCSV(f)
@@ -88,6 +88,10 @@ func (i *deviceImport) run(ctx context.Context, s stock, sheet report.Sheet) err
 		}
 	}
 	i.tell(sheet, plan)
+	if len(plan.New)+len(plan.Changes)+len(plan.Conflicts)+len(plan.Faults) == 0 {
+		i.say("Nothing in the file differs from what is set.")
+		return nil
+	}
 	switch {
 	case len(plan.Faults) > 0:
 		return fmt.Errorf("nothing was imported: mend %s of the file, or take them out", plural(len(plan.Faults), "row"))

@@ -2,8 +2,11 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,7 +21,7 @@ func showDevice(w io.Writer, d inventory.Device, history []inventory.Change) err
 	t.row("merged", strings.Join(d.MergedIDs, ", "))
 	t.row("address", d.SourceIP, d.SourceName)
 	t.row("adapter", d.SourceMAC, d.Vendor)
-	t.row("says of itself", d.Description, string(d.ClientID))
+	t.row("says of itself", d.Description, clientIDOf(d.ClientID))
 	t.row("mailbox", d.Mailbox)
 	t.row("tried as", d.ClaimedAccount)
 	t.row("category", string(d.Category), map[bool]string{true: "(as set)"}[d.CategorySet])
@@ -52,6 +55,19 @@ func showDevice(w io.Writer, d inventory.Device, history []inventory.Change) err
 		t.row("history", shownTime(c.Time), c.By+":", c.Key, cmp.Or(c.Old, "nothing"), "→", cmp.Or(c.New, "nothing"))
 	}
 	return t.w.Flush()
+}
+
+// clientIDOf shows an IMAP ID for people.
+func clientIDOf(id json.RawMessage) string {
+	var pairs map[string]string
+	if json.Unmarshal(id, &pairs) != nil {
+		return ""
+	}
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(pairs)) {
+		words = append(words, key+" "+pairs[key])
+	}
+	return strings.Join(words, ", ")
 }
 
 // sheet is a list of named values, in which those that say nothing are left out.

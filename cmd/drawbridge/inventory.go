@@ -81,6 +81,9 @@ func (f *inventoryFlags) run(c *cobra.Command, from []string) error {
 	if separators[f.separator] == 0 {
 		return &usageError{fmt.Errorf(`%q does not separate cells: ",", ";" or "tab"`, f.separator)}
 	}
+	if !slices.Contains([]report.Columns{report.Default, report.ServiceNow, report.Lansweeper}, report.Columns(f.columns)) {
+		return &usageError{fmt.Errorf("there is no set of columns %q: %s, %s or %s", f.columns, report.Default, report.ServiceNow, report.Lansweeper)}
+	}
 	since, err := parseSince(f.since, time.Now())
 	if err != nil {
 		return &usageError{err}

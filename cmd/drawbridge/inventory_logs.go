@@ -65,7 +65,7 @@ func (in *logFiles) read(ctx context.Context, name string) error {
 	if name != "-" {
 		f, err := os.Open(name) //nolint:gosec // the user names it
 		if err != nil {
-			return fmt.Errorf("open a log: %w", err)
+			return fmt.Errorf("a log cannot be read: %w: name files that are there, or - for standard input", err)
 		}
 		defer func() { _ = f.Close() }()
 		r = f

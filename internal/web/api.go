@@ -175,7 +175,7 @@ func readSettings(r *http.Request) (map[string]string, error) {
 		dec := json.NewDecoder(r.Body)
 		dec.UseNumber()
 		var given map[string]any
-		if err := dec.Decode(&given); err != nil {
+		if err := dec.Decode(&given); err != nil || dec.More() {
 			return nil, errors.New("the body is no JSON object of settings")
 		}
 		for key, v := range given {

@@ -211,11 +211,11 @@ func (d *dashboard) postDevices(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch {
 	case len(ids) == 0:
-		err = &inventory.SettingError{Key: "Nothing was changed", Problem: "tick the devices to change first."}
+		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: "tick the devices to change first."}
 	case len(values) == 0:
-		err = &inventory.SettingError{Key: "Nothing was changed", Problem: "choose what to set."}
+		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: "choose what to set."}
 	case len(ids) > maxBulk:
-		err = &inventory.SettingError{Key: "Nothing was changed", Problem: fmt.Sprintf("select %d devices at most.", maxBulk)}
+		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: fmt.Sprintf("select %d devices at most.", maxBulk)}
 	default:
 		err = d.setAll(r.Context(), ids, values)
 	}

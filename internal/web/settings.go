@@ -137,7 +137,7 @@ func (d *dashboard) set(ctx context.Context, id string, values map[string]string
 	}
 	for _, key := range inventory.Settings {
 		if len(values[key]) > maxSetting {
-			return &inventory.SettingError{Key: key, Problem: "it is too long, shorten it"}
+			return &inventory.SettingError{Key: key, Problem: "is too long, shorten it"}
 		}
 	}
 	defer d.forgetPlan()
