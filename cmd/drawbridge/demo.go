@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,7 @@ import (
 	"drawbridge/internal/hello"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
+	"drawbridge/inventory/report"
 )
 
 func newDemo() *cobra.Command {
@@ -64,7 +64,9 @@ func demo(ctx context.Context, once bool, out io.Writer) error {
 			return errors.New("the demo was interrupted")
 		}
 	}
-	p.inventory(s.records.all())
+	if err := p.inventory(ctx, s); err != nil {
+		return err
+	}
 	if failed > 0 {
 		return fmt.Errorf("%s did not end as they should, see above", plural(failed, "device"))
 	}
@@ -221,21 +223,18 @@ func join(blockers []hello.Blocker) string {
 	return strings.Join(words, " ")
 }
 
-// inventory prints what the session records say of each device.
-func (p *printer) inventory(sessions []*inventory.Session) {
-	p.line("%s", p.paint(bold, "What the records say"))
-	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "DEVICE\tPROTOCOL\tTLS\tCIPHER\tREADINESS\tBLOCKERS\tOUTCOME")
-	for _, s := range sessions {
-		version, cipher := s.Hello.MaxVersion.String(), "-"
-		if s.TLS.Completed {
-			version, cipher = s.TLS.Version.String(), s.TLS.Cipher
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", inventory.Printable(s.Device()), s.Protocol, s.TLSMode, version, cipher,
-			s.Readiness(), join(s.Blockers()), s.Outcome)
+// inventory prints what the sessions come to, device by device.
+func (p *printer) inventory(ctx context.Context, s *stage) error {
+	devices, err := s.devices(ctx)
+	if err != nil {
+		return err
 	}
-	_ = w.Flush()
+	p.line("%s", p.paint(bold, "The inventory"))
+	if err := report.Table(p.out, devices, terminalWidth(p.out)); err != nil {
+		return err
+	}
 	p.line("")
+	return nil
 }
 
 // stayUp says where the dashboard is, and how to try the bridge by hand.

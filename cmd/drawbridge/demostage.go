@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"text/template"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -200,6 +202,34 @@ func (s *stage) close() {
 // dashboard is where people look at the inventory.
 func (s *stage) dashboard() string {
 	return "http://" + s.bridge.admin.listener.Addr().String() + "/"
+}
+
+// devices is the inventory, once the store has every session so far.
+func (s *stage) devices(ctx context.Context) ([]inventory.Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
+	defer cancel()
+	want := int64(len(s.records.all()))
+	for tick := time.Tick(20 * time.Millisecond); ; {
+		if err := s.bridge.ledger.through(ctx); err != nil {
+			return nil, err
+		}
+		devices, _, err := s.bridge.ledger.Devices(ctx, inventory.Query{})
+		if err != nil {
+			return nil, err
+		}
+		var sessions int64
+		for _, d := range devices {
+			sessions += d.Sessions
+		}
+		if sessions >= want {
+			return devices, nil
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the inventory has %d of %d sessions: %w", sessions, want, ctx.Err())
+		}
+	}
 }
 
 // address is where the device's kind of listener listens.
