@@ -57,6 +57,38 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 	}
 }
 
+// TestInventory_StoreFromAnOldCopy: a store that is older than what the journal has dropped is told of, with its mend, and
+// rebuild mends it.
+func TestInventory_StoreFromAnOldCopy(t *testing.T) {
+	t.Parallel()
+	w := guessWorld(t, "{count: 2, per: 30m}")
+	w.end()
+	w.bridge.cfg.Inventory.Journal.Rotate = 1
+	w.start(w.bridge.cfg)
+	const id = "127.0.0.2/scanner@contoso.example"
+	w.comes("127.0.0.2")
+	w.wantCounts(t, id+" 1")
+	w.end()
+	store := filepath.Join(w.dataDir(), inventoryFile)
+	old, err := os.ReadFile(store)
+	must(t, err)
+
+	w.start(w.bridge.cfg)
+	for range 3 {
+		w.comes("127.0.0.2")
+	}
+	w.wantCounts(t, id+" 4")
+	must(t, w.bridge.ledger.drop(t.Context(), time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions+time.Hour)))
+	w.end()
+	must(t, os.WriteFile(store, old, 0o600))
+	w.start(w.bridge.cfg)
+	if err := w.bridge.ledger.through(t.Context()); err == nil || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
+		t.Errorf("with an old copy of the store: %v, want the mend", err)
+	}
+	must(t, w.bridge.ledger.rebuild(t.Context()))
+	w.wantCounts(t, id+" 4")
+}
+
 func snapshotOf(t *testing.T, dataDir string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dataDir, journalFolder, "*snapshot*"))

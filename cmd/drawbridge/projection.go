@@ -196,6 +196,10 @@ func (p *projection) catchUp(ctx context.Context, store *sqlstore.Store) error {
 	end, stats, err := p.journal.ReadFrom(ctx, from, func(l *inventory.Line, raw []byte, next inventory.Position) error {
 		return b.add(ctx, l, raw, next)
 	})
+	if errors.Is(err, journal.ErrDropped) || errors.Is(err, journal.ErrPastEnd) { // an older or newer copy was put back
+		return fmt.Errorf("the store and the journal do not fit together, one of them was put back from a copy: "+
+			"drawbridge inventory rebuild makes the store anew: %w", err)
+	}
 	if err != nil {
 		return err
 	}
