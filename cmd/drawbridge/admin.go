@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/certs"
+	"drawbridge/config"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
@@ -132,8 +133,17 @@ func (b *bridge) certificateInfo() []web.CertificateInfo {
 	return all
 }
 
+// usesAuthority reports whether the configuration has the local CA issue something: to look at a page must not make one.
+func (b *bridge) usesAuthority() bool {
+	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
+	return slices.ContainsFunc(b.cfg.Certificates, local) || b.cfg.Admin.Certificate != nil && local(*b.cfg.Admin.Certificate)
+}
+
 // authority is the local CA in the forms that devices import; empty where there is none.
 func (b *bridge) authority() web.CA {
+	if !b.usesAuthority() {
+		return web.CA{}
+	}
 	ca, err := certs.OpenCA(b.data.file(certificates))
 	if err != nil {
 		return web.CA{}
