@@ -18,10 +18,12 @@ import (
 // newest segment are compressed.
 func rotated(t testing.TB, dir string, n int) *Journal {
 	t.Helper()
-	j := opened(t, dir, Options{Rotate: 1500})
+	var now time.Time // of the lines that the journal dates itself
+	j := opened(t, dir, Options{Rotate: 1500, Now: func() time.Time { return now }})
 	for i := range n {
+		now = noon.Add(time.Duration(i) * time.Hour)
 		s := session(i)
-		s.Time = noon.Add(time.Duration(i) * time.Hour)
+		s.Time = now
 		j.Admitted(s) // to be written by itself
 		j.Ended(s)
 	}
