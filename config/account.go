@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -24,7 +26,7 @@ type Account struct {
 
 	// The argon2id hash of its password, as a value, {file: PATH} or {env: NAME}. It may be left out where Entra ID
 	// checks the password (flow: password).
-	Password Secret `yaml:"password,omitempty"`
+	Password secret.Secret `yaml:"password,omitempty"`
 
 	// Instead of password: several passwords with a name each, in the order of the file.
 	Passwords []NamedPassword `yaml:"passwords,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/secret"
 )
 
 // hash is a well-formed argon2id hash that no password is known for.
@@ -24,7 +25,7 @@ func revealed(a config.Account) (config.Account, map[string]string) {
 	for _, p := range a.Hashes() {
 		hashes[p.Name] = p.Hash.Reveal()
 	}
-	a.Password, a.Passwords = config.Secret{}, nil
+	a.Password, a.Passwords = secret.Secret{}, nil
 	return a, hashes
 }
 

@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -18,7 +20,7 @@ type Admin struct {
 
 	// The argon2id hash of the password that changes something there, as a value, {file: PATH} or {env: NAME}. With it
 	// nothing but health is shown without it; without it everything is shown and nothing can be changed.
-	Password Secret `yaml:"password,omitempty"`
+	Password secret.Secret `yaml:"password,omitempty"`
 
 	// What the address proves itself with: local_ca (a certificate of the bridge's own CA) or {file: {certificate: PATH,
 	// key: PATH}}. With it the address speaks TLS alone; without it HTTP.

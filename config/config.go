@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"drawbridge/internal/secret"
+)
 
 // Config is everything a bridge is told. Treat it as read only.
 type Config struct {
@@ -30,7 +34,7 @@ type Config struct {
 
 	// What encrypts refresh tokens at rest, 16 bytes at least, as a value, {file: PATH} or {env: NAME}. Default: a key
 	// made in data_dir.
-	TokenKey Secret `yaml:"token_key,omitempty"`
+	TokenKey secret.Secret `yaml:"token_key,omitempty"`
 
 	// Who goes to which upstream. Each setting comes from the first matching rule that sets it.
 	Rules []Rule `yaml:"rules,omitempty"`

@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/secret"
 )
 
 // checkFlow judges which keys stand beside a flow: those it needs, and none that it would not use.
@@ -131,7 +133,7 @@ func (c *ClientCertificate) read(d *decoder, o *object) {
 }
 
 // check proves that the file holds a certificate and its own key, of the kind that Entra ID takes, and warns of its end.
-func (c *ClientCertificate) check(d *decoder, path string, text Secret) *mistake {
+func (c *ClientCertificate) check(d *decoder, path string, text secret.Secret) *mistake {
 	data := []byte(text.Reveal())
 	if encryptedKey(data) {
 		return wrong("take the passphrase off: openssl pkey -in FILE -out KEY.pem", "the key in the file is encrypted")

@@ -2,6 +2,8 @@ package config
 
 import (
 	"time"
+
+	"drawbridge/internal/secret"
 )
 
 // The values of Inventory.Store.
@@ -24,7 +26,7 @@ type Inventory struct {
 
 	// How PostgreSQL is reached, as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full or as keys such as
 	// host=HOST dbname=DATABASE; a value, {file: PATH} or {env: NAME}. Required with store: postgres, and with no other.
-	DSN Secret `yaml:"dsn"`
+	DSN secret.Secret `yaml:"dsn"`
 
 	// What makes sessions those of one device, beside its login: source (the address it comes from) or mac (its MAC
 	// address, where the neighbour table of this machine knows it, else the address it comes from).

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -45,7 +47,7 @@ type OAuth2 struct {
 
 	// The application's secret, as a value, {file: PATH} or {env: NAME}. With client_credentials it, or
 	// client_certificate, is required.
-	ClientSecret Secret `yaml:"client_secret,omitempty"`
+	ClientSecret secret.Secret `yaml:"client_secret,omitempty"`
 
 	// Instead of client_secret: the application's certificate.
 	ClientCertificate *ClientCertificate `yaml:"client_certificate,omitempty"`
@@ -74,7 +76,7 @@ type ClientCertificate struct {
 	File string `yaml:"file" jsonschema:"required,minLength=1"`
 
 	// The text of the file. Not a key.
-	PEM Secret `yaml:"-"`
+	PEM secret.Secret `yaml:"-"`
 }
 
 func defaultOAuth2() *OAuth2 { return &OAuth2{Flow: FlowClientCredentials, Cloud: "global"} }

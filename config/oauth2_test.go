@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/secret"
 )
 
 func TestParse_OAuth2(t *testing.T) {
@@ -31,7 +32,7 @@ func TestParse_OAuth2(t *testing.T) {
 		u := c.Upstreams[i]
 		equal(t, u.Name+", auth", u.Auth, "oauth2")
 		got := *u.OAuth2
-		got.ClientSecret = config.Secret{}
+		got.ClientSecret = secret.Secret{}
 		equal(t, u.Name, &got, want)
 	}
 	equal(t, "client_secret", c.Upstreams[0].OAuth2.ClientSecret.Reveal(), "of the application")

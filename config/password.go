@@ -6,13 +6,15 @@ import (
 	"strconv"
 	"strings"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
 // NamedPassword is one of several passwords of a login, so that each can be given to someone else and withdrawn alone.
 type NamedPassword struct {
-	Name string // empty for the one of the key password
-	Hash Secret // an argon2id hash in the PHC string format
+	Name string        // empty for the one of the key password
+	Hash secret.Secret // an argon2id hash in the PHC string format
 }
 
 // Bounds of what checking one password may cost, and of a hash's two parts.
@@ -77,7 +79,7 @@ func hasBytes(text string, low, high int) bool {
 }
 
 // hash reads a password's hash.
-func (d *decoder) hash(v value, into *Secret, mend string) bool {
+func (d *decoder) hash(v value, into *secret.Secret, mend string) bool {
 	secret, ok := d.secret(v)
 	if !ok {
 		return false

@@ -14,15 +14,16 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"drawbridge/config"
+	"drawbridge/internal/secret"
 )
 
 func TestSecret_IsNeverPrinted(t *testing.T) {
 	type holder struct {
-		Public  config.Secret
-		Pointer *config.Secret
-		private config.Secret
+		Public  secret.Secret
+		Pointer *secret.Secret
+		private secret.Secret
 	}
-	s := config.NewSecret("hunter2")
+	s := secret.New("hunter2")
 	h := holder{s, &s, s}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%10v"} {
@@ -30,27 +31,27 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 			equal(t, verb, text, "[redacted]")
 		}
 		fmt.Fprintf(&out, verb+"\n", h)
-		fmt.Fprintf(&out, verb+"\n", []config.Secret{s})
+		fmt.Fprintf(&out, verb+"\n", []secret.Secret{s})
 		fmt.Fprintf(&out, verb+"\n", map[string]any{"s": s})
 	}
 	fmt.Fprintln(&out, s.String(), s.GoString(), fmt.Errorf("with %v", s))
 	for _, marshal := range []func(any) ([]byte, error){json.Marshal, yaml.Marshal} {
-		text, err := marshal(map[string]any{"s": s, "h": struct{ S config.Secret }{s}})
+		text, err := marshal(map[string]any{"s": s, "h": struct{ S secret.Secret }{s}})
 		if err != nil || bytes.Count(text, []byte("[redacted]")) != 2 {
 			t.Errorf("%s, %v", text, err)
 		}
 		out.Write(text)
 	}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel)
-	zap.New(core).Info("login", zap.Any("any", s), zap.Stringer("stringer", s), zap.Reflect("reflect", h), zap.Any("slice", []config.Secret{s}))
+	zap.New(core).Info("login", zap.Any("any", s), zap.Stringer("stringer", s), zap.Reflect("reflect", h), zap.Any("slice", []secret.Secret{s}))
 	if text := out.String(); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") || !strings.Contains(text, `"any":"[redacted]"`) {
 		t.Errorf("printed:\n%s", text)
 	}
 }
 
 func TestSecret_Reveal(t *testing.T) {
-	equal(t, "text", config.NewSecret("hunter2").Reveal(), "hunter2")
-	equal(t, "zero value", config.Secret{}.Reveal(), "")
+	equal(t, "text", secret.New("hunter2").Reveal(), "hunter2")
+	equal(t, "zero value", secret.Secret{}.Reveal(), "")
 }
 
 func source(t *testing.T, text string) (config.SecretSource, error) {

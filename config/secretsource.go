@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -21,7 +23,7 @@ var errNotFound = errors.New("it is not set")
 // SecretSource is how a configuration names a secret: the value itself, {file: PATH} or {env: NAME}. Exactly one of
 // the three is set once it was decoded.
 type SecretSource struct {
-	Value Secret
+	Value secret.Secret
 	File  string
 	Env   string
 }
@@ -29,7 +31,7 @@ type SecretSource struct {
 // UnmarshalYAML takes a text, or a map with the one key file or env. Its errors never hold the value.
 func (s *SecretSource) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode && n.Value != "" && n.Tag != "!!null" {
-		*s = SecretSource{Value: NewSecret(n.Value)}
+		*s = SecretSource{Value: secret.New(n.Value)}
 		return nil
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[1].Kind != yaml.ScalarNode || n.Content[1].Value == "" {
@@ -49,7 +51,7 @@ func (s *SecretSource) UnmarshalYAML(n *yaml.Node) error {
 // Read returns the secret. A relative file starts at folder; one line end after a file's text is cut. A file that
 // everybody on the machine may read is refused, except where its mount keeps others out: below /run/secrets,
 // $CREDENTIALS_DIRECTORY and in Kubernetes' projected volumes.
-func (s SecretSource) Read(folder string, env Environment) (Secret, error) {
+func (s SecretSource) Read(folder string, env Environment) (secret.Secret, error) {
 	switch {
 	case s.File != "":
 		return readSecretFile(inFolder(folder, s.File), env)
@@ -60,70 +62,70 @@ func (s SecretSource) Read(folder string, env Environment) (Secret, error) {
 }
 
 // secret reads a secret from where the file says that it is. No message repeats what stands there.
-func (d *decoder) secret(v value) (Secret, bool) {
+func (d *decoder) secret(v value) (secret.Secret, bool) {
 	if isNull(v.node) {
 		_, ok := v.one()
-		return Secret{}, ok
+		return secret.Secret{}, ok
 	}
 	var source SecretSource
 	if err := source.UnmarshalYAML(v.node); err != nil {
 		v.fault(wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret"))
-		return Secret{}, false
+		return secret.Secret{}, false
 	}
 	for _, word := range []string{"file", "env"} {
 		if strings.HasPrefix(source.Value.Reveal(), word+":") {
 			v.fault(wrong("write it in braces, with a space behind the colon: {"+word+": …}", "a secret does not begin with %s:", word))
-			return Secret{}, false
+			return secret.Secret{}, false
 		}
 	}
-	secret, err := source.Read(d.folder, d.env)
+	read, err := source.Read(d.folder, d.env)
 	if err != nil {
 		v.fault(ofError(err))
-		return Secret{}, false
+		return secret.Secret{}, false
 	}
-	return secret, true
+	return read, true
 }
 
 // secretOf reads the secret of a key, which check judges without repeating it.
-func (d *decoder) secretOf(o *object, key string, into *Secret, check func(text string) *mistake) {
+func (d *decoder) secretOf(o *object, key string, into *secret.Secret, check func(text string) *mistake) {
 	v, ok := o.take(key)
 	if !ok {
 		return
 	}
-	secret, ok := d.secret(v)
+	read, ok := d.secret(v)
 	if !ok {
 		return
 	}
-	if m := check(secret.Reveal()); m != nil {
+	if m := check(read.Reveal()); m != nil {
 		v.fault(m)
 		return
 	}
-	*into = secret
+	*into = read
 }
 
 func anySecret(string) *mistake { return nil }
 
-func readSecretVariable(name string, env Environment) (Secret, error) {
+func readSecretVariable(name string, env Environment) (secret.Secret, error) {
 	text, ok := env.lookup(name)
 	if !ok || text == "" {
-		return Secret{}, fmt.Errorf("environment variable %s: %w; set it or name another source", name, errNotFound)
+		return secret.Secret{}, fmt.Errorf("environment variable %s: %w; set it or name another source", name, errNotFound)
 	}
-	return NewSecret(text), nil
+	return secret.New(text), nil
 }
 
-func readSecretFile(path string, env Environment) (Secret, error) {
+func readSecretFile(path string, env Environment) (secret.Secret, error) {
 	data, err := readBounded(path, maxSecret)
 	if err != nil {
-		return Secret{}, err
+		return secret.Secret{}, err
 	}
 	if err := checkPrivate(path, env); err != nil {
-		return Secret{}, err
+		return secret.Secret{}, err
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if text == "" {
-		return Secret{}, fmt.Errorf("%s is empty; write the secret into it", path)
+		return secret.Secret{}, fmt.Errorf("%s is empty; write the secret into it", path)
 	}
-	return NewSecret(text), nil
+	return secret.New(text), nil
 }
 
 // checkPrivate refuses a file that everybody may read, unless it lies where its mount keeps others out.

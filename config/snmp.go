@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"drawbridge/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -24,7 +26,7 @@ type SNMP struct {
 
 	// With version 2c: the community, as a value, {file: PATH} or {env: NAME}. It has no default: whoever listens on
 	// the network of a device that is asked sees it.
-	Community Secret `yaml:"community,omitempty"`
+	Community secret.Secret `yaml:"community,omitempty"`
 
 	// With version 3: the user, 1 to 32 characters.
 	User string `yaml:"user,omitempty" jsonschema:"minLength=1,maxLength=32"`
@@ -42,7 +44,7 @@ type SNMPAuth struct {
 	Protocol string `yaml:"protocol" jsonschema:"enum=sha,enum=sha224,enum=sha256,enum=sha384,enum=sha512"`
 
 	// The password, 8 characters at least, as a value, {file: PATH} or {env: NAME}.
-	Password Secret `yaml:"password" jsonschema:"required"`
+	Password secret.Secret `yaml:"password" jsonschema:"required"`
 }
 
 // SNMPPrivacy encrypts messages of SNMP version 3 (RFC 3826).
@@ -51,7 +53,7 @@ type SNMPPrivacy struct {
 	Protocol string `yaml:"protocol" jsonschema:"enum=aes,enum=aes192,enum=aes256,enum=aes192c,enum=aes256c"`
 
 	// The password, 8 characters at least, as a value, {file: PATH} or {env: NAME}.
-	Password Secret `yaml:"password" jsonschema:"required"`
+	Password secret.Secret `yaml:"password" jsonschema:"required"`
 }
 
 // askDevices is what stands where devices are to be asked by SNMP.
@@ -156,8 +158,8 @@ func snmpUser(text string) (string, *mistake) {
 // minSNMPPassword is how long a password of SNMP version 3 must be, in bytes (RFC 3414, section 11.2).
 const minSNMPPassword = 8
 
-func (d *decoder) snmpPassword(o *object) Secret {
-	var password Secret
+func (d *decoder) snmpPassword(o *object) secret.Secret {
+	var password secret.Secret
 	o.required("password", "{file: PATH}")
 	d.secretOf(o, "password", &password, func(text string) *mistake {
 		if len(text) < minSNMPPassword {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	"drawbridge/internal/secret"
+
 	"github.com/emersion/go-sasl"
 )
 
@@ -62,7 +64,7 @@ func (c *Conn) exchangeLogin(initial []string) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	credentials := Credentials{Account: string(name), Password: NewSecret(string(password)), Mechanism: MechanismAuthLogin}
+	credentials := Credentials{Account: string(name), Password: secret.New(string(password)), Mechanism: MechanismAuthLogin}
 	return credentials, CheckCredentials(credentials)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"drawbridge/internal/secret"
 )
 
 // What failed logins cost. Everything here is counted when a check has failed, never when it was refused unchecked.
@@ -31,7 +33,7 @@ type Attempt struct {
 	Source   netip.Addr // with its zone, where it is link-local
 	Upstream string
 	Account  string // as typed
-	Password Secret
+	Password secret.Secret
 	Token    bool // Password is a token: no guess at a password
 }
 

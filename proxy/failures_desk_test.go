@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -37,7 +38,7 @@ var (
 )
 
 func attemptOf(source netip.Addr, upstream, account, password string) proxy.Attempt {
-	return proxy.Attempt{Source: source, Upstream: upstream, Account: account, Password: proxy.NewSecret(password)}
+	return proxy.Attempt{Source: source, Upstream: upstream, Account: account, Password: secret.New(password)}
 }
 
 // try makes one check, which is answered at once, and returns how long Begin took and what it said.

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"hash"
 	"sync"
+
+	"drawbridge/internal/secret"
 )
 
 // digest stands for a password: a keyed hash, bound to what it opens.
@@ -29,14 +31,14 @@ func newDigester() *digester {
 }
 
 // digest returns the digest of secret, which opens account of upstream. A token never has a password's digest.
-func (d *digester) digest(upstream, account string, secret Secret, token bool) digest {
+func (d *digester) digest(upstream, account string, password secret.Secret, token bool) digest {
 	h := d.pool.Get().(*digesting)
 	defer d.pool.Put(h)
 	kind := "password"
 	if token {
 		kind = "token"
 	}
-	for _, part := range [...]string{kind, upstream, account, secret.Reveal()} {
+	for _, part := range [...]string{kind, upstream, account, password.Reveal()} {
 		h.buf = binary.BigEndian.AppendUint64(h.buf[:0], uint64(len(part)))
 		h.buf = append(h.buf, part...)
 		_, _ = h.mac.Write(h.buf) // never fails (hash.Hash)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -19,11 +20,11 @@ func TestFailures_BackOffThenFifteenMinutes(t *testing.T) {
 		d := newDesk(t, 2)
 		a := attemptOf(printer, "here", "scanner1", "wrong")
 		for i, s := range []int{0, 2, 4, 8, 15, 15, 15, 15, 15, 15} {
-			a.Password = proxy.NewSecret(fmt.Sprint("wrong", i))
+			a.Password = secret.New(fmt.Sprint("wrong", i))
 			d.want(a, proxy.Refused, time.Duration(s)*time.Second, checked)
 		}
 		d.want(a, proxy.Refused, 0, proxy.TooManyFailures)
-		a.Password = proxy.NewSecret("right")
+		a.Password = secret.New("right")
 		pass(15*time.Minute - time.Second)
 		_, err := d.try(a, proxy.Accepted)
 		d.wantReason(err, proxy.TooManyFailures)
@@ -124,7 +125,7 @@ func TestFailures_HeldIsBoundToAccountUpstreamAndKind(t *testing.T) {
 			"account":  func(a *proxy.Attempt) { a.Account = "scanner2" },
 			"upstream": func(a *proxy.Attempt) { a.Upstream = "elsewhere" },
 			"kind":     func(a *proxy.Attempt) { a.Token = true },
-			"password": func(a *proxy.Attempt) { a.Password = proxy.NewSecret("Right") },
+			"password": func(a *proxy.Attempt) { a.Password = secret.New("Right") },
 		} {
 			a := right
 			change(&a)

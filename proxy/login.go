@@ -3,8 +3,9 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
+
+	"drawbridge/internal/secret"
 
 	"github.com/emersion/go-sasl"
 )
@@ -40,9 +41,9 @@ type Greeting string
 
 // Credentials are what a device presented to log in.
 type Credentials struct {
-	Account   string // as typed
-	Password  Secret // or the token, for XOAUTH2
-	Mechanism string // "LOGIN" (the command), "AUTH-LOGIN", "PLAIN", "USER", "XOAUTH2"
+	Account   string        // as typed
+	Password  secret.Secret // or the token, for XOAUTH2
+	Mechanism string        // "LOGIN" (the command), "AUTH-LOGIN", "PLAIN", "USER", "XOAUTH2"
 	ClientID  map[string]string
 }
 
@@ -58,39 +59,16 @@ const (
 	MechanismXOAUTH2   = "XOAUTH2"
 )
 
-// Secret is a password or token. It prints as [redacted] whatever the verb or encoder.
-type Secret struct{ value string }
-
-// NewSecret makes a Secret of s.
-func NewSecret(s string) Secret { return Secret{s} }
-
-// Reveal returns the secret itself, for the one who must send or check it.
-func (s Secret) Reveal() string { return s.value }
-
-// Empty reports whether there is no secret.
-func (s Secret) Empty() bool { return s.value == "" }
-
-const redacted = "[redacted]"
-
-// String returns "[redacted]".
-func (s Secret) String() string { return redacted }
-
-// Format prints "[redacted]" for every verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// MarshalText returns "[redacted]".
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
 // PasswordLogin is a sasl.Client for PLAIN whose name and password a Login may also use in the protocol's own login
 // command (IMAP LOGIN, POP3 USER and PASS) where the upstream does not announce PLAIN.
 type PasswordLogin struct {
 	sasl.Client
 	Name     string
-	Password Secret
+	Password secret.Secret
 }
 
 // NewPasswordLogin returns the login of name by password, with an empty authorization identity (RFC 4616).
-func NewPasswordLogin(name string, password Secret) *PasswordLogin {
+func NewPasswordLogin(name string, password secret.Secret) *PasswordLogin {
 	return &PasswordLogin{
 		Client:   sasl.NewPlainClient("", name, password.Reveal()),
 		Name:     name,

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf16"
+
+	"drawbridge/internal/secret"
 )
 
 // ErrMalformed says that a SASL message cannot be read: a bad command, not a wrong login.
@@ -36,7 +38,7 @@ func PlainCredentials(message []byte) (Credentials, error) {
 	if len(parts) != 3 {
 		return Credentials{}, ErrMalformed
 	}
-	c := Credentials{Account: string(parts[1]), Password: NewSecret(string(parts[2])), Mechanism: MechanismPlain}
+	c := Credentials{Account: string(parts[1]), Password: secret.New(string(parts[2])), Mechanism: MechanismPlain}
 	if identity := string(parts[0]); identity != "" && identity != c.Account {
 		return c, Refuse(BadCredentials, "the device asks to act for another name than it logs in with: switch that off in the device")
 	}
@@ -56,7 +58,7 @@ func TokenCredentials(message []byte) (Credentials, error) {
 			if !strings.EqualFold(kind, "bearer") {
 				return c, ErrMalformed
 			}
-			c.Password = NewSecret(strings.TrimSpace(token))
+			c.Password = secret.New(strings.TrimSpace(token))
 		}
 	}
 	if c.Account == "" || c.Password.Empty() {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -99,24 +100,24 @@ func TestSASL_Token(t *testing.T) {
 
 func TestSASL_RefusalsSayWhatToDo(t *testing.T) {
 	for says, c := range map[string]proxy.Credentials{
-		"without a name":     {Password: proxy.NewSecret("x")},
+		"without a name":     {Password: secret.New("x")},
 		"without a password": {Account: "anna"},
-		"printable ASCII":    {Account: "ännä", Password: proxy.NewSecret("x")},
-		"control characters": {Account: "anna", Password: proxy.NewSecret("canary\n")},
-		"password has":       {Account: "anna", Password: proxy.NewSecret("canary\x01"), Mechanism: proxy.MechanismXOAUTH2},
+		"printable ASCII":    {Account: "ännä", Password: secret.New("x")},
+		"control characters": {Account: "anna", Password: secret.New("canary\n")},
+		"password has":       {Account: "anna", Password: secret.New("canary\x01"), Mechanism: proxy.MechanismXOAUTH2},
 	} {
 		err := proxy.CheckCredentials(c)
 		if kindOf(err) != "bad credentials" || !strings.Contains(fmt.Sprint(err), says) || strings.Contains(fmt.Sprint(err), "canary") {
 			t.Errorf("%s: got %v", says, err)
 		}
 	}
-	if err := proxy.CheckCredentials(proxy.Credentials{Account: "anna", Password: proxy.NewSecret("\x01\t \x7f")}); err != nil {
+	if err := proxy.CheckCredentials(proxy.Credentials{Account: "anna", Password: secret.New("\x01\t \x7f")}); err != nil {
 		t.Errorf("a password that is odd but can be sent: %v", err)
 	}
 }
 
 func TestSecret_IsNeverPrinted(t *testing.T) {
-	s := proxy.NewSecret("canary")
+	s := secret.New("canary")
 	c := proxy.Credentials{Account: "anna", Password: s}
 	text, _ := json.Marshal(c)
 	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %q %s %x %d", s, s, s, s, s, s, s), fmt.Sprintf("%v %+v %#v", c, c, c), fmt.Sprintf("%v %+v", &c, &s), string(text), s.String()} {
@@ -124,13 +125,13 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 			t.Errorf("a secret shows as %s", shown)
 		}
 	}
-	if s.Reveal() != "canary" || s.Empty() || !proxy.NewSecret("").Empty() {
+	if s.Reveal() != "canary" || s.Empty() || !secret.New("").Empty() {
 		t.Error("a secret does not hold what it was made of")
 	}
 }
 
 func TestPasswordLogin_IsPLAINWithAnEmptyIdentity(t *testing.T) {
-	name, initial, err := proxy.NewPasswordLogin("anna", proxy.NewSecret("right")).Start()
+	name, initial, err := proxy.NewPasswordLogin("anna", secret.New("right")).Start()
 	if name != "PLAIN" || string(initial) != "\x00anna\x00right" || err != nil {
 		t.Errorf("got %s %q, %v", name, initial, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // addFlags are what `drawbridge account add` is told.
@@ -110,19 +110,19 @@ func (f *addFlags) account(login string, zone *time.Location) (accounts.Account,
 	return a, nil
 }
 
-func (f *addFlags) password(c *cobra.Command, login string) (proxy.Secret, error) {
+func (f *addFlags) password(c *cobra.Command, login string) (secret.Secret, error) {
 	if !f.generate {
 		return askPassword(c.InOrStdin(), c.ErrOrStderr(), login)
 	}
 	password, err := accounts.Generate(f.length, f.alphabet)
 	if err != nil {
-		return proxy.Secret{}, &usageError{err}
+		return secret.Secret{}, &usageError{err}
 	}
 	return password, nil
 }
 
 // warn tells what will trouble the devices, or their owner.
-func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, password proxy.Secret) {
+func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, password secret.Secret) {
 	for _, why := range accounts.Weak(password) {
 		_, _ = fmt.Fprintf(w, "warning: the password is weak: %s\n", why)
 	}
@@ -134,7 +134,7 @@ func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, passwor
 }
 
 // tell says what was done. A made password stands alone on standard output, for scripts.
-func (f *addFlags) tell(c *cobra.Command, a addedAccount, password proxy.Secret) error {
+func (f *addFlags) tell(c *cobra.Command, a addedAccount, password secret.Secret) error {
 	if f.json {
 		facts := struct {
 			Login        string `json:"login"`

@@ -12,7 +12,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // accountsFolder is where the kept accounts are, in the data directory.
@@ -147,7 +147,7 @@ func (k *keeper) add(_ context.Context, a addition) (addedAccount, error) {
 		if err := s.Add(fresh); err != nil {
 			return err
 		}
-		return s.AddPassword(fresh.Login, a.Name, proxy.NewSecret(a.Password))
+		return s.AddPassword(fresh.Login, a.Name, secret.New(a.Password))
 	})
 	if err == nil {
 		k.known(a.Account.account())
@@ -175,7 +175,7 @@ func addPassword(s *accounts.Store, old accounts.Account, a addition) error {
 	if err != nil {
 		return err
 	}
-	return s.AddPassword(old.Login, a.Name, proxy.NewSecret(a.Password))
+	return s.AddPassword(old.Login, a.Name, secret.New(a.Password))
 }
 
 // take adds imported accounts, all or none.

@@ -9,57 +9,57 @@ import (
 	"strings"
 	"syscall"
 
+	"drawbridge/internal/secret"
+
 	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
-
-	"drawbridge/proxy"
 )
 
 // maxTyped is how long a password that is read may be, in bytes; the accounts bound it further.
 const maxTyped = 4096
 
 // askPassword asks twice on a terminal, without echo, or reads one line where in is none.
-func askPassword(in io.Reader, out io.Writer, login string) (proxy.Secret, error) {
+func askPassword(in io.Reader, out io.Writer, login string) (secret.Secret, error) {
 	if f, ok := in.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return typedTwice(f, out, login)
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxTyped+1))
 	if err != nil {
-		return proxy.Secret{}, fmt.Errorf("read the password from standard input: %w", err)
+		return secret.Secret{}, fmt.Errorf("read the password from standard input: %w", err)
 	}
 	return onePassword(string(text))
 }
 
 // onePassword takes the line's end off, and nothing else: a blank may be meant.
-func onePassword(text string) (proxy.Secret, error) {
+func onePassword(text string) (secret.Secret, error) {
 	password := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	switch {
 	case len(text) > maxTyped:
-		return proxy.Secret{}, fmt.Errorf("the password on standard input is longer than %d bytes: give a shorter one", maxTyped)
+		return secret.Secret{}, fmt.Errorf("the password on standard input is longer than %d bytes: give a shorter one", maxTyped)
 	case password == "":
-		return proxy.Secret{}, errors.New("no password came on standard input: write it there on a line, or add --generate")
+		return secret.Secret{}, errors.New("no password came on standard input: write it there on a line, or add --generate")
 	case strings.ContainsAny(password, "\r\n"):
-		return proxy.Secret{}, errors.New("standard input has more than one line: write the password alone there")
+		return secret.Secret{}, errors.New("standard input has more than one line: write the password alone there")
 	}
-	return proxy.NewSecret(password), nil
+	return secret.New(password), nil
 }
 
-func typedTwice(terminal *os.File, out io.Writer, login string) (proxy.Secret, error) {
+func typedTwice(terminal *os.File, out io.Writer, login string) (secret.Secret, error) {
 	first, err := typed(terminal, out, fmt.Sprintf("Password for %s: ", login))
 	if err != nil {
-		return proxy.Secret{}, err
+		return secret.Secret{}, err
 	}
 	second, err := typed(terminal, out, "Again: ")
 	if err != nil {
-		return proxy.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if first != second {
-		return proxy.Secret{}, errors.New("the two passwords differ: run the command again")
+		return secret.Secret{}, errors.New("the two passwords differ: run the command again")
 	}
 	if first == "" {
-		return proxy.Secret{}, errors.New("the password is empty: run the command again, or add --generate")
+		return secret.Secret{}, errors.New("the password is empty: run the command again, or add --generate")
 	}
-	return proxy.NewSecret(first), nil
+	return secret.New(first), nil
 }
 
 // typed reads a line that the terminal does not show. A signal puts the terminal back before it ends the command.

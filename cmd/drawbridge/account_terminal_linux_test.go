@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"drawbridge/internal/secret"
 
-	"drawbridge/proxy"
+	"golang.org/x/sys/unix"
 )
 
 // openTerminal makes a terminal, and the end that a person sits at.
@@ -39,7 +39,7 @@ func TestAccount_PasswordIsAskedForWithoutEcho(t *testing.T) {
 		before, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
 		must(t, err)
 		asked := &lockedBuffer{}
-		var password proxy.Secret
+		var password secret.Secret
 		ended := make(chan error, 1)
 		go func() {
 			var err error

@@ -18,8 +18,8 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
-	"drawbridge/proxy"
 )
 
 // visitor asks the admin address of a bridge, and follows no redirect.
@@ -86,7 +86,7 @@ const adminPassword = "for this test alone"
 // adminHash is a cheap hash of adminPassword.
 func adminHash(t *testing.T) string {
 	t.Helper()
-	hash, err := accounts.Hash(proxy.NewSecret(adminPassword), accounts.Parameters{Memory: 64, Time: 1, Threads: 1})
+	hash, err := accounts.Hash(secret.New(adminPassword), accounts.Parameters{Memory: 64, Time: 1, Threads: 1})
 	must(t, err)
 	return hash
 }

@@ -15,6 +15,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/policy"
@@ -131,7 +132,7 @@ func tokenOptions(u config.Upstream, vault *oauth.Vault) oauth.Options {
 	o := u.OAuth2
 	options := oauth.Options{
 		Name: u.Name, Flow: oauth.Flow(o.Flow), Cloud: o.Cloud, Tenant: o.Tenant, ClientID: o.ClientID,
-		ClientSecret: proxy.NewSecret(o.ClientSecret.Reveal()), Authority: o.Authority, CA: o.CAPEM, TokenFile: o.TokenFile, Vault: vault,
+		ClientSecret: secret.New(o.ClientSecret.Reveal()), Authority: o.Authority, CA: o.CAPEM, TokenFile: o.TokenFile, Vault: vault,
 	}
 	if o.ClientCertificate != nil {
 		options.ClientCertificate = []byte(o.ClientCertificate.PEM.Reveal())

@@ -18,8 +18,8 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
-	"drawbridge/proxy"
 )
 
 // stage is a mail service and a running bridge.
@@ -161,7 +161,7 @@ func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
 	}
 	withPassword := slices.DeleteFunc(slices.Clone(fleet), func(d sandbox.Device) bool { return d.Token != "" })
 	for _, a := range sandbox.BridgeAccounts(withPassword) {
-		hash, err := accounts.Hash(proxy.NewSecret(a.Password), accounts.DefaultParameters())
+		hash, err := accounts.Hash(secret.New(a.Password), accounts.DefaultParameters())
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +169,7 @@ func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
 		set.Accounts = append(set.Accounts, a)
 	}
 	var err error
-	if set.AdminPassword, err = accounts.Hash(proxy.NewSecret(s.password), accounts.DefaultParameters()); err != nil {
+	if set.AdminPassword, err = accounts.Hash(secret.New(s.password), accounts.DefaultParameters()); err != nil {
 		return nil, err
 	}
 	var text bytes.Buffer

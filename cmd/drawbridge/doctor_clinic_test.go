@@ -10,7 +10,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 const doctorMailbox = "scans@contoso.example"
@@ -70,7 +70,7 @@ func (c *clinic) setApp(change func(*sandbox.Application)) {
 }
 
 var doctorHash = sync.OnceValues(func() (string, error) {
-	return accounts.Hash(proxy.NewSecret("never-shown"), accounts.DefaultParameters())
+	return accounts.Hash(secret.New("never-shown"), accounts.DefaultParameters())
 })
 
 const clinicConfig = `

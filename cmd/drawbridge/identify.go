@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/enrich"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 )
 
@@ -149,12 +150,12 @@ func snmpOptions(s *config.SNMP) *enrich.SNMP {
 	if s == nil {
 		return nil
 	}
-	o := &enrich.SNMP{Version: "v" + s.Version, Community: enrich.NewSecret(s.Community.Reveal()), User: s.User, Prefixes: s.Sources}
+	o := &enrich.SNMP{Version: "v" + s.Version, Community: secret.New(s.Community.Reveal()), User: s.User, Prefixes: s.Sources}
 	if s.Auth != nil {
-		o.Auth, o.AuthPassword = s.Auth.Protocol, enrich.NewSecret(s.Auth.Password.Reveal())
+		o.Auth, o.AuthPassword = s.Auth.Protocol, secret.New(s.Auth.Password.Reveal())
 	}
 	if s.Privacy != nil {
-		o.Privacy, o.PrivacyPassword = s.Privacy.Protocol, enrich.NewSecret(s.Privacy.Password.Reveal())
+		o.Privacy, o.PrivacyPassword = s.Privacy.Protocol, secret.New(s.Privacy.Password.Reveal())
 	}
 	return o
 }

@@ -37,6 +37,9 @@ var mayImport = map[string][]string{
 	"config/internal/*":          {"config"},
 }
 
+// leaves are packages that anybody may import; they import nothing of ours.
+var leaves = []string{"internal/secret", "internal/lru", "internal/fairqueue", "internal/source"}
+
 // never are packages of others that some of ours must not import, so that they stay pure or streaming.
 var never = map[string][]string{
 	"internal/hello":  {"net", "os", "go.uber.org/zap"},
@@ -55,6 +58,9 @@ type listed struct {
 func TestImports_FollowTheArchitecture(t *testing.T) {
 	for _, p := range listPackages(t) {
 		name := strings.TrimPrefix(p.ImportPath, "drawbridge/")
+		if slices.Contains(leaves, name) && slices.ContainsFunc(p.Imports, isOurs) {
+			t.Errorf("%s is a leaf and imports %v", name, p.Imports)
+		}
 		allowed, known := rulesFor(name)
 		if !known {
 			t.Errorf("%s stands in no row of the table: give it a place in docs/architecture.md", name)
@@ -66,10 +72,12 @@ func TestImports_FollowTheArchitecture(t *testing.T) {
 	}
 }
 
+func isOurs(imported string) bool { return strings.HasPrefix(imported, "drawbridge/") }
+
 func checkImport(t *testing.T, name, imported string, allowed []string) {
 	t.Helper()
 	if ours, ok := strings.CutPrefix(imported, "drawbridge/"); ok {
-		if !slices.Contains(allowed, "*") && !slices.Contains(allowed, ours) {
+		if !slices.Contains(allowed, "*") && !slices.Contains(allowed, ours) && !slices.Contains(leaves, ours) {
 			t.Errorf("%s must not import %s", name, ours)
 		}
 		if ours == "cmd/drawbridge" {
@@ -84,6 +92,9 @@ func checkImport(t *testing.T, name, imported string, allowed []string) {
 }
 
 func rulesFor(name string) ([]string, bool) {
+	if slices.Contains(leaves, name) {
+		return nil, true
+	}
 	for pattern, allowed := range mayImport {
 		prefix, wild := strings.CutSuffix(pattern, "*")
 		if name == pattern || wild && prefix != "" && strings.HasPrefix(name, prefix) {

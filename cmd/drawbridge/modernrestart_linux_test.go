@@ -15,7 +15,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // restartDevices is how many devices log in when the bridge of BenchmarkRestart2000 is up again.
@@ -85,7 +85,7 @@ func newReturning(t testing.TB, n int, p accounts.Parameters) *returning {
 	for cpu := range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for i := cpu; i < n; i += runtime.GOMAXPROCS(0) {
-				hash, err := accounts.Hash(proxy.NewSecret(f.password(i)), p)
+				hash, err := accounts.Hash(secret.New(f.password(i)), p)
 				if err != nil {
 					t.Error(err)
 				}
@@ -149,7 +149,7 @@ func (f *returning) visit(w *modernWorld, i int) {
 func (f *returning) remembered(w *modernWorld) (n int) {
 	f.t.Helper()
 	for i := range f.n {
-		id, err := w.bridge.decider.book.Verify(context.Background(), accounts.Attempt{Login: f.account(i), Password: proxy.NewSecret(f.password(i)),
+		id, err := w.bridge.decider.book.Verify(context.Background(), accounts.Attempt{Login: f.account(i), Password: secret.New(f.password(i)),
 			Source: netip.MustParseAddr("127.9.9.9"), Protocol: string(bothProtocols[i%2])})
 		must(f.t, err)
 		if id.Remembered {

@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 )
@@ -81,10 +82,10 @@ func timedList(t *testing.T) string {
 	t.Helper()
 	const cost, tried = 3 * time.Millisecond, 2 << 10
 	began := time.Now()
-	_, err := accounts.Hash(proxy.NewSecret(scannerCode), accounts.Parameters{Memory: tried, Time: 1, Threads: 1})
+	_, err := accounts.Hash(secret.New(scannerCode), accounts.Parameters{Memory: tried, Time: 1, Threads: 1})
 	must(t, err)
 	memory := min(max(tried*int(cost/time.Microsecond)/int(time.Since(began)/time.Microsecond+1), 64), 8<<10)
-	hash, err := accounts.Hash(proxy.NewSecret(scannerCode), accounts.Parameters{Memory: uint32(memory), Time: 1, Threads: 1})
+	hash, err := accounts.Hash(secret.New(scannerCode), accounts.Parameters{Memory: uint32(memory), Time: 1, Threads: 1})
 	must(t, err)
 	list := fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q}\n", blockedAlone, scannerMailbox, hash)
 	for n := range timedAccounts {

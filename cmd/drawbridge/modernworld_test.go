@@ -14,6 +14,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 )
@@ -142,7 +143,7 @@ func (w *modernWorld) setApplication(change func(*sandbox.Application)) {
 // modernAccount is an entry of accounts; more stands in its braces. The hash is a cheap one.
 func modernAccount(t testing.TB, login, mailbox, password, more string) string {
 	t.Helper()
-	hash, err := accounts.Hash(proxy.NewSecret(password), accounts.Parameters{Memory: 64, Time: 1, Threads: 1})
+	hash, err := accounts.Hash(secret.New(password), accounts.Parameters{Memory: 64, Time: 1, Threads: 1})
 	must(t, err)
 	return fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q%s}\n", login, mailbox, hash, more)
 }

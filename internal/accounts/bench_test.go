@@ -7,12 +7,12 @@ import (
 	"testing"
 
 	"drawbridge/internal/accounts"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // BenchmarkVerify_Restart is what devices cost that log in again after a restart, on all CPUs, a source each.
 func BenchmarkVerify_Restart(b *testing.B) {
-	h, err := accounts.Hash(proxy.NewSecret("right"), accounts.Parameters{})
+	h, err := accounts.Hash(secret.New("right"), accounts.Parameters{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/secret"
 )
 
 func TestNewBook_Faults(t *testing.T) {
@@ -164,7 +165,7 @@ func TestBook_AnUnknownNameCostsWhatMostAccountsDo(t *testing.T) {
 	list := func(memory ...uint32) []accounts.Account {
 		var all []accounts.Account
 		for i, m := range memory {
-			h, err := accounts.Hash(secret("p"), accounts.Parameters{Memory: m, Time: 2, Threads: 1})
+			h, err := accounts.Hash(secret.New("p"), accounts.Parameters{Memory: m, Time: 2, Threads: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // The alphabets of Generate. None has characters that look alike (0 and o, 1, i and l) beside each other, nor upper case,
@@ -33,19 +33,19 @@ const (
 )
 
 // Generate returns a password of length characters, each as likely as any other of the named alphabet.
-func Generate(length int, alphabet string) (proxy.Secret, error) {
+func Generate(length int, alphabet string) (secret.Secret, error) {
 	letters, ok := alphabets[alphabet]
 	if !ok {
-		return proxy.Secret{}, fmt.Errorf("no alphabet is named %q: take one of %s", alphabet, strings.Join(Alphabets(), ", "))
+		return secret.Secret{}, fmt.Errorf("no alphabet is named %q: take one of %s", alphabet, strings.Join(Alphabets(), ", "))
 	}
 	if length < MinGenerated || length > MaxGenerated {
-		return proxy.Secret{}, fmt.Errorf("a generated password has %d to %d characters, not %d", MinGenerated, MaxGenerated, length)
+		return secret.Secret{}, fmt.Errorf("a generated password has %d to %d characters, not %d", MinGenerated, MaxGenerated, length)
 	}
 	password := make([]byte, 0, length)
 	for len(password) < length {
 		password = appendLetters(password, letters)
 	}
-	return proxy.NewSecret(string(password)), nil
+	return secret.New(string(password)), nil
 }
 
 // appendLetters fills password up from random bytes. Those beyond the last whole multiple of the alphabet are thrown
@@ -70,7 +70,7 @@ const (
 
 // Weak returns what is against a password for a device with a keypad or a panel, or one that builds its login command
 // without care; nothing where nothing is. No sentence quotes the password.
-func Weak(password proxy.Secret) []string {
+func Weak(password secret.Secret) []string {
 	p := password.Reveal()
 	var warnings []string
 	add := func(yes bool, format string, args ...any) {

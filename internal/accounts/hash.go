@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
+	"drawbridge/internal/secret"
 
-	"drawbridge/proxy"
+	"golang.org/x/crypto/argon2"
 )
 
 // Parameters are what an argon2id hash costs (RFC 9106, section 3.1). The zero value of each field is its default.
@@ -82,7 +82,7 @@ type recipe struct {
 }
 
 // derive costs what the parameters say, and cannot be interrupted.
-func (r recipe) derive(password proxy.Secret) []byte {
+func (r recipe) derive(password secret.Secret) []byte {
 	b := []byte(password.Reveal())
 	defer clear(b)
 	return argon2.IDKey(b, []byte(r.salt), r.Time, r.Memory, r.Threads, r.length)
@@ -99,7 +99,7 @@ func randomString(n int) string {
 }
 
 // Hash returns the PHC string of password, under a new salt. It takes some 25 ms with the default parameters.
-func Hash(password proxy.Secret, p Parameters) (string, error) {
+func Hash(password secret.Secret, p Parameters) (string, error) {
 	p = p.withDefaults()
 	if err := p.check(); err != nil {
 		return "", fmt.Errorf("parameters of argon2id: %w", err)
@@ -109,7 +109,7 @@ func Hash(password proxy.Secret, p Parameters) (string, error) {
 
 // HashAlike returns the PHC string of password with salt and parameters of another hash: all passwords of one login must
 // share them.
-func HashAlike(password proxy.Secret, like string) (string, error) {
+func HashAlike(password secret.Secret, like string) (string, error) {
 	r, _, err := parseHash(like)
 	if err != nil {
 		return "", err
@@ -117,14 +117,14 @@ func HashAlike(password proxy.Secret, like string) (string, error) {
 	return r.hash(password)
 }
 
-func (r recipe) hash(password proxy.Secret) (string, error) {
+func (r recipe) hash(password secret.Secret) (string, error) {
 	if err := passwordFault(password); err != nil {
 		return "", err
 	}
 	return r.phc(r.derive(password)), nil
 }
 
-func passwordFault(password proxy.Secret) error {
+func passwordFault(password secret.Secret) error {
 	if password.Empty() {
 		return errors.New("the password is empty: choose one")
 	}
@@ -205,7 +205,7 @@ type lock struct {
 }
 
 // open does the work of one check and returns which password it was, or -1. It compares with all of them, whichever fits.
-func (l *lock) open(password proxy.Secret) int {
+func (l *lock) open(password secret.Secret) int {
 	got := l.recipe.derive(password)
 	fits := -1
 	for i, k := range l.keys {

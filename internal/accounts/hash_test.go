@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
-
-func secret(s string) proxy.Secret { return proxy.NewSecret(s) }
 
 func TestHash_WritesWhatItReads(t *testing.T) {
 	h := hash(t, "p")
@@ -23,7 +21,7 @@ func TestHash_WritesWhatItReads(t *testing.T) {
 		t.Error("two hashes have one salt")
 	}
 	d := accounts.DefaultParameters()
-	if h, err := accounts.Hash(secret("p"), accounts.Parameters{}); err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=7168,t=5,p=1$") || d.Memory != 7168 {
+	if h, err := accounts.Hash(secret.New("p"), accounts.Parameters{}); err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=7168,t=5,p=1$") || d.Memory != 7168 {
 		t.Errorf("by default: got %s, %v", h, err)
 	}
 }
@@ -31,7 +29,7 @@ func TestHash_WritesWhatItReads(t *testing.T) {
 // From the tests of the reference implementation, phc-winner-argon2 (src/test.c).
 func TestHash_AgreesWithTheReference(t *testing.T) {
 	const reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	got, err := accounts.HashAlike(secret("password"), reference)
+	got, err := accounts.HashAlike(secret.New("password"), reference)
 	if err != nil || got != reference {
 		t.Errorf("got %s, %v; want %s", got, err, reference)
 	}
@@ -52,12 +50,12 @@ func TestHash_Faults(t *testing.T) {
 		{"p", accounts.Parameters{Memory: 256 << 10, Time: 16}, "more work"},
 	}
 	for _, test := range tests {
-		_, err := accounts.Hash(secret(test.password), test.p)
+		_, err := accounts.Hash(secret.New(test.password), test.p)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: got %v, want …%s…", test.p, err, test.want)
 		}
 	}
-	if _, err := accounts.HashAlike(secret("p"), "x"); err == nil {
+	if _, err := accounts.HashAlike(secret.New("p"), "x"); err == nil {
 		t.Error("a hash like no hash was made")
 	}
 }
@@ -180,7 +178,7 @@ func TestWeak(t *testing.T) {
 		{"", []string{"shorter"}},
 	}
 	for _, test := range tests {
-		got := accounts.Weak(secret(test.password))
+		got := accounts.Weak(secret.New(test.password))
 		if len(got) != len(test.want) {
 			t.Errorf("%q: got %q, want %q", test.password, got, test.want)
 			continue
@@ -194,7 +192,7 @@ func TestWeak(t *testing.T) {
 func BenchmarkHash_Default(b *testing.B) {
 	begun := time.Now()
 	for b.Loop() {
-		if _, err := accounts.Hash(secret("p"), accounts.Parameters{}); err != nil {
+		if _, err := accounts.Hash(secret.New("p"), accounts.Parameters{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -23,7 +24,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func hash(t testing.TB, password string) string {
 	t.Helper()
-	h, err := accounts.Hash(proxy.NewSecret(password), cheap)
+	h, err := accounts.Hash(secret.New(password), cheap)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func hash(t testing.TB, password string) string {
 
 func alike(t testing.TB, password, other string) string {
 	t.Helper()
-	h, err := accounts.HashAlike(proxy.NewSecret(password), other)
+	h, err := accounts.HashAlike(secret.New(password), other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func book(t testing.TB, o accounts.Options, list ...accounts.Account) *accounts.
 }
 
 func attempt(login, password string) accounts.Attempt {
-	return accounts.Attempt{Login: login, Password: proxy.NewSecret(password), Source: netip.MustParseAddr("10.20.3.7"),
+	return accounts.Attempt{Login: login, Password: secret.New(password), Source: netip.MustParseAddr("10.20.3.7"),
 		Protocol: accounts.ProtocolIMAP, Now: noon}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // csvRow is one line that was read.
@@ -16,7 +16,7 @@ type csvRow struct {
 	line     int
 	account  Account
 	name     string // of the password
-	password proxy.Secret
+	password secret.Secret
 }
 
 // csvColumns are the columns of an import, by their names in the first line.
@@ -46,7 +46,7 @@ func readRow(line int, fields, header []string, o CSVOptions) (*csvRow, error) {
 	var wrong []error
 	for i, name := range header {
 		if name == "password" {
-			row.password = proxy.NewSecret(fields[i])
+			row.password = secret.New(fields[i])
 			continue
 		}
 		value := strings.TrimSpace(fields[i])

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // How long a verified password is remembered, and how many are.
@@ -53,7 +53,7 @@ func newMemory(most int) *memory {
 }
 
 // digest stands for a password together with what it opens.
-func (m *memory) digest(binding string, password proxy.Secret) digest {
+func (m *memory) digest(binding string, password secret.Secret) digest {
 	d := m.digests.Get().(*digesting)
 	defer m.digests.Put(d)
 	d.mac.Reset()
@@ -67,7 +67,7 @@ func (m *memory) digest(binding string, password proxy.Secret) digest {
 }
 
 // recall returns the key that a password opened.
-func (m *memory) recall(binding string, password proxy.Secret, now time.Time) (key string, ok bool) {
+func (m *memory) recall(binding string, password secret.Secret, now time.Time) (key string, ok bool) {
 	d := m.digest(binding, password)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,7 +80,7 @@ func (m *memory) recall(binding string, password proxy.Secret, now time.Time) (k
 }
 
 // remember notes that a password opened key.
-func (m *memory) remember(binding string, password proxy.Secret, key string, now time.Time) {
+func (m *memory) remember(binding string, password secret.Secret, key string, now time.Time) {
 	r := &remembered{digest: m.digest(binding, password), key: key, until: now.Add(rememberFor)}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,24 +5,24 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 func TestMemory_IsBounded(t *testing.T) {
 	m := newMemory(3)
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	secret := func(i int) proxy.Secret { return proxy.NewSecret(fmt.Sprint("p", i)) }
+	numbered := func(i int) secret.Secret { return secret.New(fmt.Sprint("p", i)) }
 	for i := range 3 {
-		m.remember("a", secret(i), "key", now)
+		m.remember("a", numbered(i), "key", now)
 	}
-	m.remember("a", secret(0), "key", now) // the newest now
-	m.remember("a", secret(3), "key", now)
+	m.remember("a", numbered(0), "key", now) // the newest now
+	m.remember("a", numbered(3), "key", now)
 	for i, want := range []bool{true, false, true, true} {
-		if _, got := m.recall("a", secret(i), now); got != want {
+		if _, got := m.recall("a", numbered(i), now); got != want {
 			t.Errorf("password %d: got remembered %v, want %v", i, got, want)
 		}
 	}
-	m.remember("a", secret(4), "key", now.Add(rememberFor))
+	m.remember("a", numbered(4), "key", now.Add(rememberFor))
 	if len(m.rows) != 1 || m.order.Len() != 1 {
 		t.Errorf("got %d rows and %d in order, want what is over gone", len(m.rows), m.order.Len())
 	}
@@ -31,11 +31,11 @@ func TestMemory_IsBounded(t *testing.T) {
 func TestMemory_TellsBindingsApart(t *testing.T) {
 	m := newMemory(10)
 	now := time.Now()
-	m.remember("ab", proxy.NewSecret("c"), "key", now)
-	if _, ok := m.recall("a", proxy.NewSecret("bc"), now); ok {
+	m.remember("ab", secret.New("c"), "key", now)
+	if _, ok := m.recall("a", secret.New("bc"), now); ok {
 		t.Error("the end of a binding was taken for the beginning of a password")
 	}
-	if _, ok := newMemory(10).recall("ab", proxy.NewSecret("c"), now); ok {
+	if _, ok := newMemory(10).recall("ab", secret.New("c"), now); ok {
 		t.Error("another memory knows the password")
 	}
 }

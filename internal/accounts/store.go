@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // ErrNoAccount says that a Store keeps no such account.
@@ -70,7 +70,7 @@ func (s *Store) Remove(login string) error {
 }
 
 // AddPassword gives the account one more password. It takes the time of a hash.
-func (s *Store) AddPassword(login, name string, password proxy.Secret) error {
+func (s *Store) AddPassword(login, name string, password secret.Secret) error {
 	hash, err := s.hashFor(login, password)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (s *Store) AddPassword(login, name string, password proxy.Secret) error {
 }
 
 // hashFor hashes a password as the account's others are. That is not done under the lock.
-func (s *Store) hashFor(login string, password proxy.Secret) (string, error) {
+func (s *Store) hashFor(login string, password secret.Secret) (string, error) {
 	list := s.List()
 	i, err := indexOf(list, login)
 	if err != nil {

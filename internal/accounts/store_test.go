@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/secret"
 )
 
 func open(t *testing.T, dir string) *accounts.Store {
@@ -52,7 +53,7 @@ func TestStore_KeepsAccounts(t *testing.T) {
 func TestStore_Changes(t *testing.T) {
 	s := open(t, t.TempDir())
 	must(t, s.Add(accounts.Account{Login: "a", Aliases: []string{"b"}, Passwords: []accounts.Password{{Name: "one", Hash: hash(t, "1")}}}))
-	must(t, s.AddPassword("B", "two", secret("2")))
+	must(t, s.AddPassword("B", "two", secret.New("2")))
 	b := book(t, accounts.Options{}, s.List()...)
 	if id := mustVerify(t, b, attempt("a", "2")); id.PasswordName != "two" {
 		t.Errorf("got %+v, want the password two", id)
@@ -76,7 +77,7 @@ func TestStore_Changes(t *testing.T) {
 func TestStore_AddPasswordToAnAccountWithoutOne(t *testing.T) {
 	s := open(t, t.TempDir())
 	must(t, s.Add(accounts.Account{Login: "a"}))
-	must(t, s.AddPassword("a", "", secret("1")))
+	must(t, s.AddPassword("a", "", secret.New("1")))
 	mustVerify(t, book(t, accounts.Options{}, s.List()...), attempt("a", "1"))
 }
 
@@ -94,10 +95,10 @@ func TestStore_RefusesAndStaysAsItWas(t *testing.T) {
 		{"remove", s.Remove("x"), accounts.ErrNoAccount, `"x"`},
 		{"update", s.Update("x", nil), accounts.ErrNoAccount, `"x"`},
 		{"update wrongly", s.Update("a", func(a *accounts.Account) { a.Mailbox = " " }), nil, "mailbox"},
-		{"password of nobody", s.AddPassword("x", "y", secret("2")), accounts.ErrNoAccount, `"x"`},
-		{"no password", s.AddPassword("a", "y", secret("")), nil, "is empty"},
-		{"the same password", s.AddPassword("a", "y", secret("1")), nil, "the same as another"},
-		{"the same name", s.AddPassword("a", "One", secret("2")), nil, "has that name"},
+		{"password of nobody", s.AddPassword("x", "y", secret.New("2")), accounts.ErrNoAccount, `"x"`},
+		{"no password", s.AddPassword("a", "y", secret.New("")), nil, "is empty"},
+		{"the same password", s.AddPassword("a", "y", secret.New("1")), nil, "the same as another"},
+		{"the same name", s.AddPassword("a", "One", secret.New("2")), nil, "has that name"},
 		{"revoke of nobody", s.RevokePassword("x", "one"), accounts.ErrNoAccount, `"x"`},
 		{"revoke nothing", s.RevokePassword("a", "two"), accounts.ErrNoPassword, `"two"`},
 		{"revoke the last", s.RevokePassword("a", "one"), nil, "the last password"},

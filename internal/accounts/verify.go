@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -16,7 +17,7 @@ const refusalDelay = time.Second
 // Attempt is what a device presented.
 type Attempt struct {
 	Login    string // as typed
-	Password proxy.Secret
+	Password secret.Secret
 	Source   netip.Addr
 	Protocol string    // ProtocolIMAP or ProtocolPOP3
 	Now      time.Time // zero: the time of the call

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -169,7 +170,7 @@ func TestVerify_RemembersAPasswordForADay(t *testing.T) {
 			t.Errorf("after %v: got remembered %v, want %v", test.after, got, test.want)
 		}
 	}
-	a.Password = proxy.NewSecret("secret-2")
+	a.Password = secret.New("secret-2")
 	_, err := b.Verify(context.Background(), a)
 	refusedWith(t, err)
 	if _, err = b.Verify(context.Background(), a); err == nil {
@@ -340,7 +341,7 @@ func BenchmarkVerify_Remembered(b *testing.B) {
 }
 
 func BenchmarkVerify_Argon2(b *testing.B) {
-	h, err := accounts.Hash(proxy.NewSecret("right"), accounts.Parameters{})
+	h, err := accounts.Hash(secret.New("right"), accounts.Parameters{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gosnmp/gosnmp"
 
 	"drawbridge/internal/enrich"
+	"drawbridge/internal/secret"
 )
 
 // The system group's objects, as the agent answers them.
@@ -98,5 +99,5 @@ func says(description string) []gosnmp.SnmpPDU {
 func loopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 func asking(port uint16) *enrich.SNMP {
-	return &enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("public"), Prefixes: loopback(), Port: port}
+	return &enrich.SNMP{Version: "v2c", Community: secret.New("public"), Prefixes: loopback(), Port: port}
 }

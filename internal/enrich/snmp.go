@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"drawbridge/internal/secret"
+
 	"github.com/gosnmp/gosnmp"
 )
 
@@ -16,18 +18,18 @@ type SNMP struct {
 	// Version is "v2c" or "v3".
 	Version string
 	// Community is v2c's word for reading.
-	Community Secret
+	Community secret.Secret
 	// User is v3's user.
 	User string
 	// Auth is how v3 authenticates: "md5", "sha", "sha224", "sha256", "sha384", "sha512", or "" for not at all.
 	Auth string
 	// AuthPassword belongs to Auth; 8 characters at least.
-	AuthPassword Secret
+	AuthPassword secret.Secret
 	// Privacy is how v3 encrypts: "des", "aes" (128 bits), "aes192", "aes256", Cisco's "aes192c" and "aes256c", or ""
 	// for not at all. It needs Auth.
 	Privacy string
 	// PrivacyPassword belongs to Privacy; 8 characters at least.
-	PrivacyPassword Secret
+	PrivacyPassword secret.Secret
 	// Prefixes are the sources that are asked. One at least.
 	Prefixes []netip.Prefix
 	// Port is the devices' UDP port. The default is 161.
@@ -88,7 +90,7 @@ func (s *SNMP) client(ctx context.Context, addr netip.Addr) *gosnmp.GoSNMP {
 		x.Port = 161
 	}
 	if s.Version == "v2c" {
-		x.Community = s.Community.value
+		x.Community = s.Community.Reveal()
 		return x
 	}
 	x.Version = gosnmp.Version3
@@ -97,9 +99,9 @@ func (s *SNMP) client(ctx context.Context, addr netip.Addr) *gosnmp.GoSNMP {
 	x.SecurityParameters = &gosnmp.UsmSecurityParameters{
 		UserName:                 s.User,
 		AuthenticationProtocol:   authProtocols[s.Auth],
-		AuthenticationPassphrase: s.AuthPassword.value,
+		AuthenticationPassphrase: s.AuthPassword.Reveal(),
 		PrivacyProtocol:          privacyProtocols[s.Privacy],
-		PrivacyPassphrase:        s.PrivacyPassword.value,
+		PrivacyPassphrase:        s.PrivacyPassword.Reveal(),
 	}
 	return x
 }

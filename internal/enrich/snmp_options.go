@@ -47,7 +47,7 @@ func (s *SNMP) mistakes() []error {
 	}
 	switch s.Version {
 	case "v2c":
-		if s.Community.value == "" {
+		if s.Community.Reveal() == "" {
 			wrong = append(wrong, errors.New("snmp: version v2c needs a community"))
 		}
 	case "v3":
@@ -74,10 +74,10 @@ func (s *SNMP) userMistakes() []error {
 	}
 	// RFC 3414, section 11.2.
 	const shortest = 8
-	if s.Auth != "" && len(s.AuthPassword.value) < shortest {
+	if s.Auth != "" && len(s.AuthPassword.Reveal()) < shortest {
 		wrong = append(wrong, fmt.Errorf("snmp: the password of auth needs %d characters at least", shortest))
 	}
-	if s.Privacy != "" && len(s.PrivacyPassword.value) < shortest {
+	if s.Privacy != "" && len(s.PrivacyPassword.Reveal()) < shortest {
 		wrong = append(wrong, fmt.Errorf("snmp: the password of privacy needs %d characters at least", shortest))
 	}
 	return wrong

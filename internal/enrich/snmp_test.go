@@ -10,6 +10,7 @@ import (
 	"github.com/gosnmp/gosnmp"
 
 	"drawbridge/internal/enrich"
+	"drawbridge/internal/secret"
 )
 
 func TestSNMP_V2cSaysWhatTheDeviceIs(t *testing.T) {
@@ -126,11 +127,11 @@ func TestRun_RefusesOptionsThatMakeNoSense(t *testing.T) {
 	}{
 		{"nothing", enrich.SNMP{}, []string{"name the prefixes", `version "" is not known`}},
 		{"no community", enrich.SNMP{Version: "v2c", Prefixes: loopback()}, []string{"needs a community"}},
-		{"a zero prefix", enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("x"), Prefixes: []netip.Prefix{{}}}, []string{"192.0.2.0/24"}},
-		{"everybody", enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("x"), Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}}, []string{"::/0 would show the community to everybody"}},
+		{"a zero prefix", enrich.SNMP{Version: "v2c", Community: secret.New("x"), Prefixes: []netip.Prefix{{}}}, []string{"192.0.2.0/24"}},
+		{"everybody", enrich.SNMP{Version: "v2c", Community: secret.New("x"), Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}}, []string{"::/0 would show the community to everybody"}},
 		{"unknown words", enrich.SNMP{Version: "v3", Auth: "sha1", Privacy: "rot13", Prefixes: loopback()},
 			[]string{"needs a user", "md5, sha, sha224, sha256, sha384, sha512", "aes, aes192, aes192c, aes256, aes256c, des", "auth needs 8 characters", "privacy needs 8 characters"}},
-		{"privacy alone", enrich.SNMP{Version: "v3", User: "u", Privacy: "aes", PrivacyPassword: enrich.NewSecret("12345678"), Prefixes: loopback()}, []string{"privacy needs auth"}},
+		{"privacy alone", enrich.SNMP{Version: "v3", User: "u", Privacy: "aes", PrivacyPassword: secret.New("12345678"), Prefixes: loopback()}, []string{"privacy needs auth"}},
 	} {
 		err := enrich.New(enrich.Options{SNMP: &c.snmp}).Run(t.Context())
 		if err == nil {

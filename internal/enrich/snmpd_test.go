@@ -12,19 +12,20 @@ import (
 	"time"
 
 	"drawbridge/internal/enrich"
+	"drawbridge/internal/secret"
 )
 
 // TestSNMP_NetSNMPsAgent asks snmpd of Net-SNMP (Debian's package snmpd), whose code is not ours nor gosnmp's.
 func TestSNMP_NetSNMPsAgent(t *testing.T) {
 	port := runSNMPD(t)
-	auth, privacy := enrich.NewSecret("auth-pass"), enrich.NewSecret("priv-pass")
+	auth, privacy := secret.New("auth-pass"), secret.New("priv-pass")
 	for _, c := range []struct {
 		about string
 		snmp  enrich.SNMP
 		taken bool
 	}{
-		{"v2c", enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("letmein")}, true},
-		{"v2c, wrong community", enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("public")}, false},
+		{"v2c", enrich.SNMP{Version: "v2c", Community: secret.New("letmein")}, true},
+		{"v2c, wrong community", enrich.SNMP{Version: "v2c", Community: secret.New("public")}, false},
 		{"v3, encrypted", enrich.SNMP{Version: "v3", User: "reader", Auth: "sha", AuthPassword: auth, Privacy: "aes", PrivacyPassword: privacy}, true},
 		{"v3, authenticated", enrich.SNMP{Version: "v3", User: "oldreader", Auth: "md5", AuthPassword: auth}, true},
 		{"v3, wrong password", enrich.SNMP{Version: "v3", User: "oldreader", Auth: "md5", AuthPassword: privacy}, false},
@@ -96,7 +97,7 @@ func runSNMPD(t *testing.T) uint16 {
 // waitForSNMPD asks until there is an answer. A port without a listener refuses at once.
 func waitForSNMPD(t *testing.T, port uint16) {
 	t.Helper()
-	asked := enrich.SNMP{Version: "v2c", Community: enrich.NewSecret("letmein"), Port: port}
+	asked := enrich.SNMP{Version: "v2c", Community: secret.New("letmein"), Port: port}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for deadline := time.Now().Add(20 * time.Second); ; <-again.C {

@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 func byDevice(t *testing.T) (*entra, oauth.Options, string) {
 	e := newEntra(t)
 	dir := t.TempDir()
 	o := e.options()
-	o.Flow, o.ClientSecret, o.Vault = oauth.DeviceCode, proxy.Secret{}, openVault(t, dir, nil)
+	o.Flow, o.ClientSecret, o.Vault = oauth.DeviceCode, secret.Secret{}, openVault(t, dir, nil)
 	return e, o, dir
 }
 

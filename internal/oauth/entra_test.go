@@ -25,7 +25,7 @@ import (
 	"time"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 
 	"go.uber.org/goleak"
 )
@@ -245,7 +245,7 @@ func (e *entra) last() url.Values {
 func (e *entra) options() oauth.Options {
 	o := oauth.Options{
 		Name: "exchange-online", Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "app-1",
-		ClientSecret: proxy.NewSecret(canarySecret), Authority: "https://" + e.host, CA: e.root,
+		ClientSecret: secret.New(canarySecret), Authority: "https://" + e.host, CA: e.root,
 	}
 	o.SetDial(e.dial)
 	return o

@@ -9,12 +9,12 @@ import (
 	"os"
 	"strings"
 
+	"drawbridge/internal/secret"
+
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
-
-	"drawbridge/proxy"
 )
 
 // newFetcher returns what asks for tokens by s.Flow.
@@ -96,7 +96,7 @@ func tokenOf(result confidential.AuthResult, err error) (Token, error) {
 		return Token{}, err
 	}
 	return Token{
-		Value:   proxy.NewSecret(result.AccessToken),
+		Value:   secret.New(result.AccessToken),
 		Expires: result.ExpiresOn,
 		Account: result.Account.PreferredUsername,
 	}, nil

@@ -24,7 +24,7 @@ import (
 	"time"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 func TestIdentity_AppService(t *testing.T) {
@@ -136,7 +136,7 @@ func TestWorkload_TokenFileIsReadEachTime(t *testing.T) {
 		e := newEntra(t)
 		file := filepath.Join(t.TempDir(), "token")
 		o := e.options()
-		o.Flow, o.ClientSecret, o.TokenFile = oauth.WorkloadIdentity, proxy.Secret{}, file
+		o.Flow, o.ClientSecret, o.TokenFile = oauth.WorkloadIdentity, secret.Secret{}, file
 		s := open(t, o)
 		contains(t, fail(t, s, imap, oauth.Configuration).Sentence, "AZURE_FEDERATED_TOKEN_FILE")
 		if err := os.WriteFile(file, []byte(" \n"), 0o600); err != nil {
@@ -165,7 +165,7 @@ func TestCertificate_SignsTheAssertion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntra(t)
 		o := e.options()
-		o.ClientSecret, o.ClientCertificate = proxy.Secret{}, bundle
+		o.ClientSecret, o.ClientCertificate = secret.Secret{}, bundle
 		s := open(t, o)
 		get(t, s, imap)
 		parts := strings.Split(e.last().Get("client_assertion"), ".")

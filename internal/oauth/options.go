@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // Flow is how a Source comes by its tokens.
@@ -32,8 +32,8 @@ type Options struct {
 	Tenant   string // id or domain; not asked for with ManagedIdentity
 	ClientID string // of the application; with ManagedIdentity empty means the machine's own identity
 
-	ClientSecret      proxy.Secret // ClientCredentials only
-	ClientCertificate []byte       // PEM, certificate and unencrypted RSA key; instead of ClientSecret
+	ClientSecret      secret.Secret // ClientCredentials only
+	ClientCertificate []byte        // PEM, certificate and unencrypted RSA key; instead of ClientSecret
 
 	Authority string // https://host of an own authority, the tenant is added; empty: the cloud's
 	CA        []byte // PEM of further roots, for the authority only

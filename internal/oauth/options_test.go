@@ -4,12 +4,12 @@ import (
 	"testing"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 func TestNew_TellsWhatIsWrongAndTheMend(t *testing.T) {
 	vault := openVault(t, t.TempDir(), nil)
-	good := oauth.Options{Name: "eo", Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "app-1", ClientSecret: proxy.NewSecret(canarySecret)}
+	good := oauth.Options{Name: "eo", Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "app-1", ClientSecret: secret.New(canarySecret)}
 	tests := []struct {
 		name  string
 		spoil func(o *oauth.Options)
@@ -20,16 +20,16 @@ func TestNew_TellsWhatIsWrongAndTheMend(t *testing.T) {
 		{"no tenant and no id", func(o *oauth.Options) { o.Tenant, o.ClientID = "", "" }, []string{"tenant is missing", "client_id is missing"}},
 		{"common", func(o *oauth.Options) { o.Tenant = "Common" }, []string{"names no directory"}},
 		{"path in the tenant", func(o *oauth.Options) { o.Tenant = "a/b" }, []string{"neither an id nor a domain"}},
-		{"no secret", func(o *oauth.Options) { o.ClientSecret = proxy.Secret{} }, []string{"client_secret or client_certificate"}},
+		{"no secret", func(o *oauth.Options) { o.ClientSecret = secret.Secret{} }, []string{"client_secret or client_certificate"}},
 		{"both", func(o *oauth.Options) { o.ClientCertificate = []byte("x") }, []string{"one of them"}},
-		{"no PEM", func(o *oauth.Options) { o.ClientSecret, o.ClientCertificate = proxy.Secret{}, []byte(canarySecret) }, []string{"client_certificate", "one file"}},
+		{"no PEM", func(o *oauth.Options) { o.ClientSecret, o.ClientCertificate = secret.Secret{}, []byte(canarySecret) }, []string{"client_certificate", "one file"}},
 		{"http", func(o *oauth.Options) { o.Authority = "http://entra.test" }, []string{"https://"}},
 		{"path in the authority", func(o *oauth.Options) { o.Authority = "https://entra.test/" + tenant }, []string{"the tenant is added"}},
 		{"no root", func(o *oauth.Options) { o.CA = []byte("x") }, []string{"ca holds no certificate"}},
 		{"device code with a secret", func(o *oauth.Options) { o.Flow, o.Vault = oauth.DeviceCode, vault }, []string{"neither"}},
-		{"device code without a vault", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.DeviceCode, proxy.Secret{} }, []string{"data_dir"}},
+		{"device code without a vault", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.DeviceCode, secret.Secret{} }, []string{"data_dir"}},
 		{"password with a certificate", func(o *oauth.Options) { o.Flow, o.ClientCertificate = oauth.Password, []byte("x") }, []string{"flow password takes neither", "client_certificate"}},
-		{"workload without a file", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.WorkloadIdentity, proxy.Secret{} }, []string{"AZURE_FEDERATED_TOKEN_FILE"}},
+		{"workload without a file", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.WorkloadIdentity, secret.Secret{} }, []string{"AZURE_FEDERATED_TOKEN_FILE"}},
 	}
 	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", "")
 	for _, test := range tests {
@@ -68,7 +68,7 @@ func indexOf(b []byte, s string) int {
 
 func TestNew_EachCloud(t *testing.T) {
 	for _, cloud := range []string{"", "global", "gcc-high", "dod", "china"} {
-		s, err := oauth.New(oauth.Options{Name: "eo", Cloud: cloud, Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "a", ClientSecret: proxy.NewSecret("x")})
+		s, err := oauth.New(oauth.Options{Name: "eo", Cloud: cloud, Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "a", ClientSecret: secret.New("x")})
 		if err != nil {
 			t.Errorf("%s: %v", cloud, err)
 			continue

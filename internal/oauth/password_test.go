@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -22,12 +23,12 @@ func byPassword(t *testing.T) (*entra, oauth.Options) {
 		return nil
 	}
 	o := e.options()
-	o.Flow, o.ClientSecret = oauth.Password, proxy.Secret{}
+	o.Flow, o.ClientSecret = oauth.Password, secret.Secret{}
 	return e, o
 }
 
 func login(mailbox, password string) oauth.Request {
-	return oauth.Request{Mailbox: mailbox, Protocol: "pop3", Password: proxy.NewSecret(password)}
+	return oauth.Request{Mailbox: mailbox, Protocol: "pop3", Password: secret.New(password)}
 }
 
 func TestPassword_TheTokenIsThatLoginsAlone(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/secret"
 )
 
 // maxToken is how long a token may be, in bytes. Exchange's are 1.5 to 6 KB; the device's line is bounded likewise.
@@ -12,7 +12,7 @@ const maxToken = 16 << 10
 
 // Token is one access token and what is known of it without reading it.
 type Token struct {
-	Value   proxy.Secret
+	Value   secret.Secret
 	Expires time.Time
 	Account string // whose it is, where it is a user's and Entra ID told
 	key     string // of the entry it came from
@@ -26,8 +26,8 @@ func (t Token) is(other Token) bool {
 // Request is what a session wants a token for.
 type Request struct {
 	Mailbox  string
-	Protocol string       // "imap" or "pop3"
-	Password proxy.Secret // the mailbox's, with flow Password only
+	Protocol string        // "imap" or "pop3"
+	Password secret.Secret // the mailbox's, with flow Password only
 	// MinLife is how long the token should live; one with less is renewed while it still serves. Zero: 20 minutes for
 	// IMAP, where a session ends with its token, and 5 for POP3.
 	MinLife time.Duration

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
+	"drawbridge/internal/secret"
 
-	"drawbridge/config"
+	"golang.org/x/crypto/argon2"
 )
 
 // What a hash may cost: one check takes a second at most.
@@ -34,7 +34,7 @@ type phc struct {
 // Argon2id returns what tells whether a password is the one of a PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash). It
 // takes some 25 ms and 19 MiB with the parameters that `drawbridge account add` writes, and is safe for concurrent use. No
 // error quotes the hash.
-func Argon2id(hash config.Secret) (func(ctx context.Context, password string) bool, error) {
+func Argon2id(hash secret.Secret) (func(ctx context.Context, password string) bool, error) {
 	p, err := parsePHC(hash.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("admin.password: %w", err)

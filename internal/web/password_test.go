@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"drawbridge/config"
+	"drawbridge/internal/secret"
 	"drawbridge/internal/web"
 )
 
@@ -23,7 +23,7 @@ func TestArgon2id_TellsTheRightPassword(t *testing.T) {
 		phc(64, 1, 1, "saltsaltsaltsalt", "correct horse", 32), phc(64, 3, 2, "othersalt", "correct horse", 16),
 		phc(19456, 2, 1, "somesaltsomesalt", "correct horse", 32),
 	} {
-		check, err := web.Argon2id(config.NewSecret(hash))
+		check, err := web.Argon2id(secret.New(hash))
 		if err != nil {
 			t.Errorf("%s: %v", hash, err)
 			continue
@@ -44,7 +44,7 @@ func TestArgon2id_RefusesOtherHashes(t *testing.T) {
 		"too many passes": strings.Replace(good, "t=1", "t=99", 1), "no threads": strings.Replace(good, "p=1", "p=0", 1),
 		"leading zero": strings.Replace(good, "t=1", "t=01", 1), "more parameters": strings.Replace(good, "p=1", "p=1,keyid=1", 1), "padding": good + "=",
 	} {
-		_, err := web.Argon2id(config.NewSecret(hash))
+		_, err := web.Argon2id(secret.New(hash))
 		if err == nil {
 			t.Errorf("%s: taken", name)
 		} else if hash != "" && strings.Contains(err.Error(), hash) || !strings.HasPrefix(err.Error(), "admin.password: ") {
@@ -57,7 +57,7 @@ func FuzzArgon2id(f *testing.F) {
 	f.Add(phc(64, 1, 1, "saltsaltsaltsalt", "secret", 32))
 	f.Add("$argon2id$v=19$m=,t=,p=$$")
 	f.Fuzz(func(t *testing.T, hash string) {
-		if _, err := web.Argon2id(config.NewSecret(hash)); err == nil && strings.Count(hash, "$") != 5 {
+		if _, err := web.Argon2id(secret.New(hash)); err == nil && strings.Count(hash, "$") != 5 {
 			t.Errorf("%q is taken", hash)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -86,7 +87,7 @@ func (l *login) login(_ context.Context, c command) (none proxy.Credentials, don
 	}
 	l.pending(c)
 	credentials := proxy.Credentials{
-		Account: strings.Clone(name), Password: proxy.NewSecret(strings.Clone(password)),
+		Account: strings.Clone(name), Password: secret.New(strings.Clone(password)),
 		Mechanism: proxy.MechanismLogin, ClientID: l.notes.ClientID,
 	}
 	return credentials, true, proxy.CheckCredentials(credentials)

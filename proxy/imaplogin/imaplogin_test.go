@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 	"drawbridge/proxy/imaplogin"
 )
@@ -133,7 +134,7 @@ func TestIMAP_AdmitsInOneWriteAndKeepsWhatWasPipelined(t *testing.T) {
 }
 
 func passwordOf(name, password string) []sasl.Client {
-	return []sasl.Client{proxy.NewPasswordLogin(name, proxy.NewSecret(password))}
+	return []sasl.Client{proxy.NewPasswordLogin(name, secret.New(password))}
 }
 
 func TestIMAP_BoundsOfWhatADeviceMaySend(t *testing.T) {

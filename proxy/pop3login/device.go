@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 )
 
@@ -68,7 +69,7 @@ func (l *login) pass(_ context.Context, args string) (c proxy.Credentials, done 
 	if strings.Contains(args, " ") {
 		l.notes.Quirk(proxy.QuirkSpaceInPassword)
 	}
-	c = proxy.Credentials{Account: l.user, Password: proxy.NewSecret(args), Mechanism: proxy.MechanismUser}
+	c = proxy.Credentials{Account: l.user, Password: secret.New(args), Mechanism: proxy.MechanismUser}
 	l.user = ""
 	return c, true, proxy.CheckCredentials(c)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"go.uber.org/goleak"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy"
 	"drawbridge/proxy/internal/transcript"
 	"drawbridge/proxy/pop3login"
@@ -16,5 +17,5 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestPOP3_Transcripts(t *testing.T) { transcript.Play(t, pop3login.New, 4) }
 
 func mechanisms(name, password string) []sasl.Client {
-	return []sasl.Client{proxy.NewPasswordLogin(name, proxy.NewSecret(password))}
+	return []sasl.Client{proxy.NewPasswordLogin(name, secret.New(password))}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/secret"
 )
 
 // examples are the values that schema and reference show.
@@ -93,8 +94,8 @@ func exampleSNMP() config.SNMP {
 		Version: config.SNMPVersion3,
 		Sources: []netip.Prefix{netip.MustParsePrefix("10.20.3.0/24")},
 		User:    "drawbridge",
-		Auth:    &config.SNMPAuth{Protocol: "sha256", Password: config.NewSecret("{file: /run/secrets/snmp-auth}")},
-		Privacy: &config.SNMPPrivacy{Protocol: "aes", Password: config.NewSecret("{file: /run/secrets/snmp-privacy}")},
+		Auth:    &config.SNMPAuth{Protocol: "sha256", Password: secret.New("{file: /run/secrets/snmp-auth}")},
+		Privacy: &config.SNMPPrivacy{Protocol: "aes", Password: secret.New("{file: /run/secrets/snmp-privacy}")},
 	}
 }
 
@@ -159,7 +160,7 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 		return *x, true
 	case []netip.Prefix:
 		return texts(x), x != nil
-	case config.Secret:
+	case secret.Secret:
 		return secretOf(keyOf(f), x), true
 	case time.Time:
 		return x.Format(time.DateOnly), true
@@ -176,7 +177,7 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 type quoteless string
 
 // secretOf shows the hash of an example, and of other secrets where they may be.
-func secretOf(key string, s config.Secret) any {
+func secretOf(key string, s secret.Secret) any {
 	switch key {
 	case "password":
 		if text := s.Reveal(); strings.HasPrefix(text, "{") {

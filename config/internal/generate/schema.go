@@ -11,6 +11,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"drawbridge/config"
+	"drawbridge/internal/secret"
 )
 
 const (
@@ -71,13 +72,13 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: momentForm}
 	case reflect.TypeFor[time.Location](), reflect.TypeFor[*time.Location]():
 		return &jsonschema.Schema{Type: "string", MinLength: one()}
-	case reflect.TypeFor[config.Secret]():
+	case reflect.TypeFor[secret.Secret]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", MinLength: one()}, elsewhere("file"), elsewhere("env")}}
 	case reflect.TypeFor[[]config.NamedPassword]():
 		return &jsonschema.Schema{
 			Type:                 "object",
 			PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
-			AdditionalProperties: special(reflect.TypeFor[config.Secret]()),
+			AdditionalProperties: special(reflect.TypeFor[secret.Secret]()),
 			MinProperties:        one(),
 		}
 	case reflect.TypeFor[config.Ciphers]():
