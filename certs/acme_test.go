@@ -14,14 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/certs"
-
 	"github.com/letsencrypt/pebble/v2/ca"
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/miekg/dns"
 	"go.uber.org/zap"
+
+	"drawbridge/certs"
 )
 
 // pebble is a real ACME server. Its validators look names up at a name server of the test's own, which knows every name at

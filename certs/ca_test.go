@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/certs"
-
 	"github.com/smallstep/pkcs7"
+
+	"drawbridge/certs"
 )
 
 func TestOpenCA_MakesWhatOldDevicesImport(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/certs"
-
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"drawbridge/certs"
 )
 
 // filed is a running Source with one file entry for before.test.

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/certs"
-
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"drawbridge/certs"
 )
 
 // Two goroutines have no end that we could call: certmagic's rate limiter, one a directory and account for the life of

@@ -15,9 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"drawbridge/certs"
-
 	"go.uber.org/zap"
+
+	"drawbridge/certs"
 )
 
 const day = 24 * time.Hour

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"drawbridge/certs"
-
 	"go.uber.org/zap"
+
+	"drawbridge/certs"
 )
 
 func local(names ...string) certs.Entry {

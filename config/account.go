@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // Account is a login that devices use on the bridge, or a pattern of such logins.

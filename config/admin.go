@@ -4,9 +4,9 @@ import (
 	"net"
 	"net/netip"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // Admin is the address for people and monitors, not for devices.

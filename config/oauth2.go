@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // The flows that a token can come by.

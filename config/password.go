@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // NamedPassword is one of several passwords of a login, so that each can be given to someone else and withdrawn alone.

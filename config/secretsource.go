@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // maxSecret bounds a secret's file, in bytes.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 
-	"drawbridge/internal/secret"
-
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/secret"
 )
 
 // The values of SNMP.Version.

@@ -3,15 +3,18 @@ package proxy_test
 import (
 	"bytes"
 	"crypto/tls"
-	"drawbridge/internal/hello"
-	"drawbridge/inventory"
-	"drawbridge/proxy"
 	"io"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"drawbridge/internal/hello"
+	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 )
 
 func TestServer_FailedHandshakesAreOnRecord(t *testing.T) {
@@ -117,7 +120,7 @@ func TestServer_STLS(t *testing.T) {
 	d.hear("+OK ready")
 	d.say("STLS")
 	d.hear("+OK Begin TLS negotiation.")
-	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, CipherSuites: proxy.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
 	d = newDevice(t, c)
 	d.say("USER anna")
 	d.hear("+OK")
@@ -144,7 +147,7 @@ func TestServer_LoginInClearIsRefusedAndOnRecord(t *testing.T) {
 	d.hear("-ERR Use STLS first")
 	_ = d.Close()
 	s := w.expect(inventory.OutcomeRefused, inventory.PhaseHandshake, inventory.EndedByDevice, "the password crossed the network in clear text, change it")
-	if !slices.Contains(s.Quirks, proxy.QuirkPasswordInClear) || s.Hello.Format != hello.FormatNone {
+	if !slices.Contains(s.Quirks, login.QuirkPasswordInClear) || s.Hello.Format != hello.FormatNone {
 		t.Errorf("got quirks %v, hello %v", s.Quirks, s.Hello)
 	}
 	if len(w.upstream.lines()) > 0 {
@@ -172,7 +175,7 @@ func TestServer_PROXYHeaderIsRequiredFromBalancersOnly(t *testing.T) {
 	if _, err := io.WriteString(raw, "PROXY TCP4 10.20.3.7 10.0.0.1 50000 995\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: proxy.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
 	d := newDevice(t, c)
 	d.logIn("right")
 	d.hear("+OK Mailbox open.")
@@ -232,7 +235,7 @@ func TestServer_DeviceThatSpeaksFirstIsServedAndNoted(t *testing.T) {
 }
 
 func TestServer_NoMoreThanTheLimitsSessions(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.listener.Sessions = proxy.NewSessions("pop3s", 1, 0, nil) })
+	w := newWorld(t, func(w *world) { w.listener.Sessions = limits.NewSessions("pop3s", 1, 0, nil) })
 	first := w.dial(0)
 	first.hear("+OK ready")
 	got, _ := io.ReadAll(w.dialRaw())

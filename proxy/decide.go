@@ -7,6 +7,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/login"
 )
 
 // Decider chooses what happens to a session whose device and claimed account are known. It is safe for concurrent use.
@@ -14,7 +15,7 @@ type Decider interface {
 	// Decide checks the password where it is checked here, and only then tells a stage. A *Refusal says no. Where the
 	// upstream or Entra ID checks it, a refusal by stage rides in Decision.Then and is told after Authenticate has
 	// succeeded. The session is only read.
-	Decide(ctx context.Context, now time.Time, s *inventory.Session, c Credentials) (Decision, error)
+	Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (Decision, error)
 }
 
 // Decision is what was decided for one login.
@@ -24,24 +25,13 @@ type Decision struct {
 	Account string            // in its listed form; empty: as typed
 	Checked bool              // the password was checked here: the account is verified, whatever the upstream says
 	Mailbox string
-	Notice  string   // said with the OK of the login
-	Then    *Refusal // told instead of Admit
+	Notice  string         // said with the OK of the login
+	Then    *login.Refusal // told instead of Admit
 	// Known says that this source and account had a verified login lately: strangers share a quarter of the limits.
 	Known      bool
 	Upstream   *Upstream
 	Credential Credential
 }
-
-// Verdict is what became of a credential.
-type Verdict int
-
-// The verdicts.
-const (
-	NoAnswer Verdict = iota // it went up, or may have; nothing was learned of it
-	Unsent                  // it never went up
-	Accepted
-	Refused // as bad credentials
-)
 
 // TokenCredential is what a Credential may be besides.
 type TokenCredential interface {
@@ -56,9 +46,9 @@ type Credential interface {
 	Mechanisms(ctx context.Context) ([]sasl.Client, error)
 	// NotBefore is the earliest time at which a refusal may be told; zero: at once.
 	NotBefore() time.Time
-	// Refused is asked when the upstream refused a login as bad credentials: it returns other logins, to be tried once on
+	// Retry is asked when the upstream rejected a login as bad credentials: it returns other logins, to be tried once on
 	// a new connection, or what the device is told.
-	Refused(ctx context.Context, r *Refusal) ([]sasl.Client, error)
+	Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client, error)
 	// Result is called once after every Mechanisms that gave no error.
-	Result(v Verdict)
+	Result(v login.Verdict)
 }

@@ -9,6 +9,8 @@ import (
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/login"
 )
 
 // end closes what is open, completes the record and hands it over. A connection that closed without a byte leaves none.
@@ -18,18 +20,15 @@ func (s *session) end(err error) {
 	s.settleNotes()
 	s.settleBytes()
 	s.identify()
-	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.source)
+	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.Source())
 	s.record.Outcome, s.record.EndedBy, s.record.Reason = s.conclude(err)
 	s.record.Time = time.Now()
 	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
 	var silent *silence
-	if s.heard() || errors.As(err, &silent) || isTimeout(err) && !s.cut.Load() {
+	if s.wire.Heard() || errors.As(err, &silent) || login.IsTimeout(err) && !s.cut.Load() {
 		s.server.Recorder.Ended(s.record)
 	}
 }
-
-// heard reports whether the device sent a byte.
-func (s *session) heard() bool { return s.wire.received }
 
 func (s *session) closeUpstream() {
 	if s.upstream != nil {
@@ -44,23 +43,23 @@ func (s *session) closeUpstream() {
 }
 
 func (s *session) settleUpstream() {
-	s.record.UpstreamTLS = s.dialled.TLS
-	if s.dialled.Address.IsValid() {
-		s.record.UpstreamAddress = s.dialled.Address.String()
+	s.record.UpstreamTLS = s.current.dialled.TLS
+	if s.current.dialled.Address.IsValid() {
+		s.record.UpstreamAddress = s.current.dialled.Address.String()
 	}
 }
 
 // closeDevice ends the device's leg: close_notify inside TLS, then the connection, gently where last words are under way.
 func (s *session) closeDevice() {
 	if s.device != nil && s.device.Secure() {
-		_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
+		lastWord(s.device)
 		if s.relay.Load() != nil {
 			_ = s.device.Close()
 			return
 		}
-		s.device.closeWrite()
+		s.device.CloseWrite()
 	}
-	closeGently(s.wire)
+	devicetls.CloseGently(s.wire)
 }
 
 // settleNotes copies what the Login noticed; what an upstream said is searched for the session's secrets.
@@ -70,17 +69,17 @@ func (s *session) settleNotes() {
 		s.record.ClaimedAccount = n.ClaimedAccount
 	}
 	s.record.ClientID = n.ClientID
-	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = n.FrontEnd, n.UpstreamAuth
-	s.record.UpstreamSays = inventory.Redact(n.UpstreamSays, s.credentials.Password.Reveal())
+	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = s.heard.FrontEnd, s.heard.Auth
+	s.record.UpstreamSays = inventory.Redact(s.heard.Says, s.current.credentials.Password.Reveal())
 	s.record.Quirks = n.Quirks
-	if s.record.Hello == nil && s.listener.StartTLS && s.heard() {
+	if s.record.Hello == nil && s.listener.StartTLS && s.wire.Heard() {
 		s.record.Hello = hello.None()
 	}
 }
 
 func (s *session) settleBytes() {
 	if s.device != nil {
-		s.record.BytesFromDevice, s.record.BytesToDevice = s.device.in.Load(), s.device.out.Load()
+		s.record.BytesFromDevice, s.record.BytesToDevice = s.device.Bytes()
 	}
 }
 
@@ -92,9 +91,9 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	if s.cut.Load() {
 		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in"
 	}
-	var handshake *TLSError
+	var handshake *devicetls.TLSError
 	var silent *silence
-	var bound *ProtocolError
+	var bound *login.ProtocolError
 	switch {
 	case errors.As(err, &handshake) && s.record.TLS.AlertReceived != "":
 		return inventory.OutcomeTLSFailed, inventory.EndedByDevice, handshake.Sentence
@@ -106,8 +105,8 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 		return inventory.OutcomeRefused, s.endOf(err), s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS")
 	case errors.As(err, &bound):
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, bound.Problem
-	case errors.Is(err, ErrInjected):
-		return inventory.OutcomeProtocolError, inventory.EndedByBridge, ErrInjected.Error()
+	case errors.Is(err, login.ErrInjected):
+		return inventory.OutcomeProtocolError, inventory.EndedByBridge, login.ErrInjected.Error()
 	}
 	if r := s.lastRefusal(err); r != nil {
 		return outcomeOf(r, s.record.Phase), s.endOf(err), r.Error()
@@ -116,8 +115,8 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 }
 
 // lastRefusal is the refusal that ended the session, or the last one told before the device left.
-func (s *session) lastRefusal(err error) *Refusal {
-	var r *Refusal
+func (s *session) lastRefusal(err error) *login.Refusal {
+	var r *login.Refusal
 	if errors.As(err, &r) {
 		return r
 	}
@@ -134,20 +133,20 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 		return inventory.OutcomeCut, by, "the bridge was stopped before the session had ended (drain)"
 	case s.notes.LoggedOut:
 		return inventory.OutcomeBridged, inventory.EndedByDevice, ""
-	case s.notes.UpstreamSays != "":
+	case s.heard.Says != "":
 		return inventory.OutcomeBridged, by, "the upstream ended the session, see upstream_says"
 	}
 	return inventory.OutcomeBridged, by, ""
 }
 
 // outcomeOf is the outcome of a session whose last login was refused in phase.
-func outcomeOf(r *Refusal, phase inventory.Phase) inventory.Outcome {
+func outcomeOf(r *login.Refusal, phase inventory.Phase) inventory.Outcome {
 	switch r.Reason {
-	case BadCredentials:
+	case login.BadCredentials:
 		return inventory.OutcomeLoginFailed
-	case Unavailable, Internal:
+	case login.Unavailable, login.Internal:
 		return inventory.OutcomeUpstreamFailed
-	case TooManySessions:
+	case login.TooManySessions:
 		if phase == inventory.PhaseAuthenticate { // the upstream's limit, not ours
 			return inventory.OutcomeUpstreamFailed
 		}
@@ -157,7 +156,7 @@ func outcomeOf(r *Refusal, phase inventory.Phase) inventory.Outcome {
 
 // endOf tells whose end an error of the device's connection was.
 func (s *session) endOf(err error) inventory.EndedBy {
-	if isClosed(err) || errors.Is(err, ErrLoggedOut) {
+	if login.IsClosed(err) || errors.Is(err, login.ErrLoggedOut) {
 		return inventory.EndedByDevice
 	}
 	return inventory.EndedByBridge
@@ -165,15 +164,15 @@ func (s *session) endOf(err error) inventory.EndedBy {
 
 func (s *session) abandoned(err error) string {
 	switch {
-	case errors.Is(err, ErrLoggedOut):
+	case errors.Is(err, login.ErrLoggedOut):
 		return "the device logged out without logging in"
-	case isTimeout(err) && s.record.Phase == inventory.PhaseHandshake:
+	case login.IsTimeout(err) && s.record.Phase == inventory.PhaseHandshake:
 		return fmt.Sprintf("the device did not start TLS in time (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)
-	case isTimeout(err):
+	case login.IsTimeout(err):
 		return fmt.Sprintf("the device did not log in in time (limits.login_timeout: %s)", s.listener.LoginTimeout)
-	case isClosed(err) && s.record.Phase == inventory.PhaseHandshake:
+	case login.IsClosed(err) && s.record.Phase == inventory.PhaseHandshake:
 		return "the device closed the connection before TLS"
-	case isClosed(err):
+	case login.IsClosed(err):
 		return "the device closed the connection before it logged in"
 	case err == nil:
 		return "the session ended before the device logged in"

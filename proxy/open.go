@@ -9,15 +9,15 @@ import (
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/login"
 )
 
 // open makes the connection one that a Login can speak on: at once where STARTTLS comes later, else after the handshake.
 func (s *session) open(ctx context.Context) error {
-	if t := s.listener.HandshakeTimeout; t > 0 {
-		_ = s.wire.SetDeadline(s.record.StartedAt.Add(t))
-	}
+	_ = s.wire.SetDeadline(s.listener.handshakeEnd(s.record.StartedAt))
 	if s.listener.StartTLS {
-		s.start(s.wire, ConnOptions{Upgrade: func(ctx context.Context, _ net.Conn) (net.Conn, error) {
+		s.start(s.wire, login.ConnOptions{Upgrade: func(ctx context.Context, _ net.Conn) (net.Conn, error) {
 			return s.handshake(ctx, time.Now())
 		}})
 		return nil
@@ -26,24 +26,21 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.start(c, ConnOptions{Secure: true})
+	s.start(c, login.ConnOptions{Secure: true})
 	return nil
 }
 
-func (s *session) start(c net.Conn, o ConnOptions) {
+func (s *session) start(c net.Conn, o login.ConnOptions) {
 	o.Notes, o.MaxBadCommands, o.RecordSize = &s.notes, s.listener.BadCommands, s.listener.RecordSize
-	s.device = NewConn(c, o)
-	s.login = s.listener.NewLogin(s.device, s.listener.Greeting, &s.notes)
+	s.device = login.NewConn(c, o)
+	s.login = s.listener.Dialect.NewLogin(s.device, s.listener.Greeting, &s.notes)
 }
 
 // handshake peeks the hello, so that it is on record whatever comes of it, and terminates TLS.
 func (s *session) handshake(ctx context.Context, since time.Time) (net.Conn, error) {
-	if t := s.listener.HandshakeTimeout; t > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, s.record.StartedAt.Add(t))
-		defer cancel()
-	}
-	h, err := s.wire.peekHello()
+	ctx, cancel := until(ctx, s.listener.handshakeEnd(s.record.StartedAt))
+	defer cancel()
+	h, err := s.wire.PeekHello()
 	if err = s.helloRead(h, err); err != nil {
 		return nil, err
 	}
@@ -54,7 +51,7 @@ func (s *session) handshake(ctx context.Context, since time.Time) (net.Conn, err
 	}
 	s.record.HandshakeTime = time.Since(since)
 	s.record.Phase = inventory.PhaseLogin
-	s.loginDeadline(c)
+	s.listener.awaitLogin(c)
 	return c, nil
 }
 
@@ -69,17 +66,17 @@ func (s *session) helloRead(h *hello.Hello, err error) error {
 		return s.refusePlaintext()
 	case errors.As(err, &malformed):
 		s.record.Hello = malformed.Hello
-		s.wire.sendAlert(recordVersion(malformed.Hello), alertDecodeError)
-		s.record.TLS.AlertSent = alertName(alertDecodeError)
-		return &TLSError{Err: err, Sentence: "the device's ClientHello is broken (" + malformed.Reason + "): update its firmware, or look for what changes its packets on the way"}
-	case isTimeout(err) && len(s.wire.peeked) == 0:
-		s.wire.sendAlert(recordVersion(nil), alertCloseNotify)
+		s.wire.SendAlert(devicetls.RecordVersion(malformed.Hello), devicetls.AlertDecodeError)
+		s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertDecodeError)
+		return &devicetls.TLSError{Err: err, Sentence: "the device's ClientHello is broken (" + malformed.Reason + "): update its firmware, or look for what changes its packets on the way"}
+	case login.IsTimeout(err) && len(s.wire.Peeked()) == 0:
+		s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertCloseNotify)
 		return &silence{s.silenceSentence()}
-	case isTimeout(err):
-		s.wire.sendAlert(recordVersion(nil), alertCloseNotify)
-		return &TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
-	case len(s.wire.peeked) > 0:
-		return &TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
+	case login.IsTimeout(err):
+		s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertCloseNotify)
+		return &devicetls.TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
+	case len(s.wire.Peeked()) > 0:
+		return &devicetls.TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
 	}
 	return err
 }
@@ -94,7 +91,7 @@ func (s *session) silenceSentence() string {
 
 // refusePlaintext tells a device that speaks no TLS so, in one line of its protocol.
 func (s *session) refusePlaintext() error {
-	if isRecord(s.wire.peeked) {
+	if isRecord(s.wire.Peeked()) {
 		return s.refuseRecord()
 	}
 	s.record.Hello = hello.None()
@@ -102,14 +99,14 @@ func (s *session) refusePlaintext() error {
 	if s.listener.StartTLS {
 		sentence = "what the device sent after STARTTLS was no ClientHello"
 	}
-	if passwordIn(s.wire.peeked) {
+	if passwordIn(s.wire.Peeked()) {
 		s.notes.PasswordClear = true
-		s.notes.Quirk(QuirkPasswordInClear)
+		s.notes.Quirk(login.QuirkPasswordInClear)
 	}
-	conn := NewConn(s.wire.Conn, ConnOptions{Notes: &Notes{}})
-	_ = conn.SetDeadline(time.Now().Add(lastWordTimeout))
-	_ = s.listener.NewLogin(conn, s.listener.Greeting, &Notes{}).Refuse(&Refusal{Reason: Plaintext})
-	return &TLSError{Sentence: sentence, Err: hello.ErrNotTLS}
+	conn := login.NewConn(s.wire.Conn, login.ConnOptions{Notes: &login.Notes{}})
+	lastWord(conn)
+	_ = s.listener.Dialect.NewLogin(conn, s.listener.Greeting, &login.Notes{}).Refuse(&login.Refusal{Reason: login.Plaintext})
+	return &devicetls.TLSError{Sentence: sentence, Err: hello.ErrNotTLS}
 }
 
 // isRecord reports whether p begins a TLS record (RFC 8446, section 5.1).
@@ -120,17 +117,8 @@ func isRecord(p []byte) bool {
 
 // refuseRecord answers a TLS record that is no ClientHello.
 func (s *session) refuseRecord() error {
-	s.wire.came.follow(s.wire.peeked)
-	s.record.TLS.AlertReceived = s.wire.came.name()
-	s.wire.sendAlert(recordVersion(nil), alertUnexpectedMessage)
-	s.record.TLS.AlertSent = alertName(alertUnexpectedMessage)
-	return &TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in between may be cutting its connections"}
-}
-
-func (s *session) loginDeadline(c interface{ SetDeadline(time.Time) error }) {
-	var deadline time.Time
-	if t := s.listener.LoginTimeout; t > 0 {
-		deadline = time.Now().Add(t)
-	}
-	_ = c.SetDeadline(deadline)
+	s.record.TLS.AlertReceived = s.wire.PeekedAlert()
+	s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertUnexpectedMessage)
+	s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertUnexpectedMessage)
+	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in between may be cutting its connections"}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 func TestUpstream_LookupTellsAddressesAndTheStepThatFails(t *testing.T) {
@@ -35,7 +36,7 @@ func TestConn_StreamGivesBackWhatWasReadAndKeepsTheDeadline(t *testing.T) {
 	t.Parallel()
 	ours, peer := net.Pipe()
 	defer func() { _ = peer.Close() }()
-	c := proxy.NewConn(ours, proxy.ConnOptions{})
+	c := login.NewConn(ours, login.ConnOptions{})
 	if c.PeerCertificate() != nil {
 		t.Error("a certificate outside TLS")
 	}

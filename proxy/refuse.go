@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/login"
 )
 
 // maxRefusals is how many refused logins, whatever the reason, end a session.
@@ -22,7 +25,7 @@ func (s *silence) Error() string { return s.sentence }
 
 // readEnded marks what Login.Read returns as the end of the dialog, unless it is a refusal that the device can be told.
 func readEnded(err error) error {
-	var r *Refusal
+	var r *login.Refusal
 	if err == nil || errors.As(err, &r) {
 		return err
 	}
@@ -45,14 +48,14 @@ func (s *session) refuse(ctx context.Context, cause error) error {
 	}
 	r := asRefusal(cause)
 	s.await(ctx, r)
-	_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
+	lastWord(s.device)
 	s.refusals++
 	s.refused = r
 	if err := s.login.Refuse(r); err != nil {
 		return err
 	}
 	if s.stopping() || s.refusals >= maxRefusals {
-		_ = s.login.Refuse(&Refusal{Reason: s.lastReason()})
+		_ = s.login.Refuse(&login.Refusal{Reason: s.lastReason()})
 		return r
 	}
 	return nil
@@ -62,28 +65,28 @@ func (s *session) refuse(ctx context.Context, cause error) error {
 func (s *session) stopping() bool { return s.server.isDraining() || s.cut.Load() }
 
 // lastReason is why a session ends before login.
-func (s *session) lastReason() Reason {
+func (s *session) lastReason() login.Reason {
 	if s.stopping() {
-		return Busy
+		return login.Busy
 	}
-	return Ended
+	return login.Ended
 }
 
 // asRefusal makes a fault of ours of everything that is no refusal.
-func asRefusal(err error) *Refusal {
-	var r *Refusal
+func asRefusal(err error) *login.Refusal {
+	var r *login.Refusal
 	if errors.As(err, &r) {
 		return r
 	}
-	return &Refusal{Reason: Internal, Err: err}
+	return &login.Refusal{Reason: login.Internal, Err: err}
 }
 
 // await holds a refusal back until it may be told, or the session is cut: a wrong password takes as long whatever was wrong
 // with it.
-func (s *session) await(ctx context.Context, r *Refusal) {
+func (s *session) await(ctx context.Context, r *login.Refusal) {
 	until := r.NotBefore
-	if r.Reason == BadCredentials && s.decision.Credential != nil {
-		if t := s.decision.Credential.NotBefore(); t.After(until) {
+	if r.Reason == login.BadCredentials && s.current.decision.Credential != nil {
+		if t := s.current.decision.Credential.NotBefore(); t.After(until) {
 			until = t
 		}
 	}
@@ -101,13 +104,13 @@ func (s *session) await(ctx context.Context, r *Refusal) {
 
 // sayLastWord tells a device that broke a bound or fell silent that the session is over.
 func (s *session) sayLastWord(err error) {
-	var bound *ProtocolError
-	var handshake *TLSError
+	var bound *login.ProtocolError
+	var handshake *devicetls.TLSError
 	if errors.As(err, &handshake) {
 		return // the alert is out
 	}
-	if errors.As(err, &bound) || errors.Is(err, ErrInjected) || isTimeout(err) {
-		_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
-		_ = s.login.Refuse(&Refusal{Reason: s.lastReason()})
+	if errors.As(err, &bound) || errors.Is(err, login.ErrInjected) || login.IsTimeout(err) {
+		lastWord(s.device)
+		_ = s.login.Refuse(&login.Refusal{Reason: s.lastReason()})
 	}
 }

@@ -2,12 +2,12 @@ package proxy
 
 import (
 	"cmp"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/login"
 )
 
 const (
@@ -28,9 +28,9 @@ var relayBuffers = sync.Pool{New: func() any { return new([relayBuffer]byte) }}
 
 // relay carries bytes between a device and an upstream until both have ended, and changes none.
 type relay struct {
-	device, upstream *Conn
-	idle             time.Duration // 0: no limit
-	observer         Observer      // nil: nobody looks
+	device, upstream *login.Conn
+	idle             time.Duration  // 0: no limit
+	observer         login.Observer // nil: nobody looks
 
 	activity atomic.Int64 // when a byte last passed, in ns since begun
 	begun    time.Time
@@ -40,6 +40,7 @@ type relay struct {
 	fault    any // what fromUpstream panicked with
 	watchdog *time.Timer
 	last     [2]tail // of the device, of the upstream
+	said     string  // the line with which the upstream ended the session, once run has returned
 }
 
 // run relays until both directions have ended or cut is called; one of them on the calling goroutine, the other on one
@@ -57,7 +58,7 @@ func (r *relay) run() {
 		panic(r.fault) // on the session's goroutine, which recovers and records
 	}
 	if r.observer != nil {
-		r.observer.Last(r.last[0].bytes(), r.last[1].bytes())
+		r.said = r.observer.Last(r.last[0].bytes(), r.last[1].bytes())
 	}
 }
 
@@ -68,20 +69,20 @@ func (r *relay) fromUpstream(done chan<- struct{}) {
 			r.cut()
 		}
 	}()
-	defer r.device.closeWrite()
+	defer r.device.CloseWrite()
 	err := r.pump(r.device, r.upstream, &r.last[1], nil)
 	r.end(inventory.EndedByUpstream, parting, err)
 }
 
 func (r *relay) fromDevice() {
-	defer r.upstream.closeWrite()
+	defer r.upstream.CloseWrite()
 	err := r.pump(r.upstream, r.device, &r.last[0], firstBytes(r.observer))
 	r.end(inventory.EndedByDevice, halfOpen, err)
 }
 
 // end notes whose end came first, and gives the other side a while to finish. Only a cut makes a deadline pass.
 func (r *relay) end(by inventory.EndedBy, rest time.Duration, err error) {
-	if isTimeout(err) {
+	if login.IsTimeout(err) {
 		by = inventory.EndedByBridge
 	}
 	if !r.first.CompareAndSwap(nil, &by) {
@@ -107,8 +108,8 @@ func (r *relay) endedBy() inventory.EndedBy {
 func (r *relay) cut() {
 	bridge := inventory.EndedByBridge
 	r.first.CompareAndSwap(nil, &bridge)
-	_ = r.device.conn.SetDeadline(past)
-	_ = r.upstream.conn.SetDeadline(past)
+	expire(r.device)
+	expire(r.upstream)
 }
 
 // checkIdle cuts a session in which neither side has said a thing for too long, and otherwise looks again when that
@@ -130,11 +131,11 @@ func (r *relay) checkIdle() {
 }
 
 // firstBytes shows an observer the first MaxFirst bytes at most; nil where there is none.
-func firstBytes(o Observer) func([]byte) bool {
+func firstBytes(o login.Observer) func([]byte) bool {
 	if o == nil {
 		return nil
 	}
-	left := MaxFirst
+	left := login.MaxFirst
 	return func(p []byte) bool {
 		p = p[:min(len(p), left)]
 		left -= len(p)
@@ -144,23 +145,23 @@ func firstBytes(o Observer) func([]byte) bool {
 
 // pump copies from src to dst until src ends or dst fails. What src has buffered goes first.
 // The error is the end that was met first, io.EOF where src has closed.
-func (r *relay) pump(dst, src *Conn, last *tail, first func([]byte) bool) error {
+func (r *relay) pump(dst, src *login.Conn, last *tail, first func([]byte) bool) error {
 	pass := func(p []byte) error {
 		r.activity.Store(int64(time.Since(r.begun)))
 		last.note(p)
 		if first != nil && !first(p) {
 			first = nil
 		}
-		return dst.write(p)
+		return dst.Send(p)
 	}
-	if err := src.release(pass); err != nil {
+	if err := src.Release(pass); err != nil {
 		return err
 	}
 	var buf buffer
 	defer buf.free()
 	for {
 		p := buf.bytes()
-		n, err := src.readRaw(p)
+		n, err := src.ReadRaw(p)
 		if n > 0 {
 			if err := pass(p[:n]); err != nil {
 				return err
@@ -203,38 +204,9 @@ func (b *buffer) free() {
 	}
 }
 
-// release hands over what is buffered and lets the buffer go: from now on reads are raw.
-func (c *Conn) release(pass func([]byte) error) error {
-	p, _ := c.r.Peek(c.r.Buffered())
-	c.r = nil
-	if len(p) == 0 {
-		return nil
-	}
-	return pass(p)
-}
-
-func (c *Conn) readRaw(p []byte) (int, error) {
-	n, err := c.conn.Read(p)
-	c.in.Add(int64(n))
-	return n, err
-}
-
-// closeWrite ends our direction and lets the other go on: close_notify, and to a device a FIN too, since not every old
-// one understands the alert.
-func (c *Conn) closeWrite() {
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
-	if over, ok := c.conn.(interface{ NetConn() net.Conn }); ok {
-		if wire, ok := over.NetConn().(*Wire); ok {
-			_ = wire.CloseWrite()
-		}
-	}
-}
-
 // tail keeps the last bytes of a stream.
 type tail struct {
-	buf [MaxLast]byte
+	buf [login.MaxLast]byte
 	n   int
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/login"
 )
 
 // duplex is a connection in memory whose directions end apart from one another, and which obeys deadlines.
@@ -51,7 +52,7 @@ func newFerry(t *testing.T, idle time.Duration) *ferry {
 	f := &ferry{t: t, done: make(chan time.Duration, 1)}
 	f.device, f.ours[0] = newDuplex()
 	f.upstream, f.ours[1] = newDuplex()
-	f.relay = &relay{device: NewConn(f.ours[0], ConnOptions{Secure: true}), upstream: NewConn(f.ours[1], ConnOptions{Secure: true}), idle: idle}
+	f.relay = &relay{device: login.NewConn(f.ours[0], login.ConnOptions{Secure: true}), upstream: login.NewConn(f.ours[1], login.ConnOptions{Secure: true}), idle: idle}
 	return f
 }
 
@@ -108,8 +109,8 @@ func TestRelay_BytesPassUntouchedWithWhatWasBufferedBefore(t *testing.T) {
 		f := newFerry(t, time.Minute)
 		go say(t, f.device, "PASS x\r\nSTAT\r\nRETR 1\r\n")
 		go say(t, f.upstream, "+OK in\r\n* untagged \x00\xff\n")
-		for _, k := range []*Conn{f.relay.device, f.relay.upstream} {
-			if _, err := k.ReadLine(MaxLine); err != nil {
+		for _, k := range []*login.Conn{f.relay.device, f.relay.upstream} {
+			if _, err := k.ReadLine(login.MaxLine); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -132,8 +133,8 @@ func TestRelay_BytesPassUntouchedWithWhatWasBufferedBefore(t *testing.T) {
 		_ = f.upstream.CloseWrite()
 		hearEnd(t, f.device)
 		f.land(0, inventory.EndedByDevice, false)
-		in, out := f.relay.device.in.Load(), f.relay.device.out.Load()
-		if uin, uout := f.relay.upstream.in.Load(), f.relay.upstream.out.Load(); in != uout+8 || out != uin-8 || in < 3*relayBuffer {
+		in, out := f.relay.device.Bytes()
+		if uin, uout := f.relay.upstream.Bytes(); in != uout+8 || out != uin-8 || in < 3*relayBuffer {
 			t.Errorf("device: %d in, %d out; upstream: %d in, %d out", in, out, uin, uout)
 		}
 	})
@@ -179,7 +180,7 @@ func (s slowToEnd) CloseWrite() error {
 func TestRelay_WhoseEndCameFirstIsNotedBeforeTheOtherSideHearsOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFerry(t, time.Minute)
-		f.relay.device = NewConn(slowToEnd{f.ours[0]}, ConnOptions{Secure: true})
+		f.relay.device = login.NewConn(slowToEnd{f.ours[0]}, login.ConnOptions{Secure: true})
 		f.sail()
 		_ = f.upstream.CloseWrite()
 		hearEnd(t, f.device)
@@ -295,9 +296,10 @@ func (w *watcher) First(p []byte) bool {
 	return len(w.seen) < w.enough
 }
 
-func (w *watcher) Last(device, upstream []byte) {
+func (w *watcher) Last(device, upstream []byte) string {
 	w.ended++
 	w.last = [2]string{string(device), string(upstream)}
+	return ""
 }
 
 func TestRelay_ObserverSeesCopiesOfTheFirstAndTheLast(t *testing.T) {
@@ -306,7 +308,7 @@ func TestRelay_ObserverSeesCopiesOfTheFirstAndTheLast(t *testing.T) {
 		w := &watcher{enough: 10}
 		f.relay.observer = w
 		go say(t, f.device, "login\nID one ")
-		if _, err := f.relay.device.ReadLine(MaxLine); err != nil {
+		if _, err := f.relay.device.ReadLine(login.MaxLine); err != nil {
 			t.Fatal(err)
 		}
 		f.sail()
@@ -345,10 +347,10 @@ func TestRelay_ObserverThatWantsAllIsShownABoundedPart(t *testing.T) {
 		<-f.done
 		f.done <- 0
 		f.land(0, f.relay.endedBy(), false)
-		if len(w.seen) > MaxFirst || !strings.HasPrefix(sent, string(w.seen)) || len(w.seen) == 0 {
-			t.Errorf("%d bytes were shown, at most %d may be", len(w.seen), MaxFirst)
+		if len(w.seen) > login.MaxFirst || !strings.HasPrefix(sent, string(w.seen)) || len(w.seen) == 0 {
+			t.Errorf("%d bytes were shown, at most %d may be", len(w.seen), login.MaxFirst)
 		}
-		if w.last[0] != sent[len(sent)-MaxLast:] {
+		if w.last[0] != sent[len(sent)-login.MaxLast:] {
 			t.Errorf("the last bytes are %d", len(w.last[0]))
 		}
 	})
@@ -360,13 +362,13 @@ func TestRelay_TailIsTheEndOfWhatPassed(t *testing.T) {
 		var got tail
 		var all []byte
 		for range random.IntN(20) {
-			p := make([]byte, []int{random.IntN(4), random.IntN(300), MaxLast - 1 + random.IntN(3), random.IntN(3000)}[random.IntN(4)])
+			p := make([]byte, []int{random.IntN(4), random.IntN(300), login.MaxLast - 1 + random.IntN(3), random.IntN(3000)}[random.IntN(4)])
 			for i := range p {
 				p[i] = byte(random.Uint32())
 			}
 			got.note(p)
 			all = append(all, p...)
-			if want := all[max(0, len(all)-MaxLast):]; !bytes.Equal(got.bytes(), want) {
+			if want := all[max(0, len(all)-login.MaxLast):]; !bytes.Equal(got.bytes(), want) {
 				t.Fatalf("after %d bytes the tail is %d bytes and differs from the last %d", len(all), len(got.bytes()), len(want))
 			}
 		}

@@ -7,12 +7,21 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/internal/tlstest"
+	"drawbridge/proxy/login"
+)
+
+const (
+	patience     = 10 * time.Second
+	recordHeader = 5 // bytes
 )
 
 // crossing is a relay between a device leg of TLS 1.0 with AES-128 and an upstream leg of TLS 1.3, over loopback.
@@ -26,20 +35,20 @@ type crossing struct {
 
 func newCrossing(t testing.TB, recordSize int) *crossing {
 	t.Helper()
-	leaf, root := deviceLeaf(t)
+	leaf, root := tlstest.DeviceLeaf(t)
 	x := &crossing{done: make(chan struct{})}
-	deviceSide, ours := tcpPair(t)
+	deviceSide, ours := tlstest.TCPPair(t)
 	x.records = &recordMeter{Conn: deviceSide}
-	x.device = tls.Client(x.records, clientOf(t, v10, rsaAES))
-	profile := legacyProfile(t)
-	wire := NewWire(ours, inventorySource, nil)
-	served := tls.Server(wire, profile.config(classFull))
-	upstreamSide, theirs := tcpPair(t)
-	x.upstream = tls.Server(upstreamSide, &tls.Config{Certificates: []tls.Certificate{*leaf}, MinVersion: v13})
-	dialled := tls.Client(theirs, &tls.Config{RootCAs: root.pool, ServerName: "bridge.test", MinVersion: v13})
+	x.device = tls.Client(x.records, tlstest.ClientOf(t, tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA))
+	wire := devicetls.NewWire(ours, netip.MustParseAddr("127.0.0.1"), nil)
+	served := tls.Server(wire, &tls.Config{MinVersion: tls.VersionTLS10, CipherSuites: devicetls.LegacySuites(),
+		Certificates: []tls.Certificate{*leaf}, DynamicRecordSizingDisabled: true})
+	upstreamSide, theirs := tlstest.TCPPair(t)
+	x.upstream = tls.Server(upstreamSide, &tls.Config{Certificates: []tls.Certificate{*leaf}, MinVersion: tls.VersionTLS13})
+	dialled := tls.Client(theirs, &tls.Config{RootCAs: root.Pool, ServerName: "bridge.test", MinVersion: tls.VersionTLS13})
 	handshakeBoth(t, x.device, served)
 	handshakeBoth(t, dialled, x.upstream)
-	x.relay = &relay{device: NewConn(served, ConnOptions{Secure: true, RecordSize: recordSize}), upstream: NewConn(dialled, ConnOptions{Secure: true}), idle: patience}
+	x.relay = &relay{device: login.NewConn(served, login.ConnOptions{Secure: true, RecordSize: recordSize}), upstream: login.NewConn(dialled, login.ConnOptions{Secure: true}), idle: patience}
 	ctx, cut := context.WithCancel(context.Background())
 	x.cut = cut
 	go func() {
@@ -64,22 +73,6 @@ func (x *crossing) end(t testing.TB) {
 	case <-time.After(patience):
 		t.Fatal("the relay does not end")
 	}
-}
-
-func tcpPair(t testing.TB) (a, b net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	if a, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = ln.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	return a, b
 }
 
 func handshakeBoth(t testing.TB, device, server *tls.Conn) {
@@ -164,7 +157,7 @@ func TestRelay_LargeMessagesBothWaysArriveByteForByte(t *testing.T) {
 		}
 	}
 	x.end(t)
-	if in, out := x.relay.device.in.Load(), x.relay.device.out.Load(); in != up || out != down {
+	if in, out := x.relay.device.Bytes(); in != up || out != down {
 		t.Errorf("counted %d from and %d to the device, want %d and %d", in, out, up, down)
 	}
 	if x.records.largest < 16<<10 {

@@ -15,6 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 )
 
 // Listener is an address that devices connect to, and how they are served there.
@@ -26,13 +29,13 @@ type Listener struct {
 
 	Allow     []netip.Prefix // sources that may connect
 	Balancers []netip.Prefix // from them a PROXY header is required
-	Terminate Terminator
-	NewLogin  NewLogin
-	Greeting  Greeting
+	Terminate devicetls.Terminator
+	Dialect   login.Dialect
+	Greeting  login.Greeting
 	// RecordSize is the largest record of application data that a device is sent, in bytes; 0: TLS's own 16 KiB.
 	RecordSize int
-	Sessions   *Sessions // may be nil: no limits
-	Slots      *Slots    // may be nil: no limits
+	Sessions   *limits.Sessions // may be nil: no limits
+	Slots      *limits.Slots    // may be nil: no limits
 
 	// 0 switches a limit off.
 	HandshakeTimeout, LoginTimeout, IdleTimeout time.Duration
@@ -191,18 +194,18 @@ func (s *Server) closeTurnedAway(c net.Conn) {
 		_ = c.Close()
 		return
 	}
-	closeGently(c)
+	devicetls.CloseGently(c)
 }
 
 // sayBusy tells a device that no login can begin now: by an alert where TLS would come first, else in its protocol.
 func (l *Listener) sayBusy(c net.Conn) {
 	if !l.StartTLS {
-		NewWire(c, netip.Addr{}, nil).sendAlert(recordVersion(nil), alertInternalError)
+		devicetls.NewWire(c, netip.Addr{}, nil).SendAlert(devicetls.RecordVersion(nil), devicetls.AlertInternalError)
 		return
 	}
-	_ = c.SetDeadline(time.Now().Add(lastWordTimeout))
-	notes := &Notes{}
-	_ = l.NewLogin(NewConn(c, ConnOptions{Notes: notes}), l.Greeting, notes).Refuse(&Refusal{Reason: Busy})
+	lastWord(c)
+	notes := &login.Notes{}
+	_ = l.Dialect.NewLogin(login.NewConn(c, login.ConnOptions{Notes: notes}), l.Greeting, notes).Refuse(&login.Refusal{Reason: login.Busy})
 }
 
 // readProxyHeader reads the PROXY header that a load balancer must send; other peers' connections stay as they are. It
@@ -211,10 +214,8 @@ func (l *Listener) readProxyHeader(ctx context.Context, c net.Conn, started time
 	if !contains(l.Balancers, addrPort(c.RemoteAddr()).Addr()) {
 		return c, nil
 	}
-	if l.HandshakeTimeout > 0 {
-		_ = c.SetReadDeadline(started.Add(l.HandshakeTimeout))
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(past) })
+	_ = c.SetReadDeadline(l.handshakeEnd(started))
+	stop := context.AfterFunc(ctx, func() { expire(c) })
 	defer stop()
 	b := proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE))
 	if b.ProxyHeader() == nil {

@@ -3,8 +3,6 @@ package proxy_test
 import (
 	"context"
 	"crypto/tls"
-	"drawbridge/inventory"
-	"drawbridge/proxy"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"drawbridge/inventory"
+	"drawbridge/proxy/login"
 )
 
 func TestServer_BridgesATLS10DeviceAndLeavesItsRecord(t *testing.T) {
@@ -40,7 +41,7 @@ func TestServer_BridgesATLS10DeviceAndLeavesItsRecord(t *testing.T) {
 	if len(w.records.admitted) != 1 || w.records.admitted[0].Account != "anna" {
 		t.Errorf("admitted: got %d records, want the one of anna", len(w.records.admitted))
 	}
-	if v := w.decider.told(); !slices.Equal(v, []proxy.Verdict{proxy.Accepted}) {
+	if v := w.decider.told(); !slices.Equal(v, []login.Verdict{login.Accepted}) {
 		t.Errorf("verdicts: got %v, want accepted", v)
 	}
 }
@@ -71,7 +72,7 @@ func TestServer_WrongPasswordThreeTimesEndsTheSession(t *testing.T) {
 	if s.Account != "" || s.ClaimedAccount != "anna" {
 		t.Errorf("got account %q, claimed %q, want only the claimed one", s.Account, s.ClaimedAccount)
 	}
-	if v := w.decider.told(); !slices.Equal(v, []proxy.Verdict{proxy.Refused, proxy.Refused, proxy.Refused}) {
+	if v := w.decider.told(); !slices.Equal(v, []login.Verdict{login.Rejected, login.Rejected, login.Rejected}) {
 		t.Errorf("verdicts: got %v, want three refused", v)
 	}
 }
@@ -96,8 +97,8 @@ func TestServer_LoginAfterAFailedOneIsTold(t *testing.T) {
 	d.say("QUIT")
 	d.hear("+OK bye")
 	s := w.expect(inventory.OutcomeBridged, inventory.PhaseRelay, inventory.EndedByDevice, "")
-	if !slices.Contains(s.Quirks, proxy.QuirkFailedLogin) {
-		t.Errorf("quirks: got %v, want %s in them", s.Quirks, proxy.QuirkFailedLogin)
+	if !slices.Contains(s.Quirks, login.QuirkFailedLogin) {
+		t.Errorf("quirks: got %v, want %s in them", s.Quirks, login.QuirkFailedLogin)
 	}
 }
 
@@ -162,7 +163,7 @@ func TestServer_TimeOutsAndBoundsBeforeLogin(t *testing.T) {
 
 func TestServer_HeldBackRefusalIsToldAfterTheUpstreamHasAgreed(t *testing.T) {
 	w := newWorld(t, func(w *world) {
-		w.decider.then = &proxy.Refusal{Reason: proxy.Blocked, Text: "IT, ext. 4711", Err: errors.New("rules[0]: block")}
+		w.decider.then = &login.Refusal{Reason: login.Blocked, Text: "IT, ext. 4711", Err: errors.New("rules[0]: block")}
 	})
 	d := w.dial(0)
 	d.logIn("right")
@@ -291,7 +292,7 @@ func TestServer_TokenThatOpensNoMailboxIsNoVerifiedLogin(t *testing.T) {
 	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
 	_ = d.Close()
 	s := w.expect(inventory.OutcomeUpstreamFailed, inventory.PhaseAdmit, inventory.EndedByDevice, "did not open the mailbox")
-	if v := w.decider.told(); !slices.Equal(v, []proxy.Verdict{proxy.NoAnswer}) || s.Account != "" {
+	if v := w.decider.told(); !slices.Equal(v, []login.Verdict{login.NoAnswer}) || s.Account != "" {
 		t.Errorf("verdicts %v, account %q: an OK without proof says nothing", v, s.Account)
 	}
 }

@@ -14,6 +14,9 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 )
 
 // session is the life of one device's connection, from accept to the record. One goroutine owns it.
@@ -21,23 +24,30 @@ type session struct {
 	server   *Server
 	listener *Listener
 	record   *inventory.Session
-	notes    Notes
+	notes    login.Notes
 
-	wire     *Wire
-	device   *Conn // set by open
-	upstream *Conn // set by dial
-	login    Login
-	turn     *Turn
+	wire     *devicetls.Wire
+	device   *login.Conn // set by open
+	login    login.Login // the device's half, set by open
+	upstream *login.Conn // set by dial
+	turn     *limits.Turn
 
-	credentials Credentials
+	current  oneLogin
+	heard    login.UpstreamNotes // what the upstream said during it
+	refusals int
+	refused  *login.Refusal // the last one told
+	relay    atomic.Pointer[relay]
+	cut      atomic.Bool
+}
+
+// oneLogin is what one login needs while it is under way. It is replaced whole by the next one, and let go at the relay.
+type oneLogin struct {
+	credentials login.Credentials
 	decision    Decision
 	mechanisms  []sasl.Client
-	dialled     Dialled // filled in as far as the last dial came
+	half        login.UpstreamHalf // set by dial
+	dialled     Dialled            // filled in as far as the last dial came
 	dialStarted time.Time
-	refusals    int
-	refused     *Refusal // the last one told
-	relay       atomic.Pointer[relay]
-	cut         atomic.Bool
 }
 
 func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, started time.Time) *session {
@@ -47,7 +57,7 @@ func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, start
 	}
 	return &session{
 		server: s, listener: l,
-		wire: NewWire(c, source.Addr(), l.Slots),
+		wire: devicetls.NewWire(c, source.Addr(), l.Slots),
 		record: &inventory.Session{
 			Bridge: s.Name, Run: s.Run, ID: randomID(8),
 			Listener: l.Name, Protocol: l.Protocol, TLSMode: mode,
@@ -87,7 +97,7 @@ func (s *session) recovered(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.server.Logger.Error("a session ended by a fault in Drawbridge", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-			err = Refuse(Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
+			err = login.Refuse(login.Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
 		}
 	}()
 	return f()
@@ -96,7 +106,7 @@ func (s *session) recovered(f func() error) (err error) {
 // cutNow ends whatever the session waits for. Any goroutine may call it.
 func (s *session) cutNow() {
 	s.cut.Store(true)
-	s.wire.cut()
+	s.wire.Cut()
 	if r := s.relay.Load(); r != nil {
 		r.cut()
 	}
@@ -136,7 +146,7 @@ func (s *session) attempt(ctx context.Context) error {
 // read speaks with the device until it has presented credentials.
 func (s *session) read(ctx context.Context) error {
 	if s.refusals > 0 {
-		s.loginDeadline(s.device)
+		s.listener.awaitLogin(s.device)
 	}
 	c, err := s.login.Read(ctx)
 	if err = readEnded(err); isEnded(err) {
@@ -147,19 +157,18 @@ func (s *session) read(ctx context.Context) error {
 		return err // the credentials are unfit to be handed on
 	}
 	if s.server.isDraining() {
-		return Refuse(Unavailable, "the bridge is stopping")
+		return login.Refuse(login.Unavailable, "the bridge is stopping")
 	}
 	return nil
 }
 
 // begin starts the record of a login anew: of several the last one tells.
-func (s *session) begin(c Credentials) {
+func (s *session) begin(c login.Credentials) {
 	if s.refused != nil {
-		s.notes.Quirk(QuirkFailedLogin)
+		s.notes.Quirk(login.QuirkFailedLogin)
 		s.refused = nil
 	}
-	s.credentials, s.decision, s.dialled = c, Decision{}, Dialled{}
-	s.notes.FrontEnd, s.notes.UpstreamAuth, s.notes.UpstreamSays = "", "", ""
+	s.current, s.heard = oneLogin{credentials: c}, login.UpstreamNotes{}
 	r := s.record
 	r.ClaimedAccount, r.AuthMechanism, r.Account, r.Mailbox = c.Account, c.Mechanism, "", ""
 	r.Stage, r.Rules, r.Upstream, r.UpstreamAddress = "", nil, "", ""
@@ -169,18 +178,18 @@ func (s *session) begin(c Credentials) {
 // decide asks what is to become of the session, and what its credential is worth upstream.
 func (s *session) decide(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseDecide
-	_ = s.device.SetDeadline(time.Time{}) // the upstream's time-outs hold from here on
-	d, err := s.server.Decider.Decide(ctx, time.Now(), s.record, s.credentials)
+	awaitUpstream(s.device)
+	d, err := s.server.Decider.Decide(ctx, time.Now(), s.record, s.current.credentials)
 	if err != nil {
 		return err
 	}
-	s.decision = d
+	s.current.decision = d
 	s.record.Stage, s.record.Rules, s.record.Mailbox = d.Stage, d.Rules, d.Mailbox
 	s.record.Upstream = d.Upstream.Name()
 	if d.Checked {
 		s.record.Account = s.account()
 	}
-	s.mechanisms, err = d.Credential.Mechanisms(ctx)
+	s.current.mechanisms, err = d.Credential.Mechanisms(ctx)
 	return err
 }
 
@@ -188,60 +197,60 @@ func (s *session) decide(ctx context.Context) error {
 // nothing of whose mailbox it is.
 func (s *session) verify(ctx context.Context) error {
 	verdict, err := s.present(ctx)
-	defer func() { s.decision.Credential.Result(verdict) }()
-	for verdict == Refused {
-		var r *Refusal
+	defer func() { s.current.decision.Credential.Result(verdict) }()
+	for verdict == login.Rejected {
+		var r *login.Refusal
 		errors.As(err, &r)
-		again, told := s.decision.Credential.Refused(ctx, r)
+		again, told := s.current.decision.Credential.Retry(ctx, r)
 		if again == nil {
 			return told
 		}
 		s.closeUpstream()
-		s.mechanisms = again
+		s.current.mechanisms = again
 		verdict, err = s.present(ctx)
 	}
 	return err
 }
 
 // present logs in upstream once, on a connection of its own.
-func (s *session) present(ctx context.Context) (Verdict, error) {
+func (s *session) present(ctx context.Context) (login.Verdict, error) {
 	if err := s.dial(ctx); err != nil {
-		return Unsent, err
+		return login.Unsent, err
 	}
-	stop := context.AfterFunc(ctx, s.upstream.cut)
+	stop := context.AfterFunc(ctx, s.upstream.Cut)
 	defer stop()
 	err := s.authenticate(ctx)
 	if err == nil {
 		err = s.prove(ctx)
 	}
 	if err != nil {
-		s.decision.Upstream.Turns().Pause(s.decision.Mailbox, pauseTold(s.notes.UpstreamSays))
+		s.current.decision.Upstream.Turns().Pause(s.current.decision.Mailbox, limits.PauseTold(s.heard.Says))
 	}
 	// What the upstream said may quote this login's secret, which the next login replaces.
-	s.notes.UpstreamSays = inventory.Redact(s.notes.UpstreamSays, s.credentials.Password.Reveal())
-	return verdictOf(err, s.notes.UpstreamAuth != ""), err
+	s.heard.Says = inventory.Redact(s.heard.Says, s.current.credentials.Password.Reveal())
+	return verdictOf(err, s.heard.Auth != ""), err
 }
 
 // verdictOf is what a login that ended by err says of its credential. A Login notes how it logs in before it sends anything of the
 // credential: where it did not come so far, an upstream that fails before has seen no guess.
-func verdictOf(err error, sent bool) Verdict {
-	var r *Refusal
+func verdictOf(err error, sent bool) login.Verdict {
+	var r *login.Refusal
 	switch {
 	case err == nil:
-		return Accepted
-	case errors.As(err, &r) && r.Reason == BadCredentials:
-		return Refused
+		return login.Accepted
+	case errors.As(err, &r) && r.Reason == login.BadCredentials:
+		return login.Rejected
 	case !sent:
-		return Unsent
+		return login.Unsent
 	}
-	return NoAnswer
+	return login.NoAnswer
 }
 
 // dial waits for the mailbox's and the upstream's turn and connects.
 func (s *session) dial(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseDial
-	if turns := s.decision.Upstream.Turns(); turns != nil {
-		turn, err := turns.Enter(ctx, s.wire.source, s.decision.Mailbox, s.decision.Known)
+	if turns := s.current.decision.Upstream.Turns(); turns != nil {
+		turn, err := turns.Enter(ctx, s.wire.Source(), s.current.decision.Mailbox, s.current.decision.Known)
 		if err != nil {
 			return err
 		}
@@ -250,36 +259,41 @@ func (s *session) dial(ctx context.Context) error {
 			return err
 		}
 	}
-	s.dialStarted = time.Now()
-	s.dialled = Dialled{}
-	conn, err := s.decision.Upstream.Dial(ctx, s.listener.Protocol, &s.dialled)
+	s.current.dialStarted = time.Now()
+	s.current.dialled = Dialled{}
+	conn, err := s.current.decision.Upstream.Dial(ctx, s.listener.Protocol, &s.current.dialled)
 	if err != nil {
-		return &Refusal{Reason: Unavailable, Err: err}
+		return &login.Refusal{Reason: login.Unavailable, Err: err}
 	}
 	s.upstream = conn
+	s.heard.FrontEnd, s.heard.Says = "", "" // of an earlier dial
+	s.current.half = s.listener.Dialect.NewUpstreamHalf(conn, &s.heard)
 	return nil
 }
 
 // authenticate logs in upstream.
 func (s *session) authenticate(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseAuthenticate
-	return s.login.Authenticate(ctx, s.upstream, s.mechanisms)
+	if err := s.current.half.Greet(ctx); err != nil {
+		return err
+	}
+	return s.current.half.LogIn(ctx, s.current.mechanisms)
 }
 
 // account is the name by which the account is known once it is verified.
 func (s *session) account() string {
-	return cmp.Or(s.decision.Account, verifiedAccount(s.credentials.Account))
+	return cmp.Or(s.current.decision.Account, verifiedAccount(s.current.credentials.Account))
 }
 
 // prove makes sure that the mailbox is open. From then on the account is the device's.
 func (s *session) prove(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseAdmit
-	if err := s.login.Prove(ctx); err != nil {
+	if err := s.current.half.ProveMailbox(ctx); err != nil {
 		return err
 	}
-	s.record.UpstreamTime = time.Since(s.dialStarted)
+	s.record.UpstreamTime = time.Since(s.current.dialStarted)
 	s.record.Account = s.account()
-	if t, ok := s.decision.Credential.(TokenCredential); ok {
+	if t, ok := s.current.decision.Credential.(TokenCredential); ok {
 		s.record.TokenLeft = t.TokenLeft()
 	}
 	if s.turn != nil {
@@ -290,12 +304,13 @@ func (s *session) prove(ctx context.Context) error {
 
 // admit makes the session known and lets the device in.
 func (s *session) admit() error {
-	if then := s.decision.Then; then != nil {
+	if then := s.current.decision.Then; then != nil {
 		return then
 	}
 	s.server.Recorder.Admitted(s.record)
-	_ = s.device.SetDeadline(time.Now().Add(lastWordTimeout))
-	if err := s.login.Admit(s.decision.Notice); err != nil {
+	lastWord(s.device)
+	admission := login.Admission{Notice: s.current.decision.Notice, Capabilities: s.current.half.Capabilities()}
+	if err := s.login.Admit(admission); err != nil {
 		return &ended{err}
 	}
 	return nil
@@ -304,16 +319,26 @@ func (s *session) admit() error {
 // carry relays until both sides have ended.
 func (s *session) carry() error {
 	s.record.Phase = inventory.PhaseRelay
-	_ = s.device.SetDeadline(time.Time{})
-	_ = s.upstream.SetDeadline(time.Time{})
-	s.mechanisms, s.refused = nil, nil
-	s.notes.UpstreamSays = "" // from here on it is the upstream's last line that counts
+	awaitNothing(s.device, s.upstream)
+	s.letGo()
 	r := &relay{device: s.device, upstream: s.upstream, idle: s.listener.IdleTimeout}
-	r.observer, _ = s.login.(Observer)
+	r.observer, _ = s.login.(login.Observer)
 	s.relay.Store(r)
 	if s.cut.Load() {
 		r.cut() // cutNow may have come too early to see the relay
 	}
 	r.run()
+	s.heard.Says = r.said
 	return nil
+}
+
+// letGo drops what the login needed: a session may idle for an hour. The password stays, since the upstream's last line is
+// searched for it, and the dial's end, which the record tells.
+func (s *session) letGo() {
+	s.current = oneLogin{
+		credentials: login.Credentials{Password: s.current.credentials.Password},
+		dialled:     s.current.dialled,
+	}
+	s.refused = nil
+	s.heard.Says = "" // from here on it is the upstream's last line that counts
 }

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 )
 
 // UpstreamOptions describe a mail service behind the bridge.
@@ -27,7 +30,7 @@ type UpstreamOptions struct {
 	Roots      *x509.CertPool    // nil: the system's
 	// DialTimeout lasts up to the greeting, LoginTimeout from then to the answer to the login.
 	DialTimeout, LoginTimeout time.Duration
-	Turns                     *Turns // may be nil: no limits
+	Turns                     *limits.Turns // may be nil: no limits
 	// Resolve looks a host's addresses up; nil: the system's resolver.
 	Resolve func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -37,7 +40,7 @@ type UpstreamOptions struct {
 type Upstream struct {
 	o         UpstreamOptions
 	sessions  tls.ClientSessionCache // shared by both protocols: they are one service, under one name
-	announced map[string]*Announced
+	announced map[string]*login.Announced
 }
 
 // resumable is for how many names TLS sessions with an upstream are kept.
@@ -45,12 +48,12 @@ const resumable = 64
 
 // NewUpstream returns the upstream that o describes.
 func NewUpstream(o UpstreamOptions) *Upstream {
-	u := &Upstream{o: o, sessions: tls.NewLRUClientSessionCache(resumable), announced: map[string]*Announced{}}
+	u := &Upstream{o: o, sessions: tls.NewLRUClientSessionCache(resumable), announced: map[string]*login.Announced{}}
 	if u.o.Resolve == nil {
 		u.o.Resolve = net.DefaultResolver.LookupNetIP
 	}
 	for protocol := range o.Addresses {
-		u.announced[protocol] = &Announced{}
+		u.announced[protocol] = &login.Announced{}
 	}
 	return u
 }
@@ -59,7 +62,7 @@ func NewUpstream(o UpstreamOptions) *Upstream {
 func (u *Upstream) Name() string { return u.o.Name }
 
 // Turns are the limits of this upstream's sessions and dials, nil where there are none.
-func (u *Upstream) Turns() *Turns { return u.o.Turns }
+func (u *Upstream) Turns() *limits.Turns { return u.o.Turns }
 
 // tlsConfig is the configuration of every TLS session with this upstream: 1.2 or newer, verified for serverName.
 func (u *Upstream) tlsConfig(serverName string) *tls.Config {
@@ -85,13 +88,10 @@ type Dialled struct {
 // addresses of the host are tried side by side (RFC 8305), and the next where one is refused or reset, never where a
 // certificate does not verify. The Conn's deadline is that of the dial; from the greeting on it is LoginTimeout away.
 // d is filled in as far as the dial came.
-func (u *Upstream) Dial(ctx context.Context, protocol string, d *Dialled) (*Conn, error) {
-	deadline := time.Now().Add(u.o.DialTimeout)
-	if u.o.DialTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-		defer cancel()
-	}
+func (u *Upstream) Dial(ctx context.Context, protocol string, d *Dialled) (*login.Conn, error) {
+	end := u.greetingEnd(time.Now())
+	ctx, cancel := until(ctx, end)
+	defer cancel()
 	host, port, err := u.target(protocol)
 	if err != nil {
 		return nil, err
@@ -104,20 +104,18 @@ func (u *Upstream) Dial(ctx context.Context, protocol string, d *Dialled) (*Conn
 	if err != nil {
 		return nil, err
 	}
-	if u.o.DialTimeout > 0 {
-		_ = c.SetDeadline(deadline)
-	}
+	_ = c.SetDeadline(end)
 	return u.conn(c, host, protocol, d), nil
 }
 
 // conn wraps what connect made.
-func (u *Upstream) conn(c net.Conn, host, protocol string, d *Dialled) *Conn {
+func (u *Upstream) conn(c net.Conn, host, protocol string, d *Dialled) *login.Conn {
 	_, secure := c.(*tls.Conn)
-	o := ConnOptions{Secure: secure, Announced: u.announced[protocol], AfterFirstLine: u.o.LoginTimeout}
+	o := login.ConnOptions{Secure: secure, Announced: u.announced[protocol], AfterFirstLine: u.o.LoginTimeout}
 	if !secure {
 		o.Upgrade = func(ctx context.Context, c net.Conn) (net.Conn, error) { return u.handshake(ctx, c, host, d) }
 	}
-	return NewConn(c, o)
+	return login.NewConn(c, o)
 }
 
 func (u *Upstream) target(protocol string) (host, port string, err error) {
@@ -177,6 +175,18 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 	return all
 }
 
+// Lookup returns the addresses that Dial would try for protocol, in its order; an address in place of a name is its own.
+// The error is a *DialError of StepDNS.
+func (u *Upstream) Lookup(ctx context.Context, protocol string) ([]netip.Addr, error) {
+	host, _, err := u.target(protocol)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := until(ctx, u.greetingEnd(time.Now()))
+	defer cancel()
+	return u.lookup(ctx, host)
+}
+
 // connect tries addresses until one completes TCP and, with implicit TLS, the handshake.
 func (u *Upstream) connect(ctx context.Context, host, port string, addrs []netip.Addr, d *Dialled) (net.Conn, error) {
 	for {
@@ -194,7 +204,7 @@ func (u *Upstream) connect(ctx context.Context, host, port string, addrs []netip
 		}
 		_ = c.Close()
 		addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return a == addr.Addr() })
-		if len(addrs) == 0 || !isClosed(err) {
+		if len(addrs) == 0 || !login.IsClosed(err) {
 			return nil, err
 		}
 	}
@@ -203,7 +213,7 @@ func (u *Upstream) connect(ctx context.Context, host, port string, addrs []netip
 // attemptDelay is how long one address has before the next is tried beside it (RFC 8305, section 5).
 const attemptDelay = 250 * time.Millisecond
 
-type attempt struct {
+type dialResult struct {
 	conn net.Conn
 	addr netip.AddrPort
 	err  error
@@ -214,7 +224,7 @@ type attempt struct {
 func (u *Upstream) race(ctx context.Context, port string, addrs []netip.Addr) (net.Conn, netip.AddrPort, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan attempt)
+	results := make(chan dialResult)
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var firstErr error
@@ -243,11 +253,11 @@ func (u *Upstream) race(ctx context.Context, port string, addrs []netip.Addr) (n
 }
 
 // dialOne dials one address and hands the result over, or closes it when nobody wants it any more.
-func dialOne(ctx context.Context, a netip.Addr, port string, results chan<- attempt) {
+func dialOne(ctx context.Context, a netip.Addr, port string, results chan<- dialResult) {
 	var dialer net.Dialer
 	dialer.KeepAliveConfig = keepAlive
 	c, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), port))
-	r := attempt{conn: c, err: err}
+	r := dialResult{conn: c, err: err}
 	if err == nil {
 		r.addr = addrPort(c.RemoteAddr())
 	}
@@ -272,7 +282,7 @@ func (u *Upstream) handshake(ctx context.Context, c net.Conn, host string, d *Di
 	}
 	state := t.ConnectionState()
 	d.TLS = inventory.TLS{Engine: "standard", Completed: true}
-	describe(&d.TLS, state)
+	devicetls.Describe(&d.TLS, state)
 	return t, nil
 }
 
@@ -301,7 +311,7 @@ func (u *Upstream) tcpError(err error, host, port string) error {
 	where := net.JoinHostPort(host, port)
 	e := &DialError{Step: StepTCP, Err: err}
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+	case errors.Is(err, context.DeadlineExceeded) || login.IsTimeout(err):
 		e.Sentence = fmt.Sprintf("the upstream %s does not answer at %s (upstreams.%s.dial_timeout: %s): check the firewall and the address", u.o.Name, where, u.o.Name, u.o.DialTimeout)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Sentence = fmt.Sprintf("the upstream %s refuses connections at %s: check the address and that the service runs", u.o.Name, where)
@@ -318,11 +328,11 @@ func (u *Upstream) tlsError(err error, name string) error {
 	case errors.As(err, &unverified):
 		e.Step = StepCert
 		e.Sentence = u.certificateSentence(unverified.Err, name)
-	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+	case errors.Is(err, context.DeadlineExceeded) || login.IsTimeout(err):
 		e.Sentence = fmt.Sprintf("the upstream %s did not complete the TLS handshake in time (upstreams.%s.dial_timeout: %s)", u.o.Name, u.o.Name, u.o.DialTimeout)
-	case isClosed(err):
+	case login.IsClosed(err):
 		e.Sentence = fmt.Sprintf("the upstream %s broke the TLS handshake off: a firewall in between, or a wrong port, does this (%v)", u.o.Name, err)
-	case receivedAlert(err) == "protocol_version" || isVersionError(err):
+	case devicetls.ReceivedAlert(err) == "protocol_version" || isVersionError(err):
 		e.Sentence = u.versionSentence()
 	default:
 		e.Sentence = fmt.Sprintf("the TLS handshake with the upstream %s failed: %v", u.o.Name, err)

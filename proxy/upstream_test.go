@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"drawbridge/internal/hello"
+	"drawbridge/proxy/internal/tlstest"
+	"drawbridge/proxy/login"
 )
 
 // greeted dials and reads the greeting, by which TLS 1.3 tickets come too.
@@ -27,7 +29,7 @@ func greeted(t *testing.T, u *Upstream) (Dialled, error) {
 		return d, err
 	}
 	defer func() { _ = c.Close() }()
-	if line, err := c.ReadLine(MaxReply); err != nil || string(line) != "+OK ready" {
+	if line, err := c.ReadLine(login.MaxReply); err != nil || string(line) != "+OK ready" {
 		t.Errorf("the greeting is %q, %v", line, err)
 	}
 	if !c.Secure() {
@@ -37,8 +39,8 @@ func greeted(t *testing.T, u *Upstream) (Dialled, error) {
 }
 
 func TestUpstream_Verified(t *testing.T) {
-	root := newAuthority(t)
-	cert := root.issue(t, "mail.test", inAnHour())
+	root := tlstest.NewAuthority(t)
+	cert := root.Issue(t, "mail.test", inAnHour())
 	for _, c := range []struct {
 		name   string
 		server func(*tls.Config)
@@ -46,7 +48,7 @@ func TestUpstream_Verified(t *testing.T) {
 		want   hello.Version
 	}{
 		{"1.3 preferred", func(*tls.Config) {}, func(*UpstreamOptions) {}, hello.TLS13},
-		{"1.2 taken", func(c *tls.Config) { c.MaxVersion = v12 }, func(*UpstreamOptions) {}, hello.TLS12},
+		{"1.2 taken", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, func(*UpstreamOptions) {}, hello.TLS12},
 		{"1.3 only", func(*tls.Config) {}, func(o *UpstreamOptions) { o.TLS13Only = true }, hello.TLS13},
 		{"another server name", func(*tls.Config) {}, func(o *UpstreamOptions) {
 			o.Addresses["imap"] = strings.Replace(o.Addresses["imap"], "mail.test", "elsewhere.test", 1)
@@ -61,29 +63,29 @@ func TestUpstream_Verified(t *testing.T) {
 		cfg := serverConfig(cert)
 		c.server(cfg)
 		m := newMailHost(t, "127.0.0.1", 0, cfg)
-		o := upstreamTo(m.port(), root.pool, "127.0.0.1")
+		o := upstreamTo(m.port(), root.Pool, "127.0.0.1")
 		c.adjust(&o)
 		d, err := greeted(t, NewUpstream(o))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if d.TLS.Version != c.want || !d.TLS.Completed || d.TLS.Resumed || d.TLS.Cipher == "" || d.TLS.Engine != engineOfTheBook {
+		if d.TLS.Version != c.want || !d.TLS.Completed || d.TLS.Resumed || d.TLS.Cipher == "" || d.TLS.Engine != "standard" {
 			t.Errorf("%s: the record says %+v", c.name, d.TLS)
 		}
-		if want := netip.AddrPortFrom(inventorySource, uint16(m.port())); d.Address != want {
+		if want := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(m.port())); d.Address != want {
 			t.Errorf("%s: the address is %s, want %s", c.name, d.Address, want)
 		}
 	}
 }
 
 func TestUpstream_ResumesAcrossDialsAndProtocols(t *testing.T) {
-	root := newAuthority(t)
-	for _, version := range []uint16{v12, v13} {
-		cfg := serverConfig(root.issue(t, "mail.test", inAnHour()))
+	root := tlstest.NewAuthority(t)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cfg := serverConfig(root.Issue(t, "mail.test", inAnHour()))
 		cfg.MaxVersion = version
 		m := newMailHost(t, "127.0.0.1", 0, cfg)
-		u := NewUpstream(upstreamTo(m.port(), root.pool, "127.0.0.1"))
+		u := NewUpstream(upstreamTo(m.port(), root.Pool, "127.0.0.1"))
 		for dial, want := range []bool{false, true, true} {
 			d, err := greeted(t, u)
 			if err != nil || d.TLS.Resumed != want {
@@ -115,8 +117,8 @@ func dialFails(t *testing.T, name string, o UpstreamOptions, step, says string) 
 }
 
 func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
-	root, stranger := newAuthority(t), newAuthority(t)
-	good := root.issue(t, "mail.test", inAnHour())
+	root, stranger := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	good := root.Issue(t, "mail.test", inAnHour())
 	limited := func(maximum uint16) *tls.Config {
 		cfg := serverConfig(good)
 		cfg.MaxVersion = maximum
@@ -129,19 +131,19 @@ func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 		step   string
 		says   string
 	}{
-		{"self-signed", serverConfig(&tls.Certificate{Certificate: [][]byte{stranger.cert.Raw}, PrivateKey: stranger.key}), nil, StepCert, "certificate"},
-		{"unknown root", serverConfig(stranger.issue(t, "mail.test", inAnHour())), nil, StepCert, "upstreams.mail.ca"},
+		{"self-signed", serverConfig(&tls.Certificate{Certificate: [][]byte{stranger.Cert.Raw}, PrivateKey: stranger.Key}), nil, StepCert, "certificate"},
+		{"unknown root", serverConfig(stranger.Issue(t, "mail.test", inAnHour())), nil, StepCert, "upstreams.mail.ca"},
 		{"system roots only", serverConfig(good), func(o *UpstreamOptions) { o.Roots = nil }, StepCert, "upstreams.mail.ca"},
-		{"expired", serverConfig(root.issue(t, "mail.test", time.Now().Add(-time.Minute))), nil, StepCert, "expired"},
-		{"wrong name", serverConfig(root.issue(t, "other.test", inAnHour())), nil, StepCert, "upstreams.mail.server_name"},
+		{"expired", serverConfig(root.Issue(t, "mail.test", time.Now().Add(-time.Minute))), nil, StepCert, "expired"},
+		{"wrong name", serverConfig(root.Issue(t, "other.test", inAnHour())), nil, StepCert, "upstreams.mail.server_name"},
 		{"wrong server_name", serverConfig(good), func(o *UpstreamOptions) { o.ServerName = "imap.example" }, StepCert, "not for imap.example"},
-		{"TLS 1.1 only", limited(v11), nil, StepTLS, "TLS 1.2 or newer"},
-		{"TLS 1.0 only", limited(v10), nil, StepTLS, "TLS 1.2 or newer"},
-		{"1.2 only where 1.3 is asked for", limited(v12), func(o *UpstreamOptions) { o.TLS13Only = true }, StepTLS, "TLS 1.3"},
+		{"TLS 1.1 only", limited(tls.VersionTLS11), nil, StepTLS, "TLS 1.2 or newer"},
+		{"TLS 1.0 only", limited(tls.VersionTLS10), nil, StepTLS, "TLS 1.2 or newer"},
+		{"1.2 only where 1.3 is asked for", limited(tls.VersionTLS12), func(o *UpstreamOptions) { o.TLS13Only = true }, StepTLS, "TLS 1.3"},
 		{"plain text", nil, nil, StepTLS, "mail"},
 	} {
 		m := newMailHost(t, "127.0.0.1", 0, c.cfg)
-		o := upstreamTo(m.port(), root.pool, "127.0.0.1")
+		o := upstreamTo(m.port(), root.Pool, "127.0.0.1")
 		if c.adjust != nil {
 			c.adjust(&o)
 		}
@@ -154,16 +156,16 @@ func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 }
 
 func TestUpstream_CertificateIsNoReasonToLookElsewhere(t *testing.T) {
-	root, stranger := newAuthority(t), newAuthority(t)
+	root, stranger := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	var hellos atomic.Int32
-	cfg := serverConfig(stranger.issue(t, "mail.test", inAnHour()))
+	cfg := serverConfig(stranger.Issue(t, "mail.test", inAnHour()))
 	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		hellos.Add(1)
 		return nil, nil
 	}
 	first := newMailHost(t, "127.0.0.1", 0, cfg)
 	second := newMailHost(t, "127.0.0.2", first.port(), cfg)
-	dialFails(t, "both unverified", upstreamTo(first.port(), root.pool, "127.0.0.1", "127.0.0.2"), StepCert, "unknown authority")
+	dialFails(t, "both unverified", upstreamTo(first.port(), root.Pool, "127.0.0.1", "127.0.0.2"), StepCert, "unknown authority")
 	if heard := first.application() + second.application(); heard != "" || hellos.Load() != 1 {
 		t.Errorf("%d hellos were sent and %q, want one hello", hellos.Load(), heard)
 	}
@@ -178,42 +180,42 @@ func TestUpstream_ServerThatChoosesTLS11AllTheSame(t *testing.T) {
 }
 
 func TestUpstream_TriesTheNextAddressAfterAReset(t *testing.T) {
-	root := newAuthority(t)
+	root := tlstest.NewAuthority(t)
 	bad := newRawHost(t, "127.0.0.1", 0, resets)
-	good := newMailHost(t, "127.0.0.2", bad.port(), serverConfig(root.issue(t, "mail.test", inAnHour())))
-	d, err := greeted(t, NewUpstream(upstreamTo(bad.port(), root.pool, "127.0.0.1", "127.0.0.2")))
+	good := newMailHost(t, "127.0.0.2", bad.port(), serverConfig(root.Issue(t, "mail.test", inAnHour())))
+	d, err := greeted(t, NewUpstream(upstreamTo(bad.port(), root.Pool, "127.0.0.1", "127.0.0.2")))
 	if err != nil || d.Address.Addr() != netip.MustParseAddr("127.0.0.2") || good.visits() != 1 || bad.visits() != 1 {
 		t.Errorf("got %+v, %v, %d and %d visits", d, err, bad.visits(), good.visits())
 	}
-	dialFails(t, "all reset", upstreamTo(bad.port(), root.pool, "127.0.0.1"), StepTLS, "broke the TLS handshake off")
+	dialFails(t, "all reset", upstreamTo(bad.port(), root.Pool, "127.0.0.1"), StepTLS, "broke the TLS handshake off")
 }
 
 func TestUpstream_TriesTheNextAddressWhereOneRefuses(t *testing.T) {
-	root := newAuthority(t)
-	good := newMailHost(t, "127.0.0.3", 0, serverConfig(root.issue(t, "mail.test", inAnHour())))
+	root := tlstest.NewAuthority(t)
+	good := newMailHost(t, "127.0.0.3", 0, serverConfig(root.Issue(t, "mail.test", inAnHour())))
 	began := time.Now()
-	d, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.pool, "127.0.0.1", "::1", "127.0.0.3")))
+	d, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.Pool, "127.0.0.1", "::1", "127.0.0.3")))
 	if err != nil || d.Address.Addr() != netip.MustParseAddr("127.0.0.3") {
 		t.Errorf("got %+v, %v", d, err)
 	}
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	dialFails(t, "all refuse", upstreamTo(good.port(), root.pool, "127.0.0.1", "127.0.0.2"), StepTCP, "refuses connections")
+	dialFails(t, "all refuse", upstreamTo(good.port(), root.Pool, "127.0.0.1", "127.0.0.2"), StepTCP, "refuses connections")
 }
 
 func TestUpstream_DialsTheNextAddressBesideASilentOne(t *testing.T) {
-	root := newAuthority(t)
+	root := tlstest.NewAuthority(t)
 	// The handshake decides only when TCP has: an address that is silent in TCP is one whose packets are dropped.
-	good := newMailHost(t, "127.0.0.2", 0, serverConfig(root.issue(t, "mail.test", inAnHour())))
+	good := newMailHost(t, "127.0.0.2", 0, serverConfig(root.Issue(t, "mail.test", inAnHour())))
 	full(t, "127.0.0.1", good.port())
 	began := time.Now()
-	d, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.pool, "127.0.0.1", "127.0.0.2")))
+	d, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.Pool, "127.0.0.1", "127.0.0.2")))
 	took := time.Since(began)
 	if err != nil || d.Address.Addr() != netip.MustParseAddr("127.0.0.2") || took < attemptDelay || took > 10*attemptDelay {
 		t.Errorf("got %+v, %v after %s", d, err, took)
 	}
-	o := upstreamTo(good.port(), root.pool, "127.0.0.1")
+	o := upstreamTo(good.port(), root.Pool, "127.0.0.1")
 	o.DialTimeout = 300 * time.Millisecond
 	dialFails(t, "silent", o, StepTCP, "upstreams.mail.dial_timeout: 300ms")
 }
@@ -224,16 +226,16 @@ func TestUpstream_SilenceAfterTCPEndsWithTheDialsTime(t *testing.T) {
 	o.DialTimeout = 100 * time.Millisecond
 	dialFails(t, "silent in TLS", o, StepTLS, "dial_timeout: 100ms")
 
-	root := newAuthority(t)
-	cert := root.issue(t, "mail.test", inAnHour())
+	root := tlstest.NewAuthority(t)
+	cert := root.Issue(t, "mail.test", inAnHour())
 	m = newRawHost(t, "127.0.0.1", 0, func(m *mailHost, c net.Conn) { m.hear(tls.Server(c, serverConfig(cert))) })
-	o = upstreamTo(m.port(), root.pool, "127.0.0.1")
+	o = upstreamTo(m.port(), root.Pool, "127.0.0.1")
 	o.DialTimeout = 300 * time.Millisecond
 	c, err := NewUpstream(o).Dial(t.Context(), "imap", &Dialled{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = c.ReadLine(MaxReply); !isTimeout(err) {
+	if _, err = c.ReadLine(login.MaxReply); !login.IsTimeout(err) {
 		t.Errorf("a greeting that does not come: %v", err)
 	}
 	_ = c.Close()
@@ -312,7 +314,7 @@ func TestUpstream_EndsWithItsContext(t *testing.T) {
 	o := upstreamTo(993, nil, "127.0.0.1")
 	o.Resolve = func(context.Context, string, string) ([]netip.Addr, error) {
 		cancel()
-		return []netip.Addr{inventorySource}, nil
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 	}
 	if _, err := NewUpstream(o).Dial(ctx, "imap", &Dialled{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
@@ -320,20 +322,20 @@ func TestUpstream_EndsWithItsContext(t *testing.T) {
 }
 
 func TestUpstream_LeavesNeitherGoroutinesNorFiles(t *testing.T) {
-	root := newAuthority(t)
-	good := newMailHost(t, "127.0.0.2", 0, serverConfig(root.issue(t, "mail.test", inAnHour())))
+	root := tlstest.NewAuthority(t)
+	good := newMailHost(t, "127.0.0.2", 0, serverConfig(root.Issue(t, "mail.test", inAnHour())))
 	bad := newRawHost(t, "127.0.0.3", good.port(), resets)
 	full(t, "127.0.0.1", good.port())
-	if _, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.pool, "127.0.0.2"))); err != nil {
+	if _, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.Pool, "127.0.0.2"))); err != nil {
 		t.Fatal(err) // opens what stays open, such as the poller
 	}
 	before, running := descriptors(), goleak.IgnoreCurrent()
 	for range 2 {
-		if _, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.pool, "127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.2"))); err != nil {
+		if _, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.Pool, "127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.2"))); err != nil {
 			t.Error(err)
 		}
 		dialFails(t, "strange", upstreamTo(good.port(), x509.NewCertPool(), "127.0.0.1", "127.0.0.2"), StepCert, "ca")
-		dialFails(t, "reset", upstreamTo(good.port(), root.pool, "127.0.0.3"), StepTLS, "broke")
+		dialFails(t, "reset", upstreamTo(good.port(), root.Pool, "127.0.0.3"), StepTLS, "broke")
 	}
 	good.close()
 	bad.close()
@@ -344,21 +346,21 @@ func TestUpstream_LeavesNeitherGoroutinesNorFiles(t *testing.T) {
 }
 
 func TestUpstream_STARTTLS(t *testing.T) {
-	root, stranger := newAuthority(t), newAuthority(t)
+	root, stranger := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	for _, c := range []struct {
 		name, extra string
 		cert        *tls.Certificate
 		check       func(error) bool
 	}{
-		{"good", "", root.issue(t, "mail.test", inAnHour()), func(err error) bool { return err == nil }},
-		{"unverified", "", stranger.issue(t, "mail.test", inAnHour()), func(err error) bool {
+		{"good", "", root.Issue(t, "mail.test", inAnHour()), func(err error) bool { return err == nil }},
+		{"unverified", "", stranger.Issue(t, "mail.test", inAnHour()), func(err error) bool {
 			var e *DialError
 			return errors.As(err, &e) && e.Step == StepCert
 		}},
-		{"injected", "+OK injected\r\n", root.issue(t, "mail.test", inAnHour()), func(err error) bool { return errors.Is(err, ErrInjected) }},
+		{"injected", "+OK injected\r\n", root.Issue(t, "mail.test", inAnHour()), func(err error) bool { return errors.Is(err, login.ErrInjected) }},
 	} {
 		m := newRawHost(t, "127.0.0.1", 0, startsTLS(serverConfig(c.cert), c.extra))
-		o := upstreamTo(m.port(), root.pool, "127.0.0.1")
+		o := upstreamTo(m.port(), root.Pool, "127.0.0.1")
 		o.StartTLS = true
 		var d Dialled
 		k, err := NewUpstream(o).Dial(t.Context(), "imap", &d)
@@ -377,14 +379,14 @@ func TestUpstream_STARTTLS(t *testing.T) {
 }
 
 // startOver is what a Login does before it logs in.
-func startOver(k *Conn) error {
-	if _, err := k.ReadLine(MaxReply); err != nil {
+func startOver(k *login.Conn) error {
+	if _, err := k.ReadLine(login.MaxReply); err != nil {
 		return err
 	}
 	if err := k.WriteString("STLS\r\n"); err != nil {
 		return err
 	}
-	if _, err := k.ReadLine(MaxReply); err != nil {
+	if _, err := k.ReadLine(login.MaxReply); err != nil {
 		return err
 	}
 	return k.StartTLS(context.Background(), "")

@@ -25,7 +25,9 @@ import (
 
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
@@ -57,9 +59,9 @@ func newWorld(t *testing.T, adjust func(*world)) *world {
 	cert := deviceCertificate(t)
 	w.listener = &proxy.Listener{
 		Name: "pop3s", Protocol: "pop3", Net: ln, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Terminate: proxy.NewStandardTerminator(proxy.Profile{Protocol: "pop3", MinVersion: tls.VersionTLS10, Suites: proxy.LegacySuites(),
+		Terminate: devicetls.NewStandardTerminator(devicetls.Profile{Protocol: "pop3", MinVersion: tls.VersionTLS10, Suites: devicetls.LegacySuites(),
 			Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil }}),
-		NewLogin: pop3login.New, Greeting: "ready", HandshakeTimeout: patience, LoginTimeout: patience, IdleTimeout: patience, BadCommands: 10,
+		Dialect: pop3login.Dialect(), Greeting: "ready", HandshakeTimeout: patience, LoginTimeout: patience, IdleTimeout: patience, BadCommands: 10,
 	}
 	up := proxy.NewUpstream(proxy.UpstreamOptions{Name: "mail", Addresses: map[string]string{"pop3": w.upstream.address}, ServerName: "mail.test",
 		Roots: w.upstream.roots, DialTimeout: patience, LoginTimeout: patience})
@@ -100,7 +102,7 @@ func (w *world) dial(version uint16) *device {
 		version = tls.VersionTLS10
 	}
 	raw := w.dialRaw()
-	c := tls.Client(raw, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: proxy.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
 	if err := c.Handshake(); err != nil {
 		w.t.Fatalf("handshake: %v", err)
 	}
@@ -185,17 +187,17 @@ func (d *device) logIn(password string) {
 type passAll struct {
 	upstream *proxy.Upstream
 	refuse   error
-	then     *proxy.Refusal
+	then     *login.Refusal
 	panics   bool
 	wait     func(context.Context) // before it decides
 	// notBefore is after how long a refusal may be told.
 	notBefore time.Duration
 
 	mu       sync.Mutex
-	verdicts []proxy.Verdict
+	verdicts []login.Verdict
 }
 
-func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session, c login.Credentials) (proxy.Decision, error) {
 	if p.wait != nil {
 		p.wait(ctx)
 	}
@@ -212,7 +214,7 @@ func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session,
 
 type handOn struct {
 	p     *passAll
-	c     proxy.Credentials
+	c     login.Credentials
 	began time.Time
 }
 
@@ -220,19 +222,19 @@ func (h *handOn) Mechanisms(context.Context) ([]sasl.Client, error) {
 	if h.c.Token() {
 		return []sasl.Client{transcript.Token("user=" + h.c.Account + "\x01auth=Bearer " + h.c.Password.Reveal() + "\x01\x01")}, nil
 	}
-	return []sasl.Client{proxy.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
+	return []sasl.Client{login.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
 }
 func (h *handOn) NotBefore() time.Time { return h.began.Add(h.p.notBefore) }
-func (h *handOn) Refused(_ context.Context, r *proxy.Refusal) ([]sasl.Client, error) {
+func (h *handOn) Retry(_ context.Context, r *login.Refusal) ([]sasl.Client, error) {
 	return nil, r
 }
-func (h *handOn) Result(v proxy.Verdict) {
+func (h *handOn) Result(v login.Verdict) {
 	h.p.mu.Lock()
 	defer h.p.mu.Unlock()
 	h.p.verdicts = append(h.p.verdicts, v)
 }
 
-func (p *passAll) told() []proxy.Verdict {
+func (p *passAll) told() []login.Verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.verdicts)

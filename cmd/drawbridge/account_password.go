@@ -9,10 +9,10 @@ import (
 	"strings"
 	"syscall"
 
-	"drawbridge/internal/secret"
-
 	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
+
+	"drawbridge/internal/secret"
 )
 
 // maxTyped is how long a password that is read may be, in bytes; the accounts bound it further.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"drawbridge/internal/secret"
-
 	"golang.org/x/sys/unix"
+
+	"drawbridge/internal/secret"
 )
 
 // openTerminal makes a terminal, and the end that a person sits at.

@@ -21,6 +21,7 @@ import (
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/guard"
 )
 
 // bridge is a running Drawbridge: all its parts, joined. newBridge opens everything that can fail, run serves, and run
@@ -32,8 +33,8 @@ type bridge struct {
 	of   inventory.Instance // this run
 
 	certs     *certs.Source
-	failures  *proxy.Failures
-	verified  *proxy.Verified
+	failures  *guard.Failures
+	verified  *guard.Verified
 	decider   *decider
 	keeper    *keeper
 	unknown   *accounts.Unknown
@@ -306,18 +307,18 @@ func (b *bridge) openCerts() (err error) {
 }
 
 func (b *bridge) openFailures() (err error) {
-	b.verified, err = proxy.OpenVerified(b.data.file(verifiedFile))
+	b.verified, err = guard.OpenVerified(b.data.file(verifiedFile))
 	if err != nil {
 		return err
 	}
 	if damaged := b.verified.Damaged(); damaged != nil {
 		b.logs.events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
 	}
-	guesses := map[string]*proxy.Guesses{}
+	guesses := map[string]*guard.Guesses{}
 	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream
-		guesses[u.Name] = proxy.NewGuesses(proxy.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
+		guesses[u.Name] = guard.NewGuesses(guard.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
 	}
 	b.gateways.addresses = defaultGateways()
-	b.failures = proxy.NewFailures(proxy.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
+	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
 	return nil
 }

@@ -18,6 +18,9 @@ import (
 	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/guard"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/policy"
 )
 
@@ -27,8 +30,8 @@ type decider struct {
 	table     *policy.Table
 	upstreams map[string]*upstreamParts
 	book      *currentBook
-	failures  *proxy.Failures
-	verified  *proxy.Verified
+	failures  *guard.Failures
+	verified  *guard.Verified
 	stages    *setStages // nil: none is set
 	contact   string     // whom a blocked device's owner may ask
 }
@@ -42,13 +45,13 @@ type upstreamParts struct {
 }
 
 // Decide implements proxy.Decider.
-func (d *decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+func (d *decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
 	choice := d.table.Decide(policy.FactsOf(s, c.Account))
 	u, ok := d.upstreams[choice.Upstream]
 	if !ok {
 		return proxy.Decision{}, fmt.Errorf("the rules name the upstream %q, which does not exist", choice.Upstream)
 	}
-	attempt := proxy.Attempt{Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token()}
+	attempt := guard.Attempt{Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token()}
 	decision, err := d.credential(ctx, u, attempt, s.Protocol, c)
 	if err != nil {
 		return proxy.Decision{}, err
@@ -59,7 +62,7 @@ func (d *decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session,
 }
 
 // credential decides how the upstream is logged in to. A program's own token is handed on whatever the upstream's auth.
-func (d *decider) credential(ctx context.Context, u *upstreamParts, a proxy.Attempt, protocol string, c proxy.Credentials) (proxy.Decision, error) {
+func (d *decider) credential(ctx context.Context, u *upstreamParts, a guard.Attempt, protocol string, c login.Credentials) (proxy.Decision, error) {
 	if u.tokens != nil && !c.Token() {
 		return d.modern(ctx, u, a, protocol)
 	}
@@ -116,7 +119,7 @@ func newUpstream(u config.Upstream, vault *oauth.Vault, shared func(netip.Addr) 
 		Name: u.Name, Addresses: parts.addresses, StartTLS: u.TLS == "starttls", TLS13Only: u.MinVersion == "1.3",
 		ServerName: u.ServerName, Family: u.Family, Roots: roots,
 		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout,
-		Turns: proxy.NewTurns(proxy.TurnOptions{Upstream: u.Name, SessionsPerMailbox: u.Limits.SessionsPerMailbox,
+		Turns: limits.NewTurns(limits.TurnOptions{Upstream: u.Name, SessionsPerMailbox: u.Limits.SessionsPerMailbox,
 			DialsPerSecond: u.Limits.DialsPerSecond, Queue: u.Limits.Queue, Shared: shared}),
 	})
 	if u.OAuth2 == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // imapDoctor speaks IMAP by go-imap's client, which begins with a greeting that has been read already.
@@ -22,7 +22,7 @@ type imapDoctor struct {
 	stop   func() bool
 }
 
-func newIMAPDoctor(conn *proxy.Conn, greeting string, stop func() bool) *imapDoctor {
+func newIMAPDoctor(conn *login.Conn, greeting string, stop func() bool) *imapDoctor {
 	t := &tap{Conn: conn.Stream(greeting + "\r\n")}
 	return &imapDoctor{client: imapclient.New(t, nil), tap: t, stop: stop}
 }
@@ -81,7 +81,7 @@ func (d *imapDoctor) explain(err error) error {
 	if bye := d.tap.bye(); bye != "" {
 		return &saidError{bye}
 	}
-	return proxy.RefuseSilent("answer", err).Err
+	return login.RefuseSilent("answer", err).Err
 }
 
 func (d *imapDoctor) close() {

@@ -14,6 +14,7 @@ import (
 
 	"drawbridge/internal/oauth"
 	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // mailClient is a session of the doctor's with an upstream, after its greeting and inside TLS.
@@ -121,7 +122,7 @@ func (l *link) open(ctx context.Context, tell func(check)) (mailClient, error) {
 	return &popDoctor{conn: conn, stop: stop}, nil
 }
 
-func tellTLS(conn *proxy.Conn, d proxy.Dialled, tell func(check)) {
+func tellTLS(conn *login.Conn, d proxy.Dialled, tell func(check)) {
 	tell(check{Step: stepTLS, Finding: findOK, Detail: fmt.Sprintf("TLS %s, %s", d.TLS.Version, d.TLS.Cipher)})
 	if leaf := conn.PeerCertificate(); leaf != nil {
 		tell(check{Step: stepCertificate, Finding: findOK, Detail: describeCertificate(leaf)})
@@ -153,7 +154,7 @@ func greetingCheck(err error) check {
 	if errors.As(err, &failed) {
 		return dialCheck(err)
 	}
-	c := check{Step: stepGreeting, Finding: findFail, Cause: proxy.RefuseSilent("greet", err).Err.Error()}
+	c := check{Step: stepGreeting, Finding: findFail, Cause: login.RefuseSilent("greet", err).Err.Error()}
 	var said *saidError
 	if errors.As(err, &said) {
 		c.Detail = said.line
@@ -164,7 +165,7 @@ func greetingCheck(err error) check {
 
 func describeGreeting(line string, took time.Duration) string {
 	took = took.Round(time.Millisecond)
-	if name := proxy.FrontEnd(line); name != "" {
+	if name := login.FrontEnd(line); name != "" {
 		return fmt.Sprintf("front end %s, after %s", name, took)
 	}
 	return fmt.Sprintf("%s, after %s", line, took)
@@ -225,7 +226,7 @@ func takesPasswords(capabilities []string) bool {
 }
 
 // greet reads the greeting and starts TLS where it is not on yet.
-func greet(ctx context.Context, conn *proxy.Conn, protocol string) (string, error) {
+func greet(ctx context.Context, conn *login.Conn, protocol string) (string, error) {
 	line, err := readReply(conn)
 	if err != nil {
 		return "", err
@@ -258,7 +259,7 @@ func greet(ctx context.Context, conn *proxy.Conn, protocol string) (string, erro
 }
 
 // awaitReply reads the answer to STARTTLS or STLS, past a few untagged lines.
-func awaitReply(conn *proxy.Conn, protocol string) (line string, err error) {
+func awaitReply(conn *login.Conn, protocol string) (line string, err error) {
 	const most = 16
 	for range most {
 		line, err = readReply(conn)
@@ -269,8 +270,8 @@ func awaitReply(conn *proxy.Conn, protocol string) (line string, err error) {
 	return line, nil
 }
 
-func readReply(conn *proxy.Conn) (string, error) {
-	line, err := conn.ReadLine(proxy.MaxReply)
+func readReply(conn *login.Conn) (string, error) {
+	line, err := conn.ReadLine(login.MaxReply)
 	return string(line), err
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // visit is one attempt to open a mailbox over one protocol.
@@ -74,7 +74,7 @@ func (v *visit) fail(step string, err error) {
 
 // reasonOf is the sentence of an error that may be a Refusal.
 func reasonOf(err error) string {
-	var r *proxy.Refusal
+	var r *login.Refusal
 	if errors.As(err, &r) && r.Err != nil {
 		return r.Err.Error()
 	}

@@ -8,12 +8,12 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // popDoctor speaks POP3 (RFC 1939), as far as a doctor needs it.
 type popDoctor struct {
-	conn *proxy.Conn
+	conn *login.Conn
 	stop func() bool
 	gone bool // nobody to say goodbye to
 }
@@ -26,7 +26,7 @@ func (d *popDoctor) ask(command, what string) (string, error) {
 	}
 	if err != nil {
 		d.gone = true
-		return "", proxy.RefuseSilent("answer "+what, err).Err
+		return "", login.RefuseSilent("answer "+what, err).Err
 	}
 	return line, nil
 }
@@ -46,7 +46,7 @@ func (d *popDoctor) capabilities() ([]string, error) {
 		switch {
 		case err != nil:
 			d.gone = true
-			return nil, proxy.RefuseSilent("finish its answer to CAPA", err).Err
+			return nil, login.RefuseSilent("finish its answer to CAPA", err).Err
 		case line == ".":
 			return list, nil
 		}

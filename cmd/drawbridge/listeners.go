@@ -13,18 +13,21 @@ import (
 	"drawbridge/internal/oauth"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/imaplogin"
+	"drawbridge/proxy/limits"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
 // protocols are the mail protocols that devices can speak.
-var protocols = map[string]proxy.NewLogin{
-	"imap": imaplogin.New,
-	"pop3": pop3login.New,
+var protocols = map[string]login.Dialect{
+	"imap": imaplogin.Dialect(),
+	"pop3": pop3login.Dialect(),
 }
 
 // greetings stand behind the protocol's own greeting words.
-var greetings = map[string]proxy.Greeting{
+var greetings = map[string]login.Greeting{
 	"imap": "Drawbridge IMAP4 service is ready.",
 	"pop3": "Drawbridge POP3 service is ready.",
 }
@@ -109,7 +112,7 @@ func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {
 	if err != nil {
 		return nil, listenError(l, err)
 	}
-	slots := proxy.NewSlots(l.Limits.Handshakes)
+	slots := limits.NewSlots(l.Limits.Handshakes)
 	return &proxy.Listener{
 		Name:             l.Name,
 		Protocol:         l.Protocol,
@@ -117,11 +120,11 @@ func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {
 		Net:              address,
 		Allow:            l.Allow,
 		Balancers:        l.ProxyProtocol,
-		Terminate:        proxy.NewStandardTerminator(b.profile(l)),
-		NewLogin:         protocols[l.Protocol],
+		Terminate:        devicetls.NewStandardTerminator(b.profile(l)),
+		Dialect:          protocols[l.Protocol],
 		Greeting:         greetings[l.Protocol],
 		RecordSize:       l.RecordSize,
-		Sessions:         proxy.NewSessions(l.Name, l.Limits.Sessions, l.Limits.SessionsPerSource, b.failures.IsShared),
+		Sessions:         limits.NewSessions(l.Name, l.Limits.Sessions, l.Limits.SessionsPerSource, b.failures.IsShared),
 		Slots:            slots,
 		HandshakeTimeout: l.Limits.HandshakeTimeout,
 		LoginTimeout:     l.Limits.LoginTimeout,
@@ -141,13 +144,13 @@ func listenError(l config.Listener, err error) error {
 	return what
 }
 
-func (b *bridge) profile(l config.Listener) proxy.Profile {
-	p := proxy.Profile{Protocol: l.Protocol, MinVersion: tlsVersions[l.MinVersion], Certificate: b.certs.GetCertificate}
+func (b *bridge) profile(l config.Listener) devicetls.Profile {
+	p := devicetls.Profile{Protocol: l.Protocol, MinVersion: tlsVersions[l.MinVersion], Certificate: b.certs.GetCertificate}
 	switch l.Ciphers.Mode {
 	case "legacy":
-		p.Suites = proxy.LegacySuites()
+		p.Suites = devicetls.LegacySuites()
 	case "modern":
-		p.Suites = proxy.ModernSuites()
+		p.Suites = devicetls.ModernSuites()
 	default:
 		p.Suites = l.Ciphers.Suites
 	}
@@ -169,7 +172,7 @@ func (b *bridge) proveListeners() error {
 // proofTimeout bounds a handshake with ourselves.
 const proofTimeout = 10 * time.Second
 
-func proveProfile(p proxy.Profile) error {
+func proveProfile(p devicetls.Profile) error {
 	device, bridge := net.Pipe()
 	defer func() { _ = device.Close() }()
 	_ = device.SetDeadline(time.Now().Add(proofTimeout))
@@ -177,7 +180,7 @@ func proveProfile(p proxy.Profile) error {
 	served := make(chan error, 1)
 	go func() {
 		defer func() { _ = bridge.Close() }()
-		served <- proxy.Prove(p, bridge)
+		served <- devicetls.Prove(p, bridge)
 	}()
 	c := tls.Client(device, &tls.Config{
 		MinVersion:         p.MinVersion,

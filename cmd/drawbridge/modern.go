@@ -12,6 +12,8 @@ import (
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/oauth"
 	"drawbridge/proxy"
+	"drawbridge/proxy/guard"
+	"drawbridge/proxy/login"
 )
 
 // tokenLogin logs in with a token that the bridge gets itself. The device's password has been checked here, or, where
@@ -29,9 +31,9 @@ type tokenLogin struct {
 
 // entraCheck is a password that only Entra ID can check.
 type entraCheck struct {
-	failures *proxy.Failures
-	attempt  proxy.Attempt
-	check    *proxy.Check
+	failures *guard.Failures
+	attempt  guard.Attempt
+	check    *guard.Check
 }
 
 // Mechanisms implements proxy.Credential: the token is there before the upstream is dialled, which waits a minute for a
@@ -54,25 +56,25 @@ func (e *entraCheck) answered(err error) { e.check.Done(entraVerdict(err)) }
 
 // entraVerdict is what a failed request says of the password. Where Entra ID did not look at it, or was not reached, it was no
 // guess: an outage must not lock a device out that has the right one.
-func entraVerdict(err error) proxy.Verdict {
-	var r *proxy.Refusal
-	if errors.As(err, &r) && r.Reason == proxy.BadCredentials {
-		return proxy.Refused
+func entraVerdict(err error) login.Verdict {
+	var r *login.Refusal
+	if errors.As(err, &r) && r.Reason == login.BadCredentials {
+		return login.Rejected
 	}
 	var e *oauth.Error
 	if !errors.As(err, &e) {
-		return proxy.NoAnswer
+		return login.NoAnswer
 	}
 	var dial *net.OpError
 	switch e.Class {
 	case oauth.Policy, oauth.Throttled, oauth.Configuration, oauth.SecretExpired, oauth.Consent:
-		return proxy.Unsent
+		return login.Unsent
 	case oauth.Network:
 		if errors.As(e, &dial) && dial.Op == "dial" {
-			return proxy.Unsent
+			return login.Unsent
 		}
 	}
-	return proxy.NoAnswer
+	return login.NoAnswer
 }
 
 func (t *tokenLogin) fetch(ctx context.Context) ([]sasl.Client, error) {
@@ -90,16 +92,16 @@ func (t *tokenLogin) fetch(ctx context.Context) ([]sasl.Client, error) {
 	}, nil
 }
 
-// Refused implements proxy.Credential: a token that the upstream refuses is renewed once. It is the bridge's token, so its
+// Retry implements proxy.Credential: a token that the upstream refuses is renewed once. It is the bridge's token, so its
 // refusal is never a wrong password of the device.
-func (t *tokenLogin) Refused(ctx context.Context, r *proxy.Refusal) ([]sasl.Client, error) {
+func (t *tokenLogin) Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client, error) {
 	if !t.renewed && t.tokens.Refused(t.token) {
 		t.renewed, t.request.Instead = true, t.token
 		if clients, err := t.fetch(ctx); err == nil {
 			return clients, nil
 		}
 	}
-	return nil, proxy.Refuse(proxy.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application has its role for this protocol, "+
+	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application has its role for this protocol, "+
 		"is registered in Exchange (New-ServicePrincipal) with the enterprise application's object id, and has full access to this mailbox (%w)", t.request.Mailbox, r)
 }
 
@@ -112,9 +114,9 @@ func (t *tokenLogin) NotBefore() time.Time {
 }
 
 // Result implements proxy.Credential: with a token in hand Entra ID has accepted the password, whatever the upstream says.
-func (t *tokenLogin) Result(proxy.Verdict) {
+func (t *tokenLogin) Result(login.Verdict) {
 	if t.entra != nil {
-		t.entra.check.Done(proxy.Accepted)
+		t.entra.check.Done(login.Accepted)
 	}
 }
 
@@ -122,26 +124,26 @@ func (t *tokenLogin) Result(proxy.Verdict) {
 func (t *tokenLogin) TokenLeft() time.Duration { return time.Until(t.token.Expires) }
 
 // checkHere checks a password against the accounts, slowed and bounded like any other.
-func (d *decider) checkHere(ctx context.Context, a proxy.Attempt, protocol string) (accounts.Identity, error) {
+func (d *decider) checkHere(ctx context.Context, a guard.Attempt, protocol string) (accounts.Identity, error) {
 	check, err := d.failures.Begin(ctx, a)
 	if err != nil {
 		return accounts.Identity{}, err
 	}
 	id, err := d.book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
-	var r *proxy.Refusal
+	var r *login.Refusal
 	switch {
 	case err == nil:
-		check.Done(proxy.Accepted)
-	case errors.As(err, &r) && r.Reason == proxy.BadCredentials:
-		check.Done(proxy.Refused)
+		check.Done(login.Accepted)
+	case errors.As(err, &r) && r.Reason == login.BadCredentials:
+		check.Done(login.Rejected)
 	default:
-		check.Done(proxy.Unsent)
+		check.Done(login.Unsent)
 	}
 	return id, err
 }
 
 // modern decides about a login by password at an upstream that takes tokens.
-func (d *decider) modern(ctx context.Context, u *upstreamParts, a proxy.Attempt, protocol string) (proxy.Decision, error) {
+func (d *decider) modern(ctx context.Context, u *upstreamParts, a guard.Attempt, protocol string) (proxy.Decision, error) {
 	known, listed := d.book.Find(a.Account)
 	if listed && len(known.Passwords) == 0 && u.entraChecks {
 		return d.checkedByEntra(ctx, u, a, protocol)
@@ -158,7 +160,7 @@ func (d *decider) modern(ctx context.Context, u *upstreamParts, a proxy.Attempt,
 }
 
 // checkedByEntra decides about an account without a password of its own.
-func (d *decider) checkedByEntra(ctx context.Context, u *upstreamParts, a proxy.Attempt, protocol string) (proxy.Decision, error) {
+func (d *decider) checkedByEntra(ctx context.Context, u *upstreamParts, a guard.Attempt, protocol string) (proxy.Decision, error) {
 	id, err := d.book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
 	if err != nil {
 		return proxy.Decision{}, err

@@ -15,6 +15,7 @@ import (
 	"drawbridge/internal/secret"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // How the times of refused logins are sampled.
@@ -45,10 +46,10 @@ const contact = "IT service desk, ext. 4711"
 type blocking struct{ proxy.Decider }
 
 // Decide implements proxy.Decider.
-func (b blocking) Decide(ctx context.Context, now time.Time, s *inventory.Session, c proxy.Credentials) (proxy.Decision, error) {
+func (b blocking) Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
 	d, err := b.Decider.Decide(ctx, now, s, c)
 	if err == nil && strings.HasPrefix(c.Account, "blocked") {
-		err = &proxy.Refusal{Reason: proxy.Blocked, Text: contact, Err: fmt.Errorf("stage block")}
+		err = &login.Refusal{Reason: login.Blocked, Text: contact, Err: fmt.Errorf("stage block")}
 	}
 	return d, err
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 func TestEntraVerdict_OutageIsNoGuess(t *testing.T) {
@@ -15,15 +15,15 @@ func TestEntraVerdict_OutageIsNoGuess(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
-		want proxy.Verdict
+		want login.Verdict
 	}{
-		{"wrong password", &oauth.Error{Class: oauth.WrongPassword}, proxy.Refused},
-		{"not reached", &oauth.Error{Class: oauth.Network, Err: refused}, proxy.Unsent},
-		{"no answer", &oauth.Error{Class: oauth.Network, Err: &net.OpError{Op: "read", Err: syscall.ETIMEDOUT}}, proxy.NoAnswer},
-		{"multi-factor", &oauth.Error{Class: oauth.Policy}, proxy.Unsent},
-		{"throttled", &oauth.Error{Class: oauth.Throttled}, proxy.Unsent},
-		{"locked account", &oauth.Error{Class: oauth.AccountFault}, proxy.NoAnswer},
-		{"something else", errors.New("cut"), proxy.NoAnswer},
+		{"wrong password", &oauth.Error{Class: oauth.WrongPassword}, login.Rejected},
+		{"not reached", &oauth.Error{Class: oauth.Network, Err: refused}, login.Unsent},
+		{"no answer", &oauth.Error{Class: oauth.Network, Err: &net.OpError{Op: "read", Err: syscall.ETIMEDOUT}}, login.NoAnswer},
+		{"multi-factor", &oauth.Error{Class: oauth.Policy}, login.Unsent},
+		{"throttled", &oauth.Error{Class: oauth.Throttled}, login.Unsent},
+		{"locked account", &oauth.Error{Class: oauth.AccountFault}, login.NoAnswer},
+		{"something else", errors.New("cut"), login.NoAnswer},
 	} {
 		if got := entraVerdict(oauth.Fault(c.err)); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)

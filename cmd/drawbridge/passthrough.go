@@ -7,16 +7,17 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/proxy/guard"
+	"drawbridge/proxy/login"
 )
 
 // passthrough hands the device's own name and password, or token, on. The upstream checks them, so what it refuses
 // counts as a failure here, and how many passwords it is shown is bounded.
 type passthrough struct {
-	failures    *proxy.Failures
-	attempt     proxy.Attempt
-	credentials proxy.Credentials
-	check       *proxy.Check
+	failures    *guard.Failures
+	attempt     guard.Attempt
+	credentials login.Credentials
+	check       *guard.Check
 }
 
 // Mechanisms implements proxy.Credential.
@@ -28,7 +29,7 @@ func (p *passthrough) Mechanisms(ctx context.Context) (_ []sasl.Client, err erro
 	if p.credentials.Token() {
 		return []sasl.Client{oauth.NewXOAUTH2Client(name, secret.Reveal())}, nil
 	}
-	return []sasl.Client{proxy.NewPasswordLogin(name, secret)}, nil
+	return []sasl.Client{login.NewPasswordLogin(name, secret)}, nil
 }
 
 // NotBefore implements proxy.Credential.
@@ -39,10 +40,10 @@ func (p *passthrough) NotBefore() time.Time {
 	return p.check.NotBefore()
 }
 
-// Refused implements proxy.Credential: what the device presented is wrong, and it has nothing else.
-func (p *passthrough) Refused(_ context.Context, r *proxy.Refusal) ([]sasl.Client, error) {
+// Retry implements proxy.Credential: what the device presented is wrong, and it has nothing else.
+func (p *passthrough) Retry(_ context.Context, r *login.Refusal) ([]sasl.Client, error) {
 	return nil, r
 }
 
 // Result implements proxy.Credential.
-func (p *passthrough) Result(v proxy.Verdict) { p.check.Done(v) }
+func (p *passthrough) Result(v login.Verdict) { p.check.Done(v) }

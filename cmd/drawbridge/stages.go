@@ -15,6 +15,7 @@ import (
 
 	"drawbridge/inventory"
 	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // defaultNotice is said to a device at stage warn.
@@ -116,7 +117,7 @@ func (d *decider) stage(s *inventory.Session, account string, decision *proxy.De
 }
 
 func (d *decider) block(decision *proxy.Decision) {
-	refusal := proxy.Refuse(proxy.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
+	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
 	refusal.Text = d.contact
 	if decision.Checked {
 		decision.Credential = blocked{refusal}
@@ -126,7 +127,7 @@ func (d *decider) block(decision *proxy.Decision) {
 }
 
 // blocked is the Credential of a device that is not let in, whatever it presents: its upstream is not asked.
-type blocked struct{ refusal *proxy.Refusal }
+type blocked struct{ refusal *login.Refusal }
 
 // Mechanisms implements proxy.Credential.
 func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil, b.refusal }
@@ -134,10 +135,10 @@ func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil
 // NotBefore implements proxy.Credential: the password was right.
 func (blocked) NotBefore() time.Time { return time.Time{} }
 
-// Refused implements proxy.Credential; nothing is presented that could be refused.
-func (b blocked) Refused(context.Context, *proxy.Refusal) ([]sasl.Client, error) {
+// Retry implements proxy.Credential; nothing is presented that could be refused.
+func (b blocked) Retry(context.Context, *login.Refusal) ([]sasl.Client, error) {
 	return nil, b.refusal
 }
 
 // Result implements proxy.Credential.
-func (blocked) Result(proxy.Verdict) {}
+func (blocked) Result(login.Verdict) {}

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"runtime"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/source"
 )
 
 // CheckerOptions are the limits of password checks.
@@ -36,9 +36,9 @@ func NewChecker(o CheckerOptions) *Checker {
 }
 
 // enter waits for the turn of a check, which ends with leave.
-func (c *Checker) enter(ctx context.Context, source netip.Addr, login string) (leave func(), err error) {
-	k := turnKey{source: proxy.KeyOf(source)}
-	if c.shared(source) {
+func (c *Checker) enter(ctx context.Context, from netip.Addr, login string) (leave func(), err error) {
+	k := turnKey{source: source.KeyOf(from)}
+	if c.shared(from) {
 		// The name as typed, known or not: else waiting would tell which names there are.
 		k.login = fold(login[:min(len(login), MaxLogin)])
 	}

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"golang.org/x/crypto/argon2"
+
+	"drawbridge/internal/secret"
 )
 
 // Parameters are what an argon2id hash costs (RFC 9106, section 3.1). The zero value of each field is its default.

@@ -12,7 +12,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -67,11 +67,11 @@ func attempt(login, password string) accounts.Attempt {
 // refusedWith checks that err is the one refusal of a wrong login, and returns its sentence.
 func refusedWith(t testing.TB, err error) string {
 	t.Helper()
-	var r *proxy.Refusal
+	var r *login.Refusal
 	if !errors.As(err, &r) {
 		t.Fatalf("got the error %v, want a refusal", err)
 	}
-	if r.Reason != proxy.BadCredentials || r.Text != "" || r.NotBefore.IsZero() {
+	if r.Reason != login.BadCredentials || r.Text != "" || r.NotBefore.IsZero() {
 		t.Errorf("got reason %v, text %q, not before %v; want bad credentials, no text, a time", r.Reason, r.Text, r.NotBefore)
 	}
 	return r.Error()

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	"drawbridge/proxy"
+	"drawbridge/internal/source"
+	"drawbridge/proxy/login"
 )
 
 // How many checks may wait for their turn, and how many of them of one source.
@@ -27,7 +28,7 @@ type turns struct {
 
 // turnKey is who takes turns: a source, or one login of a source that stands for many devices.
 type turnKey struct {
-	source proxy.SourceKey
+	source source.Key
 	login  string
 }
 
@@ -42,7 +43,7 @@ func newTurns(parallel int) *turns {
 	return &turns{free: parallel, lines: make(map[turnKey]*line)}
 }
 
-// enter waits for a turn, which the caller ends by leave, once. The error is a *proxy.Refusal, Unavailable, where too many
+// enter waits for a turn, which the caller ends by leave, once. The error is a *login.Refusal, Unavailable, where too many
 // wait, else ctx's.
 func (t *turns) enter(ctx context.Context, k turnKey) (leave func(), err error) {
 	l, w, err := t.queueUp(k)
@@ -63,7 +64,7 @@ func (t *turns) queueUp(k turnKey) (*line, *list.Element, error) {
 	defer t.mu.Unlock()
 	l := t.lines[k]
 	if t.waiting >= maxWaiting || l != nil && l.waiters.Len() >= maxWaitingEach {
-		return nil, nil, proxy.Refuse(proxy.Unavailable, "%d logins wait for their passwords to be checked (at most %d, %d of one source): "+
+		return nil, nil, login.Refuse(login.Unavailable, "%d logins wait for their passwords to be checked (at most %d, %d of one source): "+
 			"find out who logs in so often", t.waiting, maxWaiting, maxWaitingEach)
 	}
 	if l == nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // order lets checks run one after another, a second each, and notes in which order.
@@ -158,9 +158,9 @@ func TestTurns_BoundsWhoWaits(t *testing.T) {
 		join := func(source netip.Addr) {
 			all.Go(func() {
 				_, err := c.Enter(ctx, source, "x")
-				if r := (*proxy.Refusal)(nil); errors.As(err, &r) {
+				if r := (*login.Refusal)(nil); errors.As(err, &r) {
 					refused.Add(1)
-					if r.Reason != proxy.Unavailable || !strings.Contains(r.Error(), "wait for their passwords") {
+					if r.Reason != login.Unavailable || !strings.Contains(r.Error(), "wait for their passwords") {
 						t.Errorf("got %v, %v; want unavailable", r.Reason, r)
 					}
 				}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // refusalDelay is how long after any wait a wrong login is told, whatever was wrong with it.
@@ -35,7 +35,7 @@ type Identity struct {
 	Remembered   bool // the password was known to be right, so that nothing was computed
 }
 
-// Verify checks a login. What is wrong with it makes one *proxy.Refusal, BadCredentials, after the same work and not to
+// Verify checks a login. What is wrong with it makes one *login.Refusal, BadCredentials, after the same work and not to
 // be told before the same time; only its Err says what it was. At most one check a CPU runs at once, and sources take
 // turns: until then Verify waits, as long as ctx lasts, whose error it then gives; when too many wait already the Refusal
 // is Unavailable. A password that was right in the last 24 hours needs no turn.
@@ -101,7 +101,7 @@ func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity,
 		id.Checked, id.PasswordName = true, l.names[i]
 		return id, nil
 	}
-	r := proxy.Refuse(proxy.BadCredentials, "%s", no.reason(f, i >= 0))
+	r := login.Refuse(login.BadCredentials, "%s", no.reason(f, i >= 0))
 	r.NotBefore = begun.Add(refusalDelay)
 	return Identity{}, r
 }

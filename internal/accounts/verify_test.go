@@ -13,7 +13,7 @@ import (
 
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // fleet is a book with an account of each kind.
@@ -145,11 +145,11 @@ func TestVerify_WhateverIsWrongWaitsForATurn(t *testing.T) {
 func TestVerify_TellsNoSoonerThanASecondAfterItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fleet(t, accounts.Options{})
-		for _, login := range []string{"nobody", "scanner1", "off", "old", "far", "pop"} {
-			_, err := b.Verify(t.Context(), attempt(login, "wrong"))
-			var r *proxy.Refusal
+		for _, name := range []string{"nobody", "scanner1", "off", "old", "far", "pop"} {
+			_, err := b.Verify(t.Context(), attempt(name, "wrong"))
+			var r *login.Refusal
 			if !errors.As(err, &r) || !r.NotBefore.Equal(time.Now().Add(time.Second)) {
-				t.Errorf("%s: got %v, want a refusal in a second", login, err)
+				t.Errorf("%s: got %v, want a refusal in a second", name, err)
 			}
 		}
 	})

@@ -7,9 +7,9 @@ import (
 	"net/netip"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"github.com/gosnmp/gosnmp"
+
+	"drawbridge/internal/secret"
 )
 
 // SNMP says how and which devices are asked what they are. A v2c community crosses the network readable, so only sources

@@ -38,11 +38,11 @@ func (s *Slots[K]) SetBounds(b Bounds) {
 	s.settle()
 }
 
-// Waiting returns how many wait for a slot.
-func (s *Slots[K]) Waiting() int {
+// Count returns how many slots are held, by how many keys, and how many wait for one.
+func (s *Slots[K]) Count() (held, keys, waiting int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting.Len()
+	return s.held, len(s.byKey), s.waiting.Len()
 }
 
 // Acquire takes a slot for k, which Release gives back. It waits for one until ctx ends, and returns ctx's error then;
@@ -77,11 +77,13 @@ func (s *Slots[K]) Acquire(ctx context.Context, k K) error {
 func (s *Slots[K]) Release(k K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.mayHave(k) {
+		s.waiting.Yield(k) // its line stood aside; it comes behind those that did not
+	}
 	s.held--
 	if s.byKey[k]--; s.byKey[k] == 0 {
 		delete(s.byKey, k)
 	}
-	s.waiting.Yield(k)
 	s.settle()
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"drawbridge/internal/oauth"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 func TestToken_WhatEntraAnswersBecomesAClassAndAMend(t *testing.T) {
@@ -57,7 +57,7 @@ func TestToken_WhatEntraAnswersBecomesAClassAndAMend(t *testing.T) {
 				s := open(t, e.options())
 				fault := fail(t, s, imap, test.class)
 				contains(t, fault.Sentence, append(test.words, "exchange-online")...)
-				if refused := oauth.Fault(fault); refused.Reason != proxy.Unavailable {
+				if refused := oauth.Fault(fault); refused.Reason != login.Unavailable {
 					t.Errorf("the device is told %v, want Unavailable", refused.Reason)
 				}
 				e.set(func(e *entra) { e.say = nil })
@@ -194,16 +194,16 @@ func TestEntraCodes_EachStandsThereOnce(t *testing.T) {
 }
 
 func TestFault(t *testing.T) {
-	blocked := proxy.Refuse(proxy.Blocked, "by stage")
+	blocked := login.Refuse(login.Blocked, "by stage")
 	tests := []struct {
 		name string
 		err  error
-		want proxy.Reason
+		want login.Reason
 	}{
-		{"wrong password", fmt.Errorf("log in: %w", &oauth.Error{Class: oauth.WrongPassword}), proxy.BadCredentials},
-		{"expired secret", &oauth.Error{Class: oauth.SecretExpired}, proxy.Unavailable},
-		{"a deadline", context.DeadlineExceeded, proxy.Unavailable},
-		{"a refusal", blocked, proxy.Blocked},
+		{"wrong password", fmt.Errorf("log in: %w", &oauth.Error{Class: oauth.WrongPassword}), login.BadCredentials},
+		{"expired secret", &oauth.Error{Class: oauth.SecretExpired}, login.Unavailable},
+		{"a deadline", context.DeadlineExceeded, login.Unavailable},
+		{"a refusal", blocked, login.Blocked},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -24,10 +24,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"drawbridge/internal/oauth"
 	"drawbridge/internal/secret"
-
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // Class is what kind of thing keeps a token away, and so who must do what.
@@ -42,18 +42,18 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Fault is what a device may be told of an error of Token: that its password is wrong where that is what Entra ID said,
 // and otherwise that the service is unavailable. Nil for nil.
-func Fault(err error) *proxy.Refusal {
+func Fault(err error) *login.Refusal {
 	if err == nil {
 		return nil
 	}
-	var refusal *proxy.Refusal
+	var refusal *login.Refusal
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	reason := proxy.Unavailable
+	reason := login.Unavailable
 	var e *Error
 	if errors.As(err, &e) && e.Class == WrongPassword {
-		reason = proxy.BadCredentials
+		reason = login.BadCredentials
 	}
-	return &proxy.Refusal{Reason: reason, Err: err}
+	return &login.Refusal{Reason: reason, Err: err}
 }

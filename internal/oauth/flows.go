@@ -9,12 +9,12 @@ import (
 	"os"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+
+	"drawbridge/internal/secret"
 )
 
 // newFetcher returns what asks for tokens by s.Flow.

@@ -10,7 +10,7 @@ import (
 
 	"drawbridge/internal/oauth"
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // byPassword is an entra whose one user has canaryPassword, and a source that asks by it.
@@ -27,7 +27,7 @@ func byPassword(t *testing.T) (*entra, oauth.Options) {
 	return e, o
 }
 
-func login(mailbox, password string) oauth.Request {
+func loginAs(mailbox, password string) oauth.Request {
 	return oauth.Request{Mailbox: mailbox, Protocol: "pop3", Password: secret.New(password)}
 }
 
@@ -35,7 +35,7 @@ func TestPassword_TheTokenIsThatLoginsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, o := byPassword(t)
 		s := open(t, o)
-		good := login("scans@contoso.com", canaryPassword)
+		good := loginAs("scans@contoso.com", canaryPassword)
 		first := get(t, s, good)
 		if first.Account != "boss@contoso.com" {
 			t.Errorf("account: got %q", first.Account)
@@ -46,8 +46,8 @@ func TestPassword_TheTokenIsThatLoginsAlone(t *testing.T) {
 		}
 		contains(t, form.Get("scope"), "https://outlook.office.com/POP.AccessAsUser.All", "offline_access")
 		for range 3 {
-			fault := fail(t, s, login("scans@contoso.com", "canary-wrong"), oauth.WrongPassword)
-			if got := oauth.Fault(fault).Reason; got != proxy.BadCredentials {
+			fault := fail(t, s, loginAs("scans@contoso.com", "canary-wrong"), oauth.WrongPassword)
+			if got := oauth.Fault(fault).Reason; got != login.BadCredentials {
 				t.Errorf("the device is told %v, want BadCredentials", got)
 			}
 		}
@@ -60,8 +60,8 @@ func TestPassword_TheTokenIsThatLoginsAlone(t *testing.T) {
 		if got := oauth.EntriesOf(s); got != 1 {
 			t.Errorf("tokens kept: got %d, want 1", got)
 		}
-		get(t, s, login("SCANS@contoso.com", canaryPassword))
-		other := login("other@contoso.com", canaryPassword)
+		get(t, s, loginAs("SCANS@contoso.com", canaryPassword))
+		other := loginAs("other@contoso.com", canaryPassword)
 		if got := get(t, s, other); got.Value.Reveal() == first.Value.Reveal() {
 			t.Error("one mailbox's token served another")
 		}
@@ -76,7 +76,7 @@ func TestPassword_ThatIsNoLongerRightEndsItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, o := byPassword(t)
 		s := open(t, o)
-		good := login("scans@contoso.com", canaryPassword)
+		good := loginAs("scans@contoso.com", canaryPassword)
 		get(t, s, good)
 		e.set(func(e *entra) { e.say = always(refusal(400, "invalid_grant", 50126)) })
 		time.Sleep(57 * time.Minute)
@@ -93,21 +93,21 @@ func TestPassword_WhatEntraAnswers(t *testing.T) {
 		say    *reply
 		realm  string
 		class  oauth.Class
-		reason proxy.Reason
+		reason login.Reason
 	}{
-		{"unknown user", refusal(400, "invalid_grant", 50034), "", oauth.WrongPassword, proxy.BadCredentials},
-		{"no number", refusal(400, "invalid_grant"), "", oauth.WrongPassword, proxy.BadCredentials},
-		{"unknown number", refusal(400, "invalid_grant", 4711), "", oauth.AccountFault, proxy.Unavailable},
-		{"revoked", refusal(400, "invalid_grant", 50173), "", oauth.AccountFault, proxy.Unavailable},
-		{"locked", refusal(400, "invalid_grant", 50053), "", oauth.AccountFault, proxy.Unavailable},
-		{"multi-factor", refusal(400, "invalid_grant", 50076), "", oauth.Policy, proxy.Unavailable},
-		{"Conditional Access", refusal(400, "invalid_grant", 53003), "", oauth.Policy, proxy.Unavailable},
-		{"security defaults", refusal(400, "invalid_grant", 530035), "", oauth.Policy, proxy.Unavailable},
-		{"not a public client", refusal(401, "invalid_client", 7000218), "", oauth.Configuration, proxy.Unavailable},
-		{"unknown domain", nil, `{"ver":"1.0","account_type":"Unknown"}`, oauth.WrongPassword, proxy.BadCredentials},
-		{"garbage for a domain", nil, `<html>`, oauth.Unavailable, proxy.Unavailable},
+		{"unknown user", refusal(400, "invalid_grant", 50034), "", oauth.WrongPassword, login.BadCredentials},
+		{"no number", refusal(400, "invalid_grant"), "", oauth.WrongPassword, login.BadCredentials},
+		{"unknown number", refusal(400, "invalid_grant", 4711), "", oauth.AccountFault, login.Unavailable},
+		{"revoked", refusal(400, "invalid_grant", 50173), "", oauth.AccountFault, login.Unavailable},
+		{"locked", refusal(400, "invalid_grant", 50053), "", oauth.AccountFault, login.Unavailable},
+		{"multi-factor", refusal(400, "invalid_grant", 50076), "", oauth.Policy, login.Unavailable},
+		{"Conditional Access", refusal(400, "invalid_grant", 53003), "", oauth.Policy, login.Unavailable},
+		{"security defaults", refusal(400, "invalid_grant", 530035), "", oauth.Policy, login.Unavailable},
+		{"not a public client", refusal(401, "invalid_client", 7000218), "", oauth.Configuration, login.Unavailable},
+		{"unknown domain", nil, `{"ver":"1.0","account_type":"Unknown"}`, oauth.WrongPassword, login.BadCredentials},
+		{"garbage for a domain", nil, `<html>`, oauth.Unavailable, login.Unavailable},
 		{"federated domain", nil, `{"account_type":"Federated","domain_name":"d","cloud_instance_name":"x","cloud_audience_urn":"urn:x",` +
-			`"federation_protocol":"WSTrust","federation_metadata_url":"https://adfs.contoso.com/mex"}`, oauth.AccountFault, proxy.Unavailable},
+			`"federation_protocol":"WSTrust","federation_metadata_url":"https://adfs.contoso.com/mex"}`, oauth.AccountFault, login.Unavailable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestPassword_WhatEntraAnswers(t *testing.T) {
 					e.realm = test.realm
 				}
 				s := open(t, o)
-				fault := fail(t, s, login("scans@contoso.com", canaryPassword), test.class)
+				fault := fail(t, s, loginAs("scans@contoso.com", canaryPassword), test.class)
 				if got := oauth.Fault(fault).Reason; got != test.reason {
 					t.Errorf("the device is told %v, want %v", got, test.reason)
 				}
@@ -140,19 +140,19 @@ func TestPassword_OneAccountsFaultIsNotAnothers(t *testing.T) {
 			return nil
 		}
 		s := open(t, o)
-		fail(t, s, login("locked@contoso.com", canaryPassword), oauth.AccountFault)
-		get(t, s, login("scans@contoso.com", canaryPassword))
-		fail(t, s, login("locked@contoso.com", canaryPassword), oauth.AccountFault)
+		fail(t, s, loginAs("locked@contoso.com", canaryPassword), oauth.AccountFault)
+		get(t, s, loginAs("scans@contoso.com", canaryPassword))
+		fail(t, s, loginAs("locked@contoso.com", canaryPassword), oauth.AccountFault)
 		if got := e.requests(); got != 2 {
 			t.Errorf("requests: got %d, want 2", got)
 		}
 		e.set(func(e *entra) { e.say = always(&reply{status: 429, header: map[string]string{"Retry-After": "30"}}) })
-		fail(t, s, login("a@contoso.com", canaryPassword), oauth.Throttled)
-		fail(t, s, login("b@contoso.com", canaryPassword), oauth.Throttled)
+		fail(t, s, loginAs("a@contoso.com", canaryPassword), oauth.Throttled)
+		fail(t, s, loginAs("b@contoso.com", canaryPassword), oauth.Throttled)
 		if got := e.requests(); got != 3 {
 			t.Errorf("requests while all are asked to wait: got %d, want 3", got)
 		}
-		get(t, s, login("scans@contoso.com", canaryPassword))
+		get(t, s, loginAs("scans@contoso.com", canaryPassword))
 	})
 }
 
@@ -161,9 +161,9 @@ func TestPassword_NamesThatAreNoAddressAreNotAsked(t *testing.T) {
 		e, o := byPassword(t)
 		s := open(t, o)
 		for _, name := range []string{"scanner", "@contoso.com", "a@", "a\x01b@contoso.com", "a\r\n@contoso.com", "ü@contoso.com", "a b@contoso.com"} {
-			fail(t, s, login(name, canaryPassword), oauth.WrongPassword)
+			fail(t, s, loginAs(name, canaryPassword), oauth.WrongPassword)
 		}
-		fail(t, s, login("scans@contoso.com", ""), oauth.WrongPassword)
+		fail(t, s, loginAs("scans@contoso.com", ""), oauth.WrongPassword)
 		if len(e.paths) != 0 {
 			t.Errorf("asked: %v", e.paths)
 		}
@@ -176,7 +176,7 @@ func TestPassword_ManyMailboxesAreBounded(t *testing.T) {
 		e.say = always(&reply{status: 429, header: map[string]string{"Retry-After": "3600"}})
 		s := open(t, o)
 		for i := range oauth.MaxEntries + 10 {
-			fail(t, s, login(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Throttled)
+			fail(t, s, loginAs(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Throttled)
 		}
 		if got := oauth.EntriesOf(s); got != oauth.MaxEntries {
 			t.Errorf("mailboxes kept: got %d, want %d", got, oauth.MaxEntries)
@@ -196,7 +196,7 @@ func TestPassword_WhoQueuedIsNotAskedForAfterAFailure(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 10 * oauth.MaxRequests {
 			group.Go(func() {
-				fail(t, s, login(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Throttled)
+				fail(t, s, loginAs(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Throttled)
 			})
 		}
 		group.Wait()
@@ -205,7 +205,7 @@ func TestPassword_WhoQueuedIsNotAskedForAfterAFailure(t *testing.T) {
 		}
 		e.set(func(e *entra) { e.say = nil })
 		time.Sleep(30 * time.Second)
-		get(t, s, login("m319@contoso.com", canaryPassword))
+		get(t, s, loginAs("m319@contoso.com", canaryPassword))
 	})
 }
 
@@ -218,13 +218,13 @@ func TestPassword_FailuresSideBySideCountOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range oauth.MaxRequests {
 			group.Go(func() {
-				fail(t, s, login(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Unavailable)
+				fail(t, s, loginAs(fmt.Sprintf("m%d@contoso.com", i), canaryPassword), oauth.Unavailable)
 			})
 		}
 		group.Wait()
 		e.set(func(e *entra) { e.say = nil })
 		time.Sleep(2 * time.Second)
-		get(t, s, login("m1@contoso.com", canaryPassword))
+		get(t, s, loginAs("m1@contoso.com", canaryPassword))
 	})
 }
 
@@ -235,13 +235,13 @@ func TestPassword_RequestsUnderWayAreBounded(t *testing.T) {
 		s := open(t, o)
 		var group sync.WaitGroup
 		for i := range oauth.MaxEntries {
-			group.Go(func() { _, _ = s.Token(t.Context(), login(fmt.Sprintf("m%d@contoso.com", i), canaryPassword)) })
+			group.Go(func() { _, _ = s.Token(t.Context(), loginAs(fmt.Sprintf("m%d@contoso.com", i), canaryPassword)) })
 		}
 		synctest.Wait()
 		if got := e.requests(); got > oauth.MaxRequests {
 			t.Errorf("requests under way: got %d, want %d at most", got, oauth.MaxRequests)
 		}
-		contains(t, fail(t, s, login("late@contoso.com", canaryPassword), oauth.Unavailable).Sentence, "too many")
+		contains(t, fail(t, s, loginAs("late@contoso.com", canaryPassword), oauth.Unavailable).Sentence, "too many")
 		s.Close()
 		group.Wait()
 	})

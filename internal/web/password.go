@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"strings"
 
-	"drawbridge/internal/secret"
-
 	"golang.org/x/crypto/argon2"
+
+	"drawbridge/internal/secret"
 )
 
 // What a hash may cost: one check takes a second at most.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // status is a status response of an upstream (RFC 9051, section 7.1).
@@ -40,27 +40,27 @@ var notThePassword = []string{
 const codeInUse imap.ResponseCode = "IN-USE"
 
 // refusalOf says why an upstream did not answer OK to a login. Only what can be nothing else is bad credentials.
-func refusalOf(s imap.StatusResponse) proxy.Reason {
+func refusalOf(s imap.StatusResponse) login.Reason {
 	if s.Type != imap.StatusResponseTypeNo {
-		return proxy.Unavailable
+		return login.Unavailable
 	}
 	switch s.Code {
 	case imap.ResponseCodeAuthenticationFailed:
-		return proxy.BadCredentials
+		return login.BadCredentials
 	case imap.ResponseCodeInUse, codeInUse, imap.ResponseCodeLimit:
-		return proxy.TooManySessions
+		return login.TooManySessions
 	case "":
 		if hasAnyPrefix(s.Text, notThePassword) {
-			return proxy.Unavailable
+			return login.Unavailable
 		}
-		return proxy.BadCredentials
+		return login.BadCredentials
 	}
-	return proxy.Unavailable
+	return login.Unavailable
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {
 	for _, p := range prefixes {
-		if _, found := proxy.CutPrefixFold(s, p); found {
+		if _, found := login.CutPrefixFold(s, p); found {
 			return true
 		}
 	}
@@ -68,19 +68,19 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 }
 
 // sentences are what the record says of a refused login, by reason.
-var sentences = map[proxy.Reason]string{
-	proxy.BadCredentials:  "the upstream refuses the name or the password: check both in the device",
-	proxy.TooManySessions: "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there",
-	proxy.Unavailable:     "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device",
+var sentences = map[login.Reason]string{
+	login.BadCredentials:  "the upstream refuses the name or the password: check both in the device",
+	login.TooManySessions: "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there",
+	login.Unavailable:     "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device",
 }
 
 const tokenRefused = "the upstream refuses the token: it has run out, or gives no right to this mailbox over IMAP"
 
 // refusal is the error for a login that was not answered OK.
-func refusal(s imap.StatusResponse, token bool) *proxy.Refusal {
+func refusal(s imap.StatusResponse, token bool) *login.Refusal {
 	reason := refusalOf(s)
-	if token && reason == proxy.BadCredentials {
-		return proxy.Refuse(reason, tokenRefused)
+	if token && reason == login.BadCredentials {
+		return login.Refuse(reason, tokenRefused)
 	}
-	return proxy.Refuse(reason, "%s", sentences[reason])
+	return login.Refuse(reason, "%s", sentences[reason])
 }

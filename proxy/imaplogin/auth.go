@@ -5,29 +5,29 @@ import (
 	"errors"
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // authenticate is AUTHENTICATE (RFC 9051, section 6.2.2), with an initial response or without (RFC 4959).
-func (l *login) authenticate(_ context.Context, c command) (credentials proxy.Credentials, done bool, err error) {
+func (l *device) authenticate(_ context.Context, c command) (credentials login.Credentials, done bool, err error) {
 	words := strings.Fields(c.args)
-	if !l.device.Secure() {
+	if !l.conn.Secure() {
 		return credentials, false, l.refuseInClear(c, l.passwordIn(words))
 	}
 	if len(words) == 0 || len(words) > 2 || len(c.literals) > 0 {
 		return credentials, false, l.bad(c, "AUTHENTICATE needs a mechanism.")
 	}
 	if c.args != " "+strings.Join(words, " ") {
-		l.notes.Quirk(proxy.QuirkExtraSpaces)
+		l.notes.Quirk(login.QuirkExtraSpaces)
 	}
 	mechanism, initial := strings.ToUpper(words[0]), words[1:]
 	l.pending(c)
-	credentials, err = l.device.ExchangeSASL(mechanism, initial...)
+	credentials, err = l.conn.ExchangeSASL(mechanism, initial...)
 	switch {
-	case errors.Is(err, proxy.ErrUnknownMechanism):
-		return proxy.Credentials{}, false, l.bad(c, "This mechanism is not offered.")
-	case errors.Is(err, proxy.ErrMalformed):
-		return proxy.Credentials{}, false, l.bad(c, "The response cannot be read.")
+	case errors.Is(err, login.ErrUnknownMechanism):
+		return login.Credentials{}, false, l.bad(c, "This mechanism is not offered.")
+	case errors.Is(err, login.ErrMalformed):
+		return login.Credentials{}, false, l.bad(c, "The response cannot be read.")
 	}
 	credentials.ClientID = l.notes.ClientID
 	return credentials, err == nil, err
@@ -35,7 +35,7 @@ func (l *login) authenticate(_ context.Context, c command) (credentials proxy.Cr
 
 // passwordIn reports whether an AUTHENTICATE in clear text has a password or token in its initial response, and notes the
 // name that it claims. What cannot be read may well be one.
-func (l *login) passwordIn(words []string) bool {
+func (l *device) passwordIn(words []string) bool {
 	if len(words) < 2 {
 		return false
 	}
@@ -43,17 +43,17 @@ func (l *login) passwordIn(words []string) bool {
 	if !reveals {
 		return false
 	}
-	message, err := proxy.DecodeSASL(words[1])
+	message, err := login.DecodeSASL(words[1])
 	if err != nil {
 		return true
 	}
 	c, err := read(message)
 	l.claim(c.Account)
-	return !c.Password.Empty() || errors.Is(err, proxy.ErrMalformed) && len(message) > 0
+	return !c.Password.Empty() || errors.Is(err, login.ErrMalformed) && len(message) > 0
 }
 
 // revealing are the mechanisms whose first message has the secret in it.
-var revealing = map[string]func([]byte) (proxy.Credentials, error){
-	proxy.MechanismPlain:   proxy.PlainCredentials,
-	proxy.MechanismXOAUTH2: proxy.TokenCredentials,
+var revealing = map[string]func([]byte) (login.Credentials, error){
+	login.MechanismPlain:   login.PlainCredentials,
+	login.MechanismXOAUTH2: login.TokenCredentials,
 }

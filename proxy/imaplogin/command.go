@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 	maxTag      = 64
 	maxLiterals = 64 // of one command: an ID may have many
 	// maxCommand bounds a whole command, lines and literals.
-	maxCommand = proxy.MaxTokenLine
+	maxCommand = login.MaxTokenLine
 )
 
 // The quirks of how devices write their commands.
@@ -41,25 +41,25 @@ type literal struct{ value, after string }
 
 // readCommand reads one command with its literals. A literal that does not wait (RFC 7888) is read whatever the command
 // is, so that its bytes are never taken for commands; one that waits is asked for only where it may come.
-func (l *login) readCommand() (command, error) {
-	line, err := l.device.ReadLine(proxy.MaxTokenLine)
+func (l *device) readCommand() (command, error) {
+	line, err := l.conn.ReadLine(login.MaxTokenLine)
 	if err != nil {
 		return command{}, err
 	}
 	c := l.parseCommand(string(line))
-	if len(line) > proxy.MaxLine && !c.carriesToken() {
-		return command{}, &proxy.ProtocolError{Problem: fmt.Sprintf("the device sent a line of more than %d bytes before login", proxy.MaxLine)}
+	if len(line) > login.MaxLine && !c.carriesToken() {
+		return command{}, &login.ProtocolError{Problem: fmt.Sprintf("the device sent a line of more than %d bytes before login", login.MaxLine)}
 	}
 	return c, l.readLiterals(&c, len(line))
 }
 
 // parseCommand takes a line apart. It understands lines that are no commands, too: their tag is untagged.
-func (l *login) parseCommand(line string) command {
+func (l *device) parseCommand(line string) command {
 	trimmed := strings.TrimLeft(line, " ")
 	tag, rest, _ := strings.Cut(trimmed, " ")
 	word := strings.TrimLeft(rest, " ")
 	if len(trimmed) < len(line) || len(word) < len(rest) {
-		l.notes.Quirk(proxy.QuirkExtraSpaces)
+		l.notes.Quirk(login.QuirkExtraSpaces)
 	}
 	args := ""
 	if i := strings.IndexByte(word, ' '); i >= 0 {
@@ -95,11 +95,11 @@ func (c command) carriesToken() bool {
 		return false
 	}
 	mechanism, _, _ := strings.Cut(strings.TrimLeft(c.args, " "), " ")
-	return strings.EqualFold(mechanism, proxy.MechanismXOAUTH2)
+	return strings.EqualFold(mechanism, login.MechanismXOAUTH2)
 }
 
 // readLiterals reads the literals that c announces, and the lines behind them.
-func (l *login) readLiterals(c *command, size int) error {
+func (l *device) readLiterals(c *command, size int) error {
 	end := &c.args
 	for {
 		text, n, waits, found := cutLiteral(*end)
@@ -107,7 +107,7 @@ func (l *login) readLiterals(c *command, size int) error {
 			return nil
 		}
 		*end = text
-		if waits && (n > proxy.MaxLiteral || !l.asksForLiterals(*c)) {
+		if waits && (n > login.MaxLiteral || !l.asksForLiterals(*c)) {
 			c.refused = true
 			return nil
 		}
@@ -116,7 +116,7 @@ func (l *login) readLiterals(c *command, size int) error {
 			return err
 		}
 		if size += n + len(next.after); size > maxCommand || len(c.literals) == maxLiterals {
-			return &proxy.ProtocolError{Problem: "the device sent too long a command before login"}
+			return &login.ProtocolError{Problem: "the device sent too long a command before login"}
 		}
 		c.literals = append(c.literals, next)
 		end = &c.literals[len(c.literals)-1].after
@@ -124,21 +124,21 @@ func (l *login) readLiterals(c *command, size int) error {
 }
 
 // asksForLiterals reports whether a literal that waits may come: never a password's in clear text.
-func (l *login) asksForLiterals(c command) bool {
-	return c.tag != untagged && (c.word == "ID" || c.word == wordLogin && l.device.Secure())
+func (l *device) asksForLiterals(c command) bool {
+	return c.tag != untagged && (c.word == "ID" || c.word == wordLogin && l.conn.Secure())
 }
 
-func (l *login) readLiteral(n int, waits bool) (literal, error) {
+func (l *device) readLiteral(n int, waits bool) (literal, error) {
 	if waits {
 		if err := l.say("+ Ready for literal data"); err != nil {
 			return literal{}, err
 		}
 	}
-	value, err := l.device.ReadLiteral(n)
+	value, err := l.conn.ReadLiteral(n)
 	if err != nil {
 		return literal{}, err
 	}
-	after, err := l.device.ReadLine(proxy.MaxLine)
+	after, err := l.conn.ReadLine(login.MaxLine)
 	return literal{string(value), string(after)}, err
 }
 
@@ -155,8 +155,8 @@ func cutLiteral(line string) (text string, n int, waits, found bool) {
 		return line, 0, false, false
 	}
 	n, err := strconv.Atoi(digits)
-	if err != nil || n > proxy.MaxLiteral {
-		n = proxy.MaxLiteral + 1
+	if err != nil || n > login.MaxLiteral {
+		n = login.MaxLiteral + 1
 	}
 	return line[:open], n, !atOnce, true
 }

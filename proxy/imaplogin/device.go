@@ -7,7 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // What is announced before login: a list of our own, because the upstream is not known yet. LITERAL- and not LITERAL+,
@@ -15,13 +15,13 @@ import (
 var (
 	announcedInTLS = []imap.Cap{imap.CapIMAP4rev1, imap.CapSASLIR, imap.CapLiteralMinus, imap.CapID, imap.CapIdle,
 		imap.CapNamespace, imap.CapUIDPlus, imap.CapChildren, imap.CapUnselect,
-		imap.AuthCap(proxy.MechanismPlain), imap.AuthCap(proxy.MechanismLogin), imap.AuthCap(proxy.MechanismXOAUTH2)}
+		imap.AuthCap(login.MechanismPlain), imap.AuthCap(login.MechanismLogin), imap.AuthCap(login.MechanismXOAUTH2)}
 	announcedInClear = []imap.Cap{imap.CapIMAP4rev1, imap.CapLiteralMinus, imap.CapID, imap.CapStartTLS, imap.CapLoginDisabled}
 )
 
 // capabilities is the list that the device may read now.
-func (l *login) capabilities() string {
-	if l.device.Secure() {
+func (l *device) capabilities() string {
+	if l.conn.Secure() {
 		return joinCaps(announcedInTLS)
 	}
 	return joinCaps(announcedInClear)
@@ -35,24 +35,24 @@ func joinCaps(caps []imap.Cap) string {
 	return strings.Join(words, " ")
 }
 
-func (l *login) capability(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
+func (l *device) capability(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	return none, false, l.answer(c, "OK CAPABILITY completed.", "CAPABILITY "+l.capabilities())
 }
 
-func (l *login) noop(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
+func (l *device) noop(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	return none, false, l.answer(c, "OK NOOP completed.")
 }
 
-func (l *login) logout(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
+func (l *device) logout(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	l.notes.LoggedOut = true
 	if err := l.answer(c, "OK LOGOUT completed.", "BYE Drawbridge IMAP service signing off."); err != nil {
 		return none, false, err
 	}
-	return none, false, proxy.ErrLoggedOut
+	return none, false, login.ErrLoggedOut
 }
 
 // id notes who the device says it is (RFC 2971).
-func (l *login) id(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
+func (l *device) id(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	pairs, ok := idArguments(c.scan(l.notes.Quirk))
 	if !ok {
 		return none, false, l.bad(c, "ID needs a list of pairs, or NIL.")
@@ -64,63 +64,63 @@ func (l *login) id(_ context.Context, c command) (none proxy.Credentials, done b
 }
 
 // startTLS starts TLS (RFC 9051, section 6.2.1).
-func (l *login) startTLS(ctx context.Context, c command) (none proxy.Credentials, done bool, err error) {
-	if !l.device.CanStartTLS() {
+func (l *device) startTLS(ctx context.Context, c command) (none login.Credentials, done bool, err error) {
+	if !l.conn.CanStartTLS() {
 		return none, false, l.bad(c, "TLS is active already.")
 	}
-	err = l.device.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
+	err = l.conn.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
 	l.notes.ClientID = nil // said in clear, by whomever
 	return none, false, err
 }
 
 // login is LOGIN (RFC 9051, section 6.2.3).
-func (l *login) login(_ context.Context, c command) (none proxy.Credentials, done bool, err error) {
+func (l *device) login(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	name, password, ok := loginArguments(c.scan(l.notes.Quirk))
 	if ok || password != "" || c.refused {
 		l.claim(name) // one word alone may as well be the password of a device that has no name
 	}
-	if !l.device.Secure() {
+	if !l.conn.Secure() {
 		return none, false, l.refuseInClear(c, password != "" || l.mayHavePassword(c, ok))
 	}
 	if !ok {
 		return none, false, l.bad(c, "LOGIN needs a name and a password.")
 	}
 	l.pending(c)
-	credentials := proxy.Credentials{
+	credentials := login.Credentials{
 		Account: strings.Clone(name), Password: secret.New(strings.Clone(password)),
-		Mechanism: proxy.MechanismLogin, ClientID: l.notes.ClientID,
+		Mechanism: login.MechanismLogin, ClientID: l.notes.ClientID,
 	}
-	return credentials, true, proxy.CheckCredentials(credentials)
+	return credentials, true, login.CheckCredentials(credentials)
 }
 
 // mayHavePassword reports whether a LOGIN of which no password was understood brought one all the same: in words that
 // cannot be read, or in a literal that did not wait although it should.
-func (l *login) mayHavePassword(c command, understood bool) bool {
+func (l *device) mayHavePassword(c command, understood bool) bool {
 	if c.refused {
-		return l.device.Buffered() > 0
+		return l.conn.Buffered() > 0
 	}
 	return !understood && len(strings.Fields(c.args)) > 1
 }
 
 // pending remembers which command the outcome of the login is to be told to. It holds no part of the line, which had
 // the password in it.
-func (l *login) pending(c command) {
+func (l *device) pending(c command) {
 	l.tag, l.word = strings.Clone(c.tag), strings.Clone(c.word)
 }
 
 // claim notes the name that a device says is its own.
-func (l *login) claim(name string) {
+func (l *device) claim(name string) {
 	if name != "" {
 		l.notes.ClaimedAccount = strings.Clone(name) // and not the whole line
 	}
 }
 
 // refuseInClear refuses a login before STARTTLS. It is a bad command, never a wrong login.
-func (l *login) refuseInClear(c command, passwordCame bool) error {
+func (l *device) refuseInClear(c command, passwordCame bool) error {
 	l.notes.LoginInClear = true
 	if passwordCame {
 		l.notes.PasswordClear = true
-		l.notes.Quirk(proxy.QuirkPasswordInClear)
+		l.notes.Quirk(login.QuirkPasswordInClear)
 	}
-	return l.reject(c, "NO "+words[proxy.NoTLS].String())
+	return l.reject(c, "NO "+reply(login.NoTLS, ""))
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 
-	"drawbridge/proxy"
 	"drawbridge/proxy/imaplogin"
+	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/login"
 )
 
 // FuzzRead gives arbitrary bytes of a device to a login: it ends, and never with credentials outside TLS, nor with a name
@@ -27,11 +28,11 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, said []byte, secure bool) {
-		c, n := saying(string(said)), &proxy.Notes{}
-		l := imaplogin.New(proxy.NewConn(c, proxy.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 10}), "ready", n)
+		c, n := saying(string(said)), &login.Notes{}
+		l := imaplogin.New(login.NewConn(c, login.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 10}), "ready", n)
 		for range 4 {
 			got, err := l.Read(t.Context())
-			var r *proxy.Refusal
+			var r *login.Refusal
 			switch {
 			case !secure && (err == nil || errors.As(err, &r)):
 				t.Fatalf("a login outside TLS: %q", got.Account)
@@ -39,10 +40,10 @@ func FuzzRead(f *testing.F) {
 				continue
 			case err != nil:
 				return
-			case proxy.CheckCredentials(got) != nil:
+			case login.CheckCredentials(got) != nil:
 				t.Fatalf("unfit credentials: %q", got.Account)
 			}
-			if err := l.Refuse(&proxy.Refusal{Reason: proxy.BadCredentials}); err != nil {
+			if err := l.Refuse(&login.Refusal{Reason: login.BadCredentials}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -58,14 +59,15 @@ func FuzzUpstream(f *testing.F) {
 		f.Add([]byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, said []byte, secure bool) {
-		up, n := saying(string(said)), &proxy.Notes{}
-		l := imaplogin.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true, Notes: n}), "ready", n)
-		conn := proxy.NewConn(up, proxy.ConnOptions{Secure: secure, Announced: &proxy.Announced{}})
-		err := l.Authenticate(t.Context(), conn, passwordOf("anna", "canary-pässword"))
+		up, n := saying(string(said)), &login.Notes{}
+		l := imaplogin.New(login.NewConn(&recorded{}, login.ConnOptions{Secure: true, Notes: n}), "ready", n)
+		conn := login.NewConn(up, login.ConnOptions{Secure: secure, Announced: &login.Announced{}})
+		half := imaplogin.NewUpstream(conn, &login.UpstreamNotes{})
+		err := transcript.LogIn(t.Context(), half, passwordOf("anna", "canary-pässword"))
 		if err == nil {
-			err = errors.Join(l.Prove(t.Context()), l.Admit(""))
+			err = errors.Join(half.ProveMailbox(t.Context()), l.Admit(login.Admission{Capabilities: half.Capabilities()}))
 		}
-		var r *proxy.Refusal
+		var r *login.Refusal
 		if err != nil && !errors.As(err, &r) {
 			t.Fatalf("an upstream's fault must be told as a refusal: %v", err)
 		}

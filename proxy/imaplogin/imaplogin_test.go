@@ -12,8 +12,9 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
 	"drawbridge/proxy/imaplogin"
+	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/login"
 )
 
 // recorded is a connection whose peer said in and hears out.
@@ -39,36 +40,36 @@ func saying(text string) *recorded {
 }
 
 // deviceLogin is a login of a device inside TLS that says text.
-func deviceLogin(text string) (proxy.Login, *recorded, *proxy.Notes) {
-	c, n := saying(text), &proxy.Notes{}
-	return imaplogin.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n, MaxBadCommands: 10}), "ready", n), c, n
+func deviceLogin(text string) (login.Login, *recorded, *login.Notes) {
+	c, n := saying(text), &login.Notes{}
+	return imaplogin.New(login.NewConn(c, login.ConnOptions{Secure: true, Notes: n, MaxBadCommands: 10}), "ready", n), c, n
 }
 
 func TestIMAP_RefusalsInTheContractsWords(t *testing.T) {
 	const unavailable = "Service unavailable, please wait a few minutes and try again\r\n"
 	for _, c := range []struct {
-		reason proxy.Reason
+		reason login.Reason
 		text   string
 		want   string
 	}{
-		{proxy.BadCredentials, "", "1 NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"},
-		{proxy.NoTLS, "", "1 NO [PRIVACYREQUIRED] Use STARTTLS first\r\n"},
-		{proxy.Blocked, "IT, ext. 4711", "1 NO [CONTACTADMIN] This device may no longer read mail here. IT, ext. 4711\r\n"},
-		{proxy.Unavailable, "", "1 NO [UNAVAILABLE] " + unavailable},
-		{proxy.TooManySessions, "", "1 NO [LIMIT] Too many sessions for this mailbox, please wait\r\n"},
-		{proxy.TooManyFailures, "", "1 NO [LIMIT] Too many failed logins, please wait\r\n"},
-		{proxy.Internal, "", "1 NO [SERVERBUG] " + unavailable},
-		{proxy.Reason(99), "", "1 NO [SERVERBUG] " + unavailable},
-		{proxy.Busy, "", "* BYE [UNAVAILABLE] " + unavailable},
-		{proxy.Ended, "", "* BYE Too many errors or too slow, please wait and try again\r\n"},
-		{proxy.Plaintext, "", "* BYE This service is unavailable without TLS\r\n"},
+		{login.BadCredentials, "", "1 NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"},
+		{login.NoTLS, "", "1 NO [PRIVACYREQUIRED] Use STARTTLS first\r\n"},
+		{login.Blocked, "IT, ext. 4711", "1 NO [CONTACTADMIN] This device may no longer read mail here. IT, ext. 4711\r\n"},
+		{login.Unavailable, "", "1 NO [UNAVAILABLE] " + unavailable},
+		{login.TooManySessions, "", "1 NO [LIMIT] Too many sessions for this mailbox, please wait\r\n"},
+		{login.TooManyFailures, "", "1 NO [LIMIT] Too many failed logins, please wait\r\n"},
+		{login.Internal, "", "1 NO [SERVERBUG] " + unavailable},
+		{login.Reason(99), "", "1 NO [SERVERBUG] " + unavailable},
+		{login.Busy, "", "* BYE [UNAVAILABLE] " + unavailable},
+		{login.Ended, "", "* BYE Too many errors or too slow, please wait and try again\r\n"},
+		{login.Plaintext, "", "* BYE This service is unavailable without TLS\r\n"},
 	} {
 		l, conn, _ := deviceLogin("1 LOGIN a b\r\n")
 		if _, err := l.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		conn.out.Reset()
-		if err := l.Refuse(&proxy.Refusal{Reason: c.reason, Text: c.text, Err: errors.New("secret detail")}); err != nil {
+		if err := l.Refuse(&login.Refusal{Reason: c.reason, Text: c.text, Err: errors.New("secret detail")}); err != nil {
 			t.Fatal(err)
 		}
 		if got := conn.out.String(); got != c.want {
@@ -79,7 +80,7 @@ func TestIMAP_RefusalsInTheContractsWords(t *testing.T) {
 
 func TestIMAP_RefusedBeforeTheGreeting(t *testing.T) {
 	l, conn, _ := deviceLogin("1 NOOP\r\n")
-	if err := l.Refuse(&proxy.Refusal{Reason: proxy.Busy}); err != nil {
+	if err := l.Refuse(&login.Refusal{Reason: login.Busy}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := conn.out.String(), "* BYE [UNAVAILABLE] Service unavailable, please wait a few minutes and try again\r\n"; got != want {
@@ -93,8 +94,8 @@ func TestIMAP_AThirdRefusalEndsTheSessionUntagged(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.out.Reset()
-	for _, reason := range []proxy.Reason{proxy.BadCredentials, proxy.Ended} {
-		if err := l.Refuse(&proxy.Refusal{Reason: reason}); err != nil {
+	for _, reason := range []login.Reason{login.BadCredentials, login.Ended} {
+		if err := l.Refuse(&login.Refusal{Reason: reason}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,16 +111,17 @@ func TestIMAP_AdmitsInOneWriteAndKeepsWhatWasPipelined(t *testing.T) {
 		t.Fatal(err)
 	}
 	up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\nD1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n* 1 EXISTS\r\n")
-	upstream := proxy.NewConn(up, proxy.ConnOptions{Secure: true})
-	if err := l.Authenticate(t.Context(), upstream, passwordOf("a", "b")); err != nil {
+	upstream := login.NewConn(up, login.ConnOptions{Secure: true})
+	half := imaplogin.NewUpstream(upstream, &login.UpstreamNotes{})
+	if err := transcript.LogIn(t.Context(), half, passwordOf("a", "b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Prove(t.Context()); err != nil {
+	if err := half.ProveMailbox(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	conn.out.Reset()
 	conn.writes = 0
-	if err := l.Admit("Mind the gap."); err != nil {
+	if err := l.Admit(login.Admission{Notice: "Mind the gap.", Capabilities: half.Capabilities()}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := conn.out.String(), "* CAPABILITY IMAP4rev1 IDLE\r\n1 OK [ALERT] Mind the gap.\r\n"; got != want || conn.writes != 1 {
@@ -134,7 +136,7 @@ func TestIMAP_AdmitsInOneWriteAndKeepsWhatWasPipelined(t *testing.T) {
 }
 
 func passwordOf(name, password string) []sasl.Client {
-	return []sasl.Client{proxy.NewPasswordLogin(name, secret.New(password))}
+	return []sasl.Client{login.NewPasswordLogin(name, secret.New(password))}
 }
 
 func TestIMAP_BoundsOfWhatADeviceMaySend(t *testing.T) {
@@ -151,7 +153,7 @@ func TestIMAP_BoundsOfWhatADeviceMaySend(t *testing.T) {
 	} {
 		l, _, _ := deviceLogin(c.said)
 		_, err := l.Read(t.Context())
-		var bound *proxy.ProtocolError
+		var bound *login.ProtocolError
 		if !errors.As(err, &bound) || !strings.Contains(err.Error(), c.problem) {
 			t.Errorf("%s: got %v, want a ProtocolError with %q", c.name, err, c.problem)
 		}
@@ -168,13 +170,14 @@ func TestIMAP_ALongTokenPasses(t *testing.T) {
 			t.Fatalf("got %v, %v, want the token", c, err)
 		}
 		up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] ready\r\n+ \r\nD1 OK\r\nD2 OK\r\nD3 OK\r\n")
-		if err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), []sasl.Client{message}); err != nil {
+		half := imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{})
+		if err := transcript.LogIn(t.Context(), half, []sasl.Client{message}); err != nil {
 			t.Fatal(err)
 		}
 		if got := up.out.String(); got != "D1 AUTHENTICATE XOAUTH2\r\n"+base64Of(message)+"\r\n" {
 			t.Errorf("a response of more than 9,000 bytes went up as %.60q…, want two lines", got)
 		}
-		if err := l.Prove(t.Context()); err != nil {
+		if err := half.ProveMailbox(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,10 +193,9 @@ func TestIMAP_BoundsOfWhatAnUpstreamMaySend(t *testing.T) {
 		{"a challenge after LOGIN", "* OK [CAPABILITY IMAP4rev1] ready\r\n+ more\r\n", "asks for more"},
 		{"silence", "", "did not greet"},
 	} {
-		l, _, _ := deviceLogin("")
-		err := l.Authenticate(t.Context(), proxy.NewConn(saying(c.said), proxy.ConnOptions{Secure: true}), passwordOf("a", "b"))
-		var r *proxy.Refusal
-		if !errors.As(err, &r) || r.Reason != proxy.Unavailable || !strings.Contains(err.Error(), c.problem) {
+		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(saying(c.said), login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), passwordOf("a", "b"))
+		var r *login.Refusal
+		if !errors.As(err, &r) || r.Reason != login.Unavailable || !strings.Contains(err.Error(), c.problem) {
 			t.Errorf("%s: got %v, want Unavailable with %q", c.name, err, c.problem)
 		}
 	}
@@ -203,14 +205,13 @@ func TestIMAP_AnUpstreamThatFallsSilentIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		theirs, ours := net.Pipe()
 		defer theirs.Close()
-		conn := proxy.NewConn(ours, proxy.ConnOptions{Secure: true})
+		conn := login.NewConn(ours, login.ConnOptions{Secure: true})
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		l, _, _ := deviceLogin("")
 		began := time.Now()
-		err := l.Authenticate(t.Context(), conn, passwordOf("a", "b"))
-		var r *proxy.Refusal
-		if !errors.As(err, &r) || r.Reason != proxy.Unavailable || !strings.Contains(err.Error(), "in time") {
+		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(conn, &login.UpstreamNotes{}), passwordOf("a", "b"))
+		var r *login.Refusal
+		if !errors.As(err, &r) || r.Reason != login.Unavailable || !strings.Contains(err.Error(), "in time") {
 			t.Errorf("got %v, want Unavailable because of the time", err)
 		}
 		if waited := time.Since(began); waited != time.Minute {
@@ -220,16 +221,16 @@ func TestIMAP_AnUpstreamThatFallsSilentIsUnavailable(t *testing.T) {
 }
 
 func TestIMAP_SpeakingBeforeTheGreeting(t *testing.T) {
-	c, n := saying("\r\n1 NOOP\r\n2 LOGOUT\r\n"), &proxy.Notes{}
-	conn := proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n})
+	c, n := saying("\r\n1 NOOP\r\n2 LOGOUT\r\n"), &login.Notes{}
+	conn := login.NewConn(c, login.ConnOptions{Secure: true, Notes: n})
 	if _, err := conn.ReadLine(10); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := imaplogin.New(conn, "ready", n).Read(t.Context()); !errors.Is(err, proxy.ErrLoggedOut) {
+	if _, err := imaplogin.New(conn, "ready", n).Read(t.Context()); !errors.Is(err, login.ErrLoggedOut) {
 		t.Fatalf("got %v, want ErrLoggedOut", err)
 	}
-	if !n.LoggedOut || strings.Join(n.Quirks, " ") != proxy.QuirkSpokeFirst {
-		t.Errorf("got %+v, want logged out with the quirk %s", n, proxy.QuirkSpokeFirst)
+	if !n.LoggedOut || strings.Join(n.Quirks, " ") != login.QuirkSpokeFirst {
+		t.Errorf("got %+v, want logged out with the quirk %s", n, login.QuirkSpokeFirst)
 	}
 }
 
@@ -248,12 +249,12 @@ func TestIMAP_WhatADeviceSaysRightAfterLogin(t *testing.T) {
 		{"an ID that says nothing", []string{"3 ID NIL\r\n"}, "", false},
 		{"another command", []string{"2 SELECT INBOX\r\n" + id}, "", false},
 		{"half a line", []string{"2 SELECT INB"}, "", true},
-		{"a line without an end", []string{strings.Repeat("x", proxy.MaxFirst)}, "", false},
+		{"a line without an end", []string{strings.Repeat("x", login.MaxFirst)}, "", false},
 	} {
 		l, _, n := deviceLogin("")
 		more := true
 		for _, p := range c.parts {
-			if more = l.(proxy.Observer).First([]byte(p)); !more {
+			if more = l.(login.Observer).First([]byte(p)); !more {
 				break
 			}
 		}
@@ -276,9 +277,9 @@ func TestIMAP_LastWordsOfASession(t *testing.T) {
 		{"a mail that ends like one", "x LOGOUT now\r\n", "NO\r\n", false, ""},
 	} {
 		l, _, n := deviceLogin("")
-		l.(proxy.Observer).Last([]byte(c.device), []byte(c.upstream))
-		if n.LoggedOut != c.loggedOut || n.UpstreamSays != c.says {
-			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, n.UpstreamSays, c.loggedOut, c.says)
+		said := l.(login.Observer).Last([]byte(c.device), []byte(c.upstream))
+		if n.LoggedOut != c.loggedOut || said != c.says {
+			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, said, c.loggedOut, c.says)
 		}
 	}
 }
@@ -309,11 +310,10 @@ func TestIMAP_ChallengesOfAnUpstream(t *testing.T) {
 		{"a mechanism without an initial response", greeting + "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\nD1 NO\r\n",
 			"D1 AUTHENTICATE LOGIN\r\nYQ==\r\nYg==\r\n", &serverFirst{[]string{"a", "b"}}},
 	} {
-		l, _, _ := deviceLogin("")
 		up := saying(c.said)
-		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), []sasl.Client{c.mechanism})
-		var r *proxy.Refusal
-		if !errors.As(err, &r) || r.Reason != proxy.BadCredentials {
+		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), []sasl.Client{c.mechanism})
+		var r *login.Refusal
+		if !errors.As(err, &r) || r.Reason != login.BadCredentials {
 			t.Errorf("%s: got %v, want bad credentials", c.name, err)
 		}
 		if got := up.out.String(); got != c.want {

@@ -9,7 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 const (
@@ -26,7 +26,7 @@ type method struct {
 	name     string
 	client   sasl.Client
 	initial  []byte
-	password *proxy.PasswordLogin
+	password *login.PasswordLogin
 }
 
 // choose returns the first of mechs that is announced, or LOGIN for a password where no PLAIN is. LOGINDISABLED forbids
@@ -44,8 +44,8 @@ func choose(capabilities []string, mechs []sasl.Client) (method, error) {
 		wanted = append(wanted, name)
 	}
 	for _, m := range mechs {
-		p, ok := m.(*proxy.PasswordLogin)
-		if how := (method{name: proxy.MechanismLogin, password: p}); ok && how.announced(capabilities) {
+		p, ok := m.(*login.PasswordLogin)
+		if how := (method{name: login.MechanismLogin, password: p}); ok && how.announced(capabilities) {
 			return how, nil
 		}
 	}
@@ -63,7 +63,7 @@ func (m method) announced(capabilities []string) bool {
 
 // token reports whether it is no password that logs in.
 func (m method) token() bool {
-	_, password := m.client.(*proxy.PasswordLogin)
+	_, password := m.client.(*login.PasswordLogin)
 	return m.password == nil && !password
 }
 
@@ -86,7 +86,7 @@ func offers(capabilities []string) []string {
 
 // logIn logs in. Afterwards the capabilities are those after login.
 func (u *upstream) logIn(how method) error {
-	u.notes.UpstreamAuth = how.name
+	u.notes.Auth = how.name
 	before := u.capabilities
 	u.capabilities = nil
 	u.token = how.token()
@@ -99,7 +99,7 @@ func (u *upstream) logIn(how method) error {
 		return err
 	}
 	if a.Type != imap.StatusResponseTypeOK {
-		u.notes.UpstreamSays = a.line
+		u.notes.Says = a.line
 		return refusal(a.StatusResponse, u.token)
 	}
 	if u.capabilities != nil {
@@ -118,7 +118,7 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 	command, sent := initialCommand(how, capabilities)
 	tag, err := u.send(command)
 	if err != nil {
-		return taggedAnswer{}, proxy.RefuseSilent(what, err)
+		return taggedAnswer{}, login.RefuseSilent(what, err)
 	}
 	for range maxChallenges {
 		a, err := u.await(tag, what)
@@ -127,11 +127,11 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 		}
 		response := base64.StdEncoding.EncodeToString(how.initial)
 		if sent {
-			response = proxy.AnswerChallenge(how.client, a.challenge)
+			response = login.AnswerChallenge(how.client, a.challenge)
 		}
 		sent = true
 		if err := u.conn.WriteString(response + "\r\n"); err != nil {
-			return taggedAnswer{}, proxy.RefuseSilent(what, err)
+			return taggedAnswer{}, login.RefuseSilent(what, err)
 		}
 	}
 	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves this mechanism", how.name)
@@ -167,7 +167,7 @@ func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error
 			line += fmt.Sprintf(" {%d+}\r\n%s", len(s), s)
 		default:
 			if err := u.conn.WriteString(fmt.Sprintf("%s {%d}\r\n", line, len(s))); err != nil {
-				return taggedAnswer{}, proxy.RefuseSilent(what, err)
+				return taggedAnswer{}, login.RefuseSilent(what, err)
 			}
 			if a, err := u.await(tag, what); err != nil || !a.more {
 				return a, err
@@ -176,11 +176,11 @@ func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error
 		}
 	}
 	if err := u.conn.WriteString(line + "\r\n"); err != nil {
-		return taggedAnswer{}, proxy.RefuseSilent(what, err)
+		return taggedAnswer{}, login.RefuseSilent(what, err)
 	}
 	a, err := u.await(tag, what)
 	if err == nil && a.more {
-		u.notes.UpstreamSays = a.line
+		u.notes.Says = a.line
 		return a, unavailable("the upstream asks for more than a name and a password after LOGIN, see upstream_says: check that it is an IMAP server")
 	}
 	return a, err

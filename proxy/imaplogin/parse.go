@@ -3,7 +3,7 @@ package imaplogin
 import (
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 const (
@@ -55,7 +55,7 @@ func (s *scanner) spaces() int {
 	rest := strings.TrimLeft(s.text, " ")
 	n := len(s.text) - len(rest)
 	if s.text = rest; n > 1 {
-		s.quirk(proxy.QuirkExtraSpaces)
+		s.quirk(login.QuirkExtraSpaces)
 	}
 	return n
 }
@@ -66,7 +66,7 @@ func (s *scanner) end() bool {
 		return false
 	}
 	if s.text != "" {
-		s.quirk(proxy.QuirkExtraSpaces)
+		s.quirk(login.QuirkExtraSpaces)
 	}
 	return true
 }
@@ -126,7 +126,7 @@ func (s *scanner) rest() string {
 	value := strings.TrimRight(s.text, " ")
 	s.text = s.text[len(value):]
 	if strings.Contains(value, " ") {
-		s.quirk(proxy.QuirkSpaceInPassword)
+		s.quirk(login.QuirkSpaceInPassword)
 	}
 	s.noteSpecials(value)
 	return value

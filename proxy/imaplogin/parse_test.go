@@ -7,13 +7,13 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // commandOf is the command that a device's lines make; literals stand between them.
-func commandOf(line string, literals ...literal) (command, *proxy.Notes) {
-	n := &proxy.Notes{}
-	c := (&login{notes: n}).parseCommand(line)
+func commandOf(line string, literals ...literal) (command, *login.Notes) {
+	n := &login.Notes{}
+	c := (&device{notes: n}).parseCommand(line)
 	c.literals = literals
 	return c, n
 }
@@ -146,31 +146,31 @@ func TestIMAP_LiteralAnnouncements(t *testing.T) {
 func TestIMAP_AnswersToALogin(t *testing.T) {
 	for _, c := range []struct {
 		answer string
-		want   proxy.Reason
+		want   login.Reason
 	}{
-		{"NO [AUTHENTICATIONFAILED] Authentication failed.", proxy.BadCredentials},
-		{"no [authenticationfailed]", proxy.BadCredentials},
-		{"NO LOGIN failed.", proxy.BadCredentials},
-		{"NO AUTHENTICATE failed.", proxy.BadCredentials},
-		{"NO LOGIN failed. Account is blocked. Login to your account via a web browser to verify your identity.", proxy.BadCredentials},
-		{"NO wrong [bracket] at the end [UwBJADIA]", proxy.BadCredentials},
-		{"NO", proxy.BadCredentials},
-		{"NO Basic authentication is disabled.", proxy.Unavailable},
-		{"NO basic authentication is DISABLED", proxy.Unavailable},
-		{"NO Server Unavailable. 15", proxy.Unavailable},
-		{"NO Request is throttled. Suggested Backoff Time: 299609 milliseconds", proxy.Unavailable},
-		{"NO [INUSE] Maximum number of connections", proxy.TooManySessions},
-		{"NO [IN-USE] Maximum number of connections", proxy.TooManySessions},
-		{"NO [LIMIT] too many", proxy.TooManySessions},
-		{"NO [UNAVAILABLE] Temporary authentication failure.", proxy.Unavailable},
-		{"NO [AUTHORIZATIONFAILED] no", proxy.Unavailable},
-		{"NO [PRIVACYREQUIRED] no", proxy.Unavailable},
-		{"NO [ALERT] Web login required", proxy.Unavailable},
-		{"NO [WEBALERT https://example.com/x] Web login required", proxy.Unavailable},
-		{"BAD [AUTHENTICATIONFAILED] odd", proxy.Unavailable},
-		{"BAD Request is throttled.", proxy.Unavailable},
-		{"BYE", proxy.Unavailable},
-		{"", proxy.Unavailable},
+		{"NO [AUTHENTICATIONFAILED] Authentication failed.", login.BadCredentials},
+		{"no [authenticationfailed]", login.BadCredentials},
+		{"NO LOGIN failed.", login.BadCredentials},
+		{"NO AUTHENTICATE failed.", login.BadCredentials},
+		{"NO LOGIN failed. Account is blocked. Login to your account via a web browser to verify your identity.", login.BadCredentials},
+		{"NO wrong [bracket] at the end [UwBJADIA]", login.BadCredentials},
+		{"NO", login.BadCredentials},
+		{"NO Basic authentication is disabled.", login.Unavailable},
+		{"NO basic authentication is DISABLED", login.Unavailable},
+		{"NO Server Unavailable. 15", login.Unavailable},
+		{"NO Request is throttled. Suggested Backoff Time: 299609 milliseconds", login.Unavailable},
+		{"NO [INUSE] Maximum number of connections", login.TooManySessions},
+		{"NO [IN-USE] Maximum number of connections", login.TooManySessions},
+		{"NO [LIMIT] too many", login.TooManySessions},
+		{"NO [UNAVAILABLE] Temporary authentication failure.", login.Unavailable},
+		{"NO [AUTHORIZATIONFAILED] no", login.Unavailable},
+		{"NO [PRIVACYREQUIRED] no", login.Unavailable},
+		{"NO [ALERT] Web login required", login.Unavailable},
+		{"NO [WEBALERT https://example.com/x] Web login required", login.Unavailable},
+		{"BAD [AUTHENTICATIONFAILED] odd", login.Unavailable},
+		{"BAD Request is throttled.", login.Unavailable},
+		{"BYE", login.Unavailable},
+		{"", login.Unavailable},
 	} {
 		s := parseStatus(c.answer).StatusResponse
 		if got := refusalOf(s); got != c.want {

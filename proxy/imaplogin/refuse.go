@@ -6,87 +6,77 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
-// reply is what a device reads for a reason: a response code (RFC 5530) and a text.
-type reply struct {
-	code imap.ResponseCode
-	text string
+// codes are the response codes of the reasons (RFC 5530).
+var codes = map[login.Reason]imap.ResponseCode{
+	login.Internal:        imap.ResponseCodeServerBug,
+	login.BadCredentials:  imap.ResponseCodeAuthenticationFailed,
+	login.NoTLS:           imap.ResponseCodePrivacyRequired,
+	login.Blocked:         imap.ResponseCodeContactAdmin,
+	login.Unavailable:     imap.ResponseCodeUnavailable,
+	login.TooManySessions: imap.ResponseCodeLimit,
+	login.TooManyFailures: imap.ResponseCodeLimit,
+	login.Busy:            imap.ResponseCodeUnavailable,
 }
 
-func (r reply) String() string {
-	if r.code == "" {
-		return r.text
+// useSTARTTLS is the text for NoTLS.
+const useSTARTTLS = "Use STARTTLS first"
+
+// reply is what a device reads for a reason, more behind its text.
+func reply(reason login.Reason, more string) string {
+	if !reason.Known() {
+		reason = login.Internal
 	}
-	return "[" + string(r.code) + "] " + r.text
+	text := reason.Text()
+	if reason == login.NoTLS {
+		text = useSTARTTLS
+	}
+	if more != "" {
+		text += " " + more
+	}
+	return withCode(codes[reason], text)
 }
 
-const (
-	textUnavailable = "Service unavailable, please wait a few minutes and try again"
-	textEnded       = "Too many errors or too slow, please wait and try again"
-)
-
-// words are what a device reads for each reason.
-var words = map[proxy.Reason]reply{
-	proxy.Internal:        {imap.ResponseCodeServerBug, textUnavailable},
-	proxy.BadCredentials:  {imap.ResponseCodeAuthenticationFailed, "Wrong name or password"},
-	proxy.NoTLS:           {imap.ResponseCodePrivacyRequired, "Use STARTTLS first"},
-	proxy.Blocked:         {imap.ResponseCodeContactAdmin, "This device may no longer read mail here."},
-	proxy.Unavailable:     {imap.ResponseCodeUnavailable, textUnavailable},
-	proxy.TooManySessions: {imap.ResponseCodeLimit, "Too many sessions for this mailbox, please wait"},
-	proxy.TooManyFailures: {imap.ResponseCodeLimit, "Too many failed logins, please wait"},
-	proxy.Busy:            {imap.ResponseCodeUnavailable, textUnavailable},
-	proxy.Ended:           {"", textEnded},
-	proxy.Plaintext:       {"", "This service is unavailable without TLS"},
+func withCode(code imap.ResponseCode, text string) string {
+	if code == "" {
+		return text
+	}
+	return "[" + string(code) + "] " + text
 }
 
 // endings are the reasons that end a session: they are told by BYE, whatever the device waits for.
-var endings = []proxy.Reason{proxy.Busy, proxy.Ended, proxy.Plaintext}
+var endings = []login.Reason{login.Busy, login.Ended, login.Plaintext}
 
 // Refuse says why not: as the answer to the login that waits for one, else as the last line of the session.
-func (l *login) Refuse(r *proxy.Refusal) error {
-	said, ok := words[r.Reason]
-	if !ok {
-		said = words[proxy.Internal]
-	}
-	if r.Text != "" {
-		said.text += " " + r.Text
-	}
-	tag := l.tag
+func (l *device) Refuse(r *login.Refusal) error {
+	said, tag := reply(r.Reason, r.Text), l.tag
 	l.greeted, l.tag = true, ""
 	if tag == "" || slices.Contains(endings, r.Reason) {
-		return l.say("* BYE " + said.String())
+		return l.say("* BYE " + said)
 	}
-	return l.say(tag + " NO " + said.String())
+	return l.say(tag + " NO " + said)
 }
 
 // Admit tells the device that it is logged in, and what the upstream can do.
-func (l *login) Admit(notice string) error {
+func (l *device) Admit(a login.Admission) error {
 	text := l.word + " completed."
-	if notice != "" {
-		text = reply{imap.ResponseCodeAlert, notice}.String()
+	if a.Notice != "" {
+		text = withCode(imap.ResponseCodeAlert, a.Notice)
 	}
 	answer := l.tag + " OK " + text
-	if list := l.afterLogin(); len(list) > 0 {
+	if list := afterLogin(a.Capabilities); len(list) > 0 {
 		answer = "* CAPABILITY " + strings.Join(list, " ") + "\r\n" + answer
 	}
-	l.tag, l.upstream = "", nil
+	l.tag = ""
 	return l.say(answer)
 }
 
 // afterLogin is the upstream's list without what concerns only a login.
-func (l *login) afterLogin() []string {
-	if l.upstream == nil {
-		return nil
-	}
-	var list []string
-	for _, c := range l.upstream.capabilities {
+func afterLogin(capabilities []string) []string {
+	return slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool {
 		upper := strings.ToUpper(c)
-		if strings.HasPrefix(upper, "AUTH=") || upper == string(imap.CapLoginDisabled) || upper == string(imap.CapStartTLS) {
-			continue
-		}
-		list = append(list, c)
-	}
-	return list
+		return strings.HasPrefix(upper, "AUTH=") || upper == string(imap.CapLoginDisabled) || upper == string(imap.CapStartTLS)
+	})
 }

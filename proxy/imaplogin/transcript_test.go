@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestIMAP_Transcripts(t *testing.T) { transcript.Play(t, imaplogin.New, 5) }
+func TestIMAP_Transcripts(t *testing.T) { transcript.Play(t, imaplogin.Dialect(), 5) }
 
 type token = transcript.Token
 

@@ -9,36 +9,40 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // maxUntagged bounds the lines that an upstream may send before it answers a command.
 const maxUntagged = 128
 
-// upstream is our side of the dialog with an upstream.
+// upstream is the bridge's half of one IMAP login.
 type upstream struct {
-	conn  *proxy.Conn
-	notes *proxy.Notes
+	conn  *login.Conn
+	notes *login.UpstreamNotes
 	tags  int
 	token bool // the login was by token, so the mailbox must be proven
 	// capabilities is the list that was announced last, nil where none was.
 	capabilities []string
 }
 
-// Authenticate logs in upstream with the first of mechs that it announces, or by LOGIN.
-func (l *login) Authenticate(ctx context.Context, conn *proxy.Conn, mechs []sasl.Client) error {
-	l.notes.UpstreamSays, l.notes.FrontEnd = "", "" // of an earlier login
-	l.upstream = &upstream{conn: conn, notes: l.notes}
-	return l.upstream.authenticate(ctx, mechs)
+// NewUpstream starts the upstream's half of an IMAP login.
+func NewUpstream(conn *login.Conn, n *login.UpstreamNotes) login.UpstreamHalf {
+	return &upstream{conn: conn, notes: n}
 }
 
-func (u *upstream) authenticate(ctx context.Context, mechs []sasl.Client) error {
+// Capabilities is the list that the upstream announced last.
+func (u *upstream) Capabilities() []string { return u.capabilities }
+
+// Greet reads the greeting and starts TLS where it is not on yet.
+func (u *upstream) Greet(ctx context.Context) error {
 	if err := u.readGreeting(); err != nil {
 		return err
 	}
-	if err := u.startTLS(ctx); err != nil {
-		return err
-	}
+	return u.startTLS(ctx)
+}
+
+// LogIn logs in with the first of mechs that the upstream announces, or by LOGIN.
+func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
 	remembered := u.capabilities == nil && u.recall()
 	if u.capabilities == nil {
 		if err := u.askBeforeLogin(); err != nil {
@@ -76,15 +80,15 @@ func (u *upstream) askBeforeLogin() error {
 // logInAnew looks whether a login came to nothing only because the upstream no longer announces what it did when it was
 // last asked, and then logs in as it wants now.
 func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) error {
-	var r *proxy.Refusal
-	if tried.name != "" && (!errors.As(failed, &r) || r.Reason != proxy.BadCredentials) {
+	var r *login.Refusal
+	if tried.name != "" && (!errors.As(failed, &r) || r.Reason != login.BadCredentials) {
 		u.conn.Announced().Store(nil)
 		return failed
 	}
-	said := u.notes.UpstreamSays
+	said := u.notes.Says
 	if err := u.askBeforeLogin(); err != nil {
 		u.conn.Announced().Store(nil)
-		u.notes.UpstreamSays = said
+		u.notes.Says = said
 		return failed
 	}
 	if tried.name != "" && tried.announced(u.capabilities) {
@@ -94,7 +98,7 @@ func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) er
 	if err != nil {
 		return failed
 	}
-	u.notes.UpstreamSays = ""
+	u.notes.Says = ""
 	return u.logIn(how)
 }
 
@@ -102,21 +106,21 @@ func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) er
 func (u *upstream) readGreeting() error {
 	line, err := u.readLine()
 	if err != nil {
-		return proxy.RefuseSilent("greet", err)
+		return login.RefuseSilent("greet", err)
 	}
 	s := parseStatus(strings.TrimPrefix(line, "* "))
 	switch {
 	case !strings.HasPrefix(line, "* "):
-		u.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream does not greet as an IMAP server does, see upstream_says: check its address and port")
 	case s.Type == imap.StatusResponseTypePreAuth:
-		u.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream says that this connection is logged in already (PREAUTH), so whose mailbox it opens cannot be told: switch that off there")
 	case s.Type != imap.StatusResponseTypeOK:
-		u.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address")
 	}
-	u.notes.FrontEnd = proxy.FrontEnd(line)
+	u.notes.FrontEnd = login.FrontEnd(line)
 	u.take(s)
 	return nil
 }
@@ -129,14 +133,14 @@ func (u *upstream) startTLS(ctx context.Context) error {
 	}
 	tag, err := u.send("STARTTLS")
 	if err != nil {
-		return proxy.RefuseSilent("answer STARTTLS", err)
+		return login.RefuseSilent("answer STARTTLS", err)
 	}
 	a, err := u.await(tag, "answer STARTTLS")
 	if err != nil {
 		return err
 	}
 	if a.Type != imap.StatusResponseTypeOK {
-		u.notes.UpstreamSays = a.line
+		u.notes.Says = a.line
 		return unavailable("the upstream does not start TLS (STARTTLS), and a password is never sent without it: set tls: implicit, or switch TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
@@ -152,7 +156,7 @@ func (u *upstream) askCapability() error {
 	u.capabilities = nil
 	tag, err := u.send("CAPABILITY")
 	if err != nil {
-		return proxy.RefuseSilent("answer CAPABILITY", err)
+		return login.RefuseSilent("answer CAPABILITY", err)
 	}
 	if _, err := u.await(tag, "answer CAPABILITY"); err != nil {
 		return err
@@ -163,23 +167,19 @@ func (u *upstream) askCapability() error {
 	return nil
 }
 
-// Prove makes sure that the mailbox is open: Exchange can accept a token and then refuse every command. After a
-// password the upstream's OK is the proof.
-func (l *login) Prove(context.Context) error {
-	if !l.upstream.token {
-		return nil
-	}
-	return l.upstream.prove()
-}
-
 const notConnected = "the upstream took the token and then did not open the mailbox, see upstream_says: give the program's user, or " +
 	"the application, full access to this mailbox, and wait a few minutes if it has too many sessions open"
 
-func (u *upstream) prove() error {
+// ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command. After a
+// password the upstream's OK is the proof.
+func (u *upstream) ProveMailbox(context.Context) error {
+	if !u.token {
+		return nil
+	}
 	const what = "open the mailbox"
 	status, list := u.nextTag(), u.nextTag()
 	if err := u.conn.WriteString(status + " STATUS INBOX (MESSAGES)\r\n" + list + " CAPABILITY\r\n"); err != nil {
-		return proxy.RefuseSilent(what, err)
+		return login.RefuseSilent(what, err)
 	}
 	known := u.capabilities
 	u.capabilities = nil
@@ -188,7 +188,7 @@ func (u *upstream) prove() error {
 		return err
 	}
 	if a.Type != imap.StatusResponseTypeOK {
-		u.notes.UpstreamSays = a.line
+		u.notes.Says = a.line
 		return unavailable(notConnected)
 	}
 	if _, err = u.await(list, "answer CAPABILITY"); err != nil {
@@ -225,7 +225,7 @@ func (u *upstream) await(tag, what string) (taggedAnswer, error) {
 	for range maxUntagged {
 		line, err := u.readLine()
 		if err != nil {
-			return taggedAnswer{}, proxy.RefuseSilent(what, err)
+			return taggedAnswer{}, login.RefuseSilent(what, err)
 		}
 		if rest, found := strings.CutPrefix(line, tag+" "); found {
 			a := taggedAnswer{status: parseStatus(rest), line: line}
@@ -254,7 +254,7 @@ func (u *upstream) hear(line string) error {
 	case string(imap.StatusResponseTypeOK):
 		u.take(parseStatus(word + " " + rest))
 	case string(imap.StatusResponseTypeBye):
-		u.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream ended the session before the login was done, see upstream_says: it is overloaded or throttles; it mends itself as a rule")
 	}
 	return nil
@@ -268,10 +268,10 @@ func (u *upstream) take(s status) {
 }
 
 func (u *upstream) readLine() (string, error) {
-	line, err := u.conn.ReadLine(proxy.MaxReply)
+	line, err := u.conn.ReadLine(login.MaxReply)
 	return string(line), err
 }
 
-func unavailable(format string, args ...any) *proxy.Refusal {
-	return proxy.Refuse(proxy.Unavailable, format, args...)
+func unavailable(format string, args ...any) *login.Refusal {
+	return login.Refuse(login.Unavailable, format, args...)
 }

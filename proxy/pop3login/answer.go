@@ -3,7 +3,7 @@ package pop3login
 import (
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // notThePassword are beginnings of refusals without a code that say something else than a wrong password. The last two
@@ -18,37 +18,37 @@ var notThePassword = []string{
 
 // refused reads the answer to a login: nil for +OK, else why not, as far as its code tells (RFC 2449, section 8). Without
 // a code it is a wrong name or password.
-func (l *login) refused(line string) error {
+func (u *upstream) refused(line string) error {
 	if isOK(line) {
 		return nil
 	}
-	l.notes.UpstreamSays = line
-	text, isErr := proxy.CutPrefixFold(line, "-ERR")
+	u.notes.Says = line
+	text, isErr := login.CutPrefixFold(line, "-ERR")
 	if !isErr {
 		return unavailable("the upstream answers the login with something that is no POP3, see upstream_says")
 	}
 	text = strings.TrimSpace(text)
 	switch code := responseCode(text); {
 	case code == "AUTH":
-		return l.badCredentials()
+		return u.badCredentials()
 	case code == "IN-USE", code == "INUSE", code == "LIMIT":
-		return proxy.Refuse(proxy.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there")
+		return login.Refuse(login.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there")
 	case code != "":
 		return unavailable("the upstream refuses the login for now, see upstream_says: nothing needs to be changed in the device")
 	}
 	for _, prefix := range notThePassword {
-		if _, found := proxy.CutPrefixFold(text, prefix); found {
+		if _, found := login.CutPrefixFold(text, prefix); found {
 			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device")
 		}
 	}
-	return l.badCredentials()
+	return u.badCredentials()
 }
 
-func (l *login) badCredentials() error {
-	if l.token {
-		return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox over POP3")
+func (u *upstream) badCredentials() error {
+	if u.token {
+		return login.Refuse(login.BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox over POP3")
 	}
-	return proxy.Refuse(proxy.BadCredentials, "the upstream refuses the name or the password: check both in the device")
+	return login.Refuse(login.BadCredentials, "the upstream refuses the name or the password: check both in the device")
 }
 
 // responseCode is the code in brackets at the start of a refusal, in upper case. Exchange's brackets at the end are none.

@@ -9,16 +9,16 @@ import (
 	"strings"
 	"testing"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
 // read gives a login what a device says and returns the first credentials or error, and what the device hears.
-func read(t *testing.T, secure bool, says string) (c proxy.Credentials, heard string, n *proxy.Notes, err error) {
+func read(t *testing.T, secure bool, says string) (c login.Credentials, heard string, n *login.Notes, err error) {
 	t.Helper()
 	conn := saying([]byte(says))
-	n = &proxy.Notes{}
-	l := pop3login.New(proxy.NewConn(conn, proxy.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 3,
+	n = &login.Notes{}
+	l := pop3login.New(login.NewConn(conn, login.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 3,
 		Upgrade: func(_ context.Context, c net.Conn) (net.Conn, error) { return c, nil }}), "ready", n)
 	c, err = l.Read(t.Context())
 	return c, strings.TrimPrefix(conn.out.String(), "+OK ready\r\n"), n, err
@@ -47,12 +47,12 @@ func TestPOP3_CredentialsOfDevices(t *testing.T) {
 }
 
 func TestPOP3_NameIsAskedForAnewAfterALogin(t *testing.T) {
-	c, n := saying([]byte("USER anna\r\nPASS wrong\r\nPASS right\r\n")), &proxy.Notes{}
-	l := pop3login.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n}), "ready", n)
+	c, n := saying([]byte("USER anna\r\nPASS wrong\r\nPASS right\r\n")), &login.Notes{}
+	l := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true, Notes: n}), "ready", n)
 	if got, err := l.Read(t.Context()); got.Account != "anna" || err != nil {
 		t.Fatalf("got %q, %v", got.Account, err)
 	}
-	if err := l.Refuse(&proxy.Refusal{Reason: proxy.BadCredentials}); err != nil {
+	if err := l.Refuse(&login.Refusal{Reason: login.BadCredentials}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := l.Read(t.Context()); !errors.Is(err, io.EOF) || !strings.HasSuffix(c.out.String(), "-ERR USER comes first.\r\n") {
@@ -61,16 +61,16 @@ func TestPOP3_NameIsAskedForAnewAfterALogin(t *testing.T) {
 }
 
 func TestPOP3_WhatDevicesMustNotSay(t *testing.T) {
-	long := strings.Repeat("x", proxy.MaxLine+1)
-	huge := strings.Repeat("eHh4", proxy.MaxTokenLine/4+1)
+	long := strings.Repeat("x", login.MaxLine+1)
+	huge := strings.Repeat("eHh4", login.MaxTokenLine/4+1)
 	badCommand := func(r string) func(*testing.T, error, string) bool {
 		return func(_ *testing.T, err error, heard string) bool { return errors.Is(err, io.EOF) && heard == r }
 	}
 	bound := func(_ *testing.T, err error, _ string) bool {
-		var p *proxy.ProtocolError
+		var p *login.ProtocolError
 		return errors.As(err, &p)
 	}
-	badCredentials := func(t *testing.T, err error, _ string) bool { return reasonOf(t, err) == proxy.BadCredentials }
+	badCredentials := func(t *testing.T, err error, _ string) bool { return reasonOf(t, err) == login.BadCredentials }
 	const unread = "-ERR The response cannot be read.\r\n"
 	for _, c := range []struct {
 		name, says string
@@ -102,7 +102,7 @@ func TestPOP3_WhatDevicesMustNotSay(t *testing.T) {
 		{"gone in AUTH", "AUTH LOGIN\r\n", func(_ *testing.T, err error, _ string) bool { return errors.Is(err, io.EOF) }},
 		{"gone before the token", "AUTH XOAUTH2\r\n", func(_ *testing.T, err error, _ string) bool { return errors.Is(err, io.EOF) }},
 		{"QUIT", "QUIT\r\n", func(_ *testing.T, err error, heard string) bool {
-			return errors.Is(err, proxy.ErrLoggedOut) && strings.HasPrefix(heard, "+OK")
+			return errors.Is(err, login.ErrLoggedOut) && strings.HasPrefix(heard, "+OK")
 		}},
 	} {
 		got, heard, _, err := read(t, true, c.says)
@@ -174,8 +174,8 @@ func TestPOP3_DeviceThatIsGoneEndsTheLogin(t *testing.T) {
 	} {
 		c := &gone{takes: takes}
 		c.in.Reset([]byte(says))
-		n := &proxy.Notes{}
-		if _, err := pop3login.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true, Notes: n}), "ready", n).Read(t.Context()); !errors.Is(err, io.ErrClosedPipe) {
+		n := &login.Notes{}
+		if _, err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true, Notes: n}), "ready", n).Read(t.Context()); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("%q: got %v", says, err)
 		}
 	}

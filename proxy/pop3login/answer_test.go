@@ -12,8 +12,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
 	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
@@ -27,17 +27,17 @@ const (
 type spoken struct {
 	err   error
 	heard string // by the upstream
-	notes proxy.Notes
-	login proxy.Login
+	notes login.UpstreamNotes
+	half  login.UpstreamHalf
 }
 
 // logIn logs in upstream with mechs.
-func logIn(t *testing.T, announced *proxy.Announced, says string, mechs []sasl.Client) spoken {
+func logIn(t *testing.T, announced *login.Announced, says string, mechs []sasl.Client) *spoken {
 	t.Helper()
 	up := saying([]byte(says))
-	var s spoken
-	s.login = pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &s.notes)
-	s.err = s.login.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true, Announced: announced}), mechs)
+	s := &spoken{}
+	s.half = pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true, Announced: announced}), &s.notes)
+	s.err = transcript.LogIn(t.Context(), s.half, mechs)
 	s.heard = up.out.String()
 	return s
 }
@@ -47,9 +47,9 @@ func withToken(name, token string) []sasl.Client {
 }
 
 // reasonOf is the reason of a refusal, -1 for none.
-func reasonOf(t *testing.T, err error) proxy.Reason {
+func reasonOf(t *testing.T, err error) login.Reason {
 	t.Helper()
-	var r *proxy.Refusal
+	var r *login.Refusal
 	switch {
 	case err == nil:
 		return -1
@@ -61,45 +61,45 @@ func reasonOf(t *testing.T, err error) proxy.Reason {
 }
 
 func TestPOP3_AnswersToALogin(t *testing.T) {
-	const accepted = proxy.Reason(-1)
-	for answer, want := range map[string]proxy.Reason{
+	const accepted = login.Reason(-1)
+	for answer, want := range map[string]login.Reason{
 		"+OK":                              accepted,
 		"+ok in lower":                     accepted,
 		"+OK User successfully logged on.": accepted,
 
-		"-ERR": proxy.BadCredentials,
-		"-ERR Logon failure: unknown user name or bad password.": proxy.BadCredentials,
-		"-ERR Authentication failed.":                            proxy.BadCredentials,
-		"-ERR [AUTH] Authentication failed.":                     proxy.BadCredentials,
-		"-err [auth] in lower case":                              proxy.BadCredentials,
-		"-ERR  [AUTH] two spaces":                                proxy.BadCredentials,
-		"-ERR Logon failure. [AMC=]":                             proxy.BadCredentials,
-		`-ERR [Error="x" Server=y] no code`:                      proxy.BadCredentials,
-		"-ERR the code is not in front [IN-USE]":                 proxy.BadCredentials,
+		"-ERR": login.BadCredentials,
+		"-ERR Logon failure: unknown user name or bad password.": login.BadCredentials,
+		"-ERR Authentication failed.":                            login.BadCredentials,
+		"-ERR [AUTH] Authentication failed.":                     login.BadCredentials,
+		"-err [auth] in lower case":                              login.BadCredentials,
+		"-ERR  [AUTH] two spaces":                                login.BadCredentials,
+		"-ERR Logon failure. [AMC=]":                             login.BadCredentials,
+		`-ERR [Error="x" Server=y] no code`:                      login.BadCredentials,
+		"-ERR the code is not in front [IN-USE]":                 login.BadCredentials,
 
-		"-ERR [IN-USE] mailbox is locked": proxy.TooManySessions,
-		"-ERR [INUSE] mailbox is locked":  proxy.TooManySessions,
-		"-ERR [in-use] in lower case":     proxy.TooManySessions,
-		"-ERR [LIMIT] too many":           proxy.TooManySessions,
+		"-ERR [IN-USE] mailbox is locked": login.TooManySessions,
+		"-ERR [INUSE] mailbox is locked":  login.TooManySessions,
+		"-ERR [in-use] in lower case":     login.TooManySessions,
+		"-ERR [LIMIT] too many":           login.TooManySessions,
 
-		"-ERR [SYS/TEMP] later":       proxy.Unavailable,
-		"-ERR [SYS/PERM] never":       proxy.Unavailable,
-		"-ERR [LOGIN-DELAY] too soon": proxy.Unavailable,
-		"-ERR [UNAVAILABLE] later":    proxy.Unavailable,
-		"-ERR [XYZZY] nobody knows":   proxy.Unavailable,
+		"-ERR [SYS/TEMP] later":       login.Unavailable,
+		"-ERR [SYS/PERM] never":       login.Unavailable,
+		"-ERR [LOGIN-DELAY] too soon": login.Unavailable,
+		"-ERR [UNAVAILABLE] later":    login.Unavailable,
+		"-ERR [XYZZY] nobody knows":   login.Unavailable,
 
-		"-ERR Basic authentication is disabled.":                                proxy.Unavailable,
-		"-ERR basic AUTHENTICATION is disabled.":                                proxy.Unavailable,
-		"-ERR Server Unavailable. 15":                                           proxy.Unavailable,
-		"-ERR Request is throttled. Suggested Backoff Time: 89117 milliseconds": proxy.Unavailable,
-		"-ERR Protocol error. Connection is closed. 10":                         proxy.Unavailable,
-		"-ERR Protocol error. 19":                                               proxy.Unavailable,
-		"-ERR Command is not valid in this state.":                              proxy.Unavailable,
+		"-ERR Basic authentication is disabled.":                                login.Unavailable,
+		"-ERR basic AUTHENTICATION is disabled.":                                login.Unavailable,
+		"-ERR Server Unavailable. 15":                                           login.Unavailable,
+		"-ERR Request is throttled. Suggested Backoff Time: 89117 milliseconds": login.Unavailable,
+		"-ERR Protocol error. Connection is closed. 10":                         login.Unavailable,
+		"-ERR Protocol error. 19":                                               login.Unavailable,
+		"-ERR Command is not valid in this state.":                              login.Unavailable,
 
-		"":                       proxy.Unavailable,
-		"BAD command":            proxy.Unavailable,
-		"* BYE going down":       proxy.Unavailable,
-		"500 what are you doing": proxy.Unavailable,
+		"":                       login.Unavailable,
+		"BAD command":            login.Unavailable,
+		"* BYE going down":       login.Unavailable,
+		"500 what are you doing": login.Unavailable,
 	} {
 		for how, before := range map[string]string{
 			"AUTH PLAIN":                  greets + hasSASL,
@@ -114,8 +114,8 @@ func TestPOP3_AnswersToALogin(t *testing.T) {
 			if want == accepted {
 				says = ""
 			}
-			if s.notes.UpstreamSays != says {
-				t.Errorf("%s answered %q: upstream_says is %q", how, answer, s.notes.UpstreamSays)
+			if s.notes.Says != says {
+				t.Errorf("%s answered %q: upstream_says is %q", how, answer, s.notes.Says)
 			}
 			if s.err != nil && strings.Contains(s.err.Error(), "canary") {
 				t.Errorf("%s answered %q: the reason tells the password", how, answer)
@@ -125,12 +125,12 @@ func TestPOP3_AnswersToALogin(t *testing.T) {
 }
 
 func TestPOP3_AnswersToUSER(t *testing.T) {
-	for answer, want := range map[string]proxy.Reason{
-		"-ERR":                       proxy.BadCredentials,
-		"-ERR [SYS/TEMP] later":      proxy.Unavailable,
-		"-ERR [IN-USE] locked":       proxy.TooManySessions,
-		"-ERR Server Unavailable. 1": proxy.Unavailable,
-		"what?":                      proxy.Unavailable,
+	for answer, want := range map[string]login.Reason{
+		"-ERR":                       login.BadCredentials,
+		"-ERR [SYS/TEMP] later":      login.Unavailable,
+		"-ERR [IN-USE] locked":       login.TooManySessions,
+		"-ERR Server Unavailable. 1": login.Unavailable,
+		"what?":                      login.Unavailable,
 	} {
 		s := logIn(t, nil, greets+hasUser+answer+"\r\n", mechanisms("anna", "canary"))
 		if got := reasonOf(t, s.err); got != want || strings.Contains(s.heard, "canary") {
@@ -140,18 +140,18 @@ func TestPOP3_AnswersToUSER(t *testing.T) {
 }
 
 func TestPOP3_AnswersToAToken(t *testing.T) {
-	for answer, want := range map[string]proxy.Reason{
-		"-ERR Authentication failure: unknown user name or bad password.": proxy.BadCredentials,
-		"-ERR [AUTH] no": proxy.BadCredentials,
-		"-ERR Protocol error. Connection is closed. 10": proxy.Unavailable,
-		"-ERR [SYS/TEMP] later":                         proxy.Unavailable,
-		"* BYE":                                         proxy.Unavailable,
+	for answer, want := range map[string]login.Reason{
+		"-ERR Authentication failure: unknown user name or bad password.": login.BadCredentials,
+		"-ERR [AUTH] no": login.BadCredentials,
+		"-ERR Protocol error. Connection is closed. 10": login.Unavailable,
+		"-ERR [SYS/TEMP] later":                         login.Unavailable,
+		"* BYE":                                         login.Unavailable,
 	} {
 		s := logIn(t, nil, greets+hasSASL+"+ \r\n"+answer+"\r\n", withToken("a@b", "canary"))
 		if got := reasonOf(t, s.err); got != want {
 			t.Errorf("%q: reason %d, want %d", answer, got, want)
 		}
-		if want == proxy.BadCredentials && !strings.Contains(s.err.Error(), "token") {
+		if want == login.BadCredentials && !strings.Contains(s.err.Error(), "token") {
 			t.Errorf("%q: the reason does not speak of the token: %v", answer, s.err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestPOP3_UpstreamThatIsSilentOrOutOfStepIsUnavailable(t *testing.T) {
 		"closes after its challenge": greets + hasSASL + "+ \r\n",
 	} {
 		s := logIn(t, nil, says, mechanisms("anna", "right"))
-		if got := reasonOf(t, s.err); got != proxy.Unavailable {
+		if got := reasonOf(t, s.err); got != login.Unavailable {
 			t.Errorf("%s: reason %d: %v", name, got, s.err)
 		}
 	}
@@ -203,12 +203,12 @@ func TestPOP3_MechanismsByWhatIsAnnounced(t *testing.T) {
 		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
 	} {
 		s := logIn(t, nil, greets+c.capa+"+OK\r\n+OK\r\n", c.mechs)
-		if want := "CAPA\r\n" + c.heard; s.heard != want || s.err != nil || s.notes.UpstreamAuth != c.auth {
-			t.Errorf("%s: upstream heard %q, %v, auth %s\nwant %q, auth %s", c.name, s.heard, s.err, s.notes.UpstreamAuth, want, c.auth)
+		if want := "CAPA\r\n" + c.heard; s.heard != want || s.err != nil || s.notes.Auth != c.auth {
+			t.Errorf("%s: upstream heard %q, %v, auth %s\nwant %q, auth %s", c.name, s.heard, s.err, s.notes.Auth, want, c.auth)
 		}
 	}
 	s := logIn(t, nil, greets+hasUser+"+OK\r\n+OK\r\n", withToken("a@b", "canary"))
-	if reasonOf(t, s.err) != proxy.Unavailable || s.heard != "CAPA\r\n" || !strings.Contains(s.err.Error(), "XOAUTH2") {
+	if reasonOf(t, s.err) != login.Unavailable || s.heard != "CAPA\r\n" || !strings.Contains(s.err.Error(), "XOAUTH2") {
 		t.Errorf("a token where none is taken: upstream heard %q, %v", s.heard, s.err)
 	}
 }
@@ -241,11 +241,11 @@ func TestPOP3_ChallengesAfterTheResponse(t *testing.T) {
 	for _, c := range []struct {
 		name, says, ends string
 		mechs            []sasl.Client
-		want             proxy.Reason
+		want             login.Reason
 	}{
-		{"a token's fault", "+ \r\n+ " + why + "\r\n-ERR Authentication failure\r\n", "", withToken("a@b", "t"), proxy.BadCredentials},
-		{"PLAIN goes on", "+ \r\n+ bW9yZQ==\r\n-ERR cancelled\r\n", "\r\n\r\n", mechanisms("anna", "right"), proxy.BadCredentials},
-		{"no base64", "+ \r\n+ !!!\r\n-ERR no\r\n", "\r\n\r\n", mechanisms("anna", "right"), proxy.BadCredentials},
+		{"a token's fault", "+ \r\n+ " + why + "\r\n-ERR Authentication failure\r\n", "", withToken("a@b", "t"), login.BadCredentials},
+		{"PLAIN goes on", "+ \r\n+ bW9yZQ==\r\n-ERR cancelled\r\n", "\r\n\r\n", mechanisms("anna", "right"), login.BadCredentials},
+		{"no base64", "+ \r\n+ !!!\r\n-ERR no\r\n", "\r\n\r\n", mechanisms("anna", "right"), login.BadCredentials},
 		{"without a space", "+\r\n+OK\r\n", "", mechanisms("anna", "right"), -1},
 	} {
 		s := logIn(t, nil, greets+hasSASL+c.says, c.mechs)
@@ -256,7 +256,7 @@ func TestPOP3_ChallengesAfterTheResponse(t *testing.T) {
 }
 
 func TestPOP3_RememberedCapabilitiesSpareAQuestion(t *testing.T) {
-	announced := &proxy.Announced{}
+	announced := &login.Announced{}
 	if s := logIn(t, announced, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard, "CAPA\r\n") {
 		t.Fatalf("upstream heard %q, %v", s.heard, s.err)
 	}
@@ -272,21 +272,21 @@ func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
 	const bad = "-ERR Logon failure\r\n"
 	for _, c := range []struct {
 		name, says string
-		want       proxy.Reason
+		want       login.Reason
 		auths      int // how often a login was tried
 		capa       bool
 		remembers  bool
 		saysLast   string
 	}{
-		{"still announced: one guess only", bad + hasSASL, proxy.BadCredentials, 1, true, true, "-ERR Logon failure"},
+		{"still announced: one guess only", bad + hasSASL, login.BadCredentials, 1, true, true, "-ERR Logon failure"},
 		{"USER only by now", bad + hasUser + "+OK\r\n+OK\r\n", -1, 2, true, true, ""},
-		{"USER only by now, and the password is wrong", bad + hasUser + "+OK\r\n-ERR [AUTH] no\r\n", proxy.BadCredentials, 2, true, true, "-ERR [AUTH] no"},
-		{"closed after the refusal", bad, proxy.BadCredentials, 1, true, false, "-ERR Logon failure"},
-		{"unavailable: not asked again", "-ERR [SYS/TEMP] later\r\n" + hasUser, proxy.Unavailable, 1, false, false, "-ERR [SYS/TEMP] later"},
-		{"in use: not asked again", "-ERR [IN-USE] locked\r\n" + hasUser, proxy.TooManySessions, 1, false, false, "-ERR [IN-USE] locked"},
+		{"USER only by now, and the password is wrong", bad + hasUser + "+OK\r\n-ERR [AUTH] no\r\n", login.BadCredentials, 2, true, true, "-ERR [AUTH] no"},
+		{"closed after the refusal", bad, login.BadCredentials, 1, true, false, "-ERR Logon failure"},
+		{"unavailable: not asked again", "-ERR [SYS/TEMP] later\r\n" + hasUser, login.Unavailable, 1, false, false, "-ERR [SYS/TEMP] later"},
+		{"in use: not asked again", "-ERR [IN-USE] locked\r\n" + hasUser, login.TooManySessions, 1, false, false, "-ERR [IN-USE] locked"},
 		{"accepted", "+OK\r\n", -1, 1, false, true, ""},
 	} {
-		announced := &proxy.Announced{}
+		announced := &login.Announced{}
 		announced.Store([]string{"SASL PLAIN"})
 		s := logIn(t, announced, greets+c.says, mechanisms("anna", "right"))
 		auths := strings.Count(s.heard, "AUTH PLAIN") + strings.Count(s.heard, "PASS ")
@@ -299,8 +299,8 @@ func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
 		if (announced.Load() != nil) != c.remembers {
 			t.Errorf("%s: %q is remembered", c.name, announced.Load())
 		}
-		if c.want >= 0 && s.notes.UpstreamSays != c.saysLast {
-			t.Errorf("%s: upstream_says is %q, want %q", c.name, s.notes.UpstreamSays, c.saysLast)
+		if c.want >= 0 && s.notes.Says != c.saysLast {
+			t.Errorf("%s: upstream_says is %q, want %q", c.name, s.notes.Says, c.saysLast)
 		}
 	}
 }
@@ -324,9 +324,8 @@ func TestPOP3_UpstreamSTLS(t *testing.T) {
 				return nil, broken
 			}
 		}
-		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{})
-		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Upgrade: c.upgrade}), mechanisms("anna", "canary"))
-		if reasonOf(t, err) != proxy.Unavailable || !strings.Contains(fmt.Sprint(err), c.want) {
+		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Upgrade: c.upgrade}), &login.UpstreamNotes{}), mechanisms("anna", "canary"))
+		if reasonOf(t, err) != login.Unavailable || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if up.out.String() != "STLS\r\n" {
@@ -337,22 +336,22 @@ func TestPOP3_UpstreamSTLS(t *testing.T) {
 
 func TestPOP3_ProofOfTheMailbox(t *testing.T) {
 	const in = greets + hasSASL + "+ \r\n+OK\r\n"
-	for answer, want := range map[string]proxy.Reason{
+	for answer, want := range map[string]login.Reason{
 		"+OK 0 0\r\n": -1,
-		"-ERR Command is not valid in this state.\r\n": proxy.Unavailable,
-		"-ERR [AUTH] whatever\r\n":                     proxy.Unavailable,
-		"":                                             proxy.Unavailable,
+		"-ERR Command is not valid in this state.\r\n": login.Unavailable,
+		"-ERR [AUTH] whatever\r\n":                     login.Unavailable,
+		"":                                             login.Unavailable,
 	} {
 		s := logIn(t, nil, in+answer, withToken("a@b", "t"))
 		if s.err != nil {
 			t.Fatal(s.err)
 		}
-		if got := reasonOf(t, s.login.Prove(t.Context())); got != want {
+		if got := reasonOf(t, s.half.ProveMailbox(t.Context())); got != want {
 			t.Errorf("STAT answered %q: reason %d, want %d", answer, got, want)
 		}
 	}
 	s := logIn(t, nil, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right"))
-	if err := s.login.Prove(t.Context()); err != nil || strings.Contains(s.heard, "STAT") {
+	if err := s.half.ProveMailbox(t.Context()); err != nil || strings.Contains(s.heard, "STAT") {
 		t.Errorf("after a password the upstream heard %q, %v", s.heard, err)
 	}
 }
@@ -361,9 +360,8 @@ func TestPOP3_UpstreamThatIsGoneIsUnavailable(t *testing.T) {
 	for takes := range 2 {
 		up := &gone{takes: takes}
 		up.in.Reset([]byte(greets + hasUser + "+OK\r\n+OK\r\n"))
-		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{})
-		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: true}), mechanisms("anna", "right"))
-		if reasonOf(t, err) != proxy.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
+		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), mechanisms("anna", "right"))
+		if reasonOf(t, err) != login.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("after %d writes: %v", takes, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 // What is announced before the upstream is known. UIDL and TOP are what every server has that a device may meet.
@@ -17,38 +17,38 @@ const (
 	authList = "+OK\r\nPLAIN\r\nLOGIN\r\nXOAUTH2\r\n.\r\n"
 )
 
-func (l *login) capa(context.Context, string) (c proxy.Credentials, done bool, err error) {
-	if l.device.Secure() {
-		return c, false, l.device.WriteString(capaTLS)
+func (l *device) capa(context.Context, string) (c login.Credentials, done bool, err error) {
+	if l.conn.Secure() {
+		return c, false, l.conn.WriteString(capaTLS)
 	}
-	return c, false, l.device.WriteString(capaPlain)
+	return c, false, l.conn.WriteString(capaPlain)
 }
 
-func (l *login) noop(context.Context, string) (c proxy.Credentials, done bool, err error) {
+func (l *device) noop(context.Context, string) (c login.Credentials, done bool, err error) {
 	return c, false, l.say("+OK")
 }
 
-func (l *login) quit(context.Context, string) (c proxy.Credentials, done bool, err error) {
+func (l *device) quit(context.Context, string) (c login.Credentials, done bool, err error) {
 	l.notes.LoggedOut = true
 	if err := l.say("+OK Drawbridge POP3 service signing off."); err != nil {
 		return c, false, err
 	}
-	return c, false, proxy.ErrLoggedOut
+	return c, false, login.ErrLoggedOut
 }
 
 // stls starts TLS (RFC 2595, section 4). What was said before is forgotten.
-func (l *login) stls(ctx context.Context, _ string) (c proxy.Credentials, done bool, err error) {
-	if !l.device.CanStartTLS() {
+func (l *device) stls(ctx context.Context, _ string) (c login.Credentials, done bool, err error) {
+	if !l.conn.CanStartTLS() {
 		return c, false, l.bad("TLS is active already.")
 	}
 	l.user = ""
-	return c, false, l.device.StartTLS(ctx, "+OK Begin TLS negotiation.\r\n")
+	return c, false, l.conn.StartTLS(ctx, "+OK Begin TLS negotiation.\r\n")
 }
 
-func (l *login) userName(_ context.Context, args string) (c proxy.Credentials, done bool, err error) {
+func (l *device) userName(_ context.Context, args string) (c login.Credentials, done bool, err error) {
 	name := strings.TrimSpace(args)
 	l.claim(name)
-	if !l.device.Secure() {
+	if !l.conn.Secure() {
 		return c, false, l.refuseInClear(false)
 	}
 	if name == "" {
@@ -59,56 +59,56 @@ func (l *login) userName(_ context.Context, args string) (c proxy.Credentials, d
 }
 
 // pass takes all behind the first space as the password, which may have spaces of its own (RFC 1939, section 7).
-func (l *login) pass(_ context.Context, args string) (c proxy.Credentials, done bool, err error) {
-	if !l.device.Secure() {
+func (l *device) pass(_ context.Context, args string) (c login.Credentials, done bool, err error) {
+	if !l.conn.Secure() {
 		return c, false, l.refuseInClear(true)
 	}
 	if l.user == "" {
 		return c, false, l.bad("USER comes first.")
 	}
 	if strings.Contains(args, " ") {
-		l.notes.Quirk(proxy.QuirkSpaceInPassword)
+		l.notes.Quirk(login.QuirkSpaceInPassword)
 	}
-	c = proxy.Credentials{Account: l.user, Password: secret.New(args), Mechanism: proxy.MechanismUser}
+	c = login.Credentials{Account: l.user, Password: secret.New(args), Mechanism: login.MechanismUser}
 	l.user = ""
-	return c, true, proxy.CheckCredentials(c)
+	return c, true, login.CheckCredentials(c)
 }
 
 // auth is AUTH with a mechanism (RFC 5034, section 4), or without one: then the mechanisms are listed.
-func (l *login) auth(_ context.Context, args string) (c proxy.Credentials, done bool, err error) {
+func (l *device) auth(_ context.Context, args string) (c login.Credentials, done bool, err error) {
 	fields := strings.Fields(args)
 	if len(fields) == 0 {
-		if l.device.Secure() {
-			return c, false, l.device.WriteString(authList)
+		if l.conn.Secure() {
+			return c, false, l.conn.WriteString(authList)
 		}
-		return c, false, l.say("-ERR " + words[proxy.NoTLS]) // it only asked
+		return c, false, l.say("-ERR " + useSTLS) // it only asked
 	}
-	if !l.device.Secure() {
+	if !l.conn.Secure() {
 		return c, false, l.refuseInClear(len(fields) > 1)
 	}
-	c, err = l.device.ExchangeSASL(fields[0], fields[1:]...)
+	c, err = l.conn.ExchangeSASL(fields[0], fields[1:]...)
 	switch {
-	case errors.Is(err, proxy.ErrUnknownMechanism):
-		return proxy.Credentials{}, false, l.bad("This mechanism is not offered.")
-	case errors.Is(err, proxy.ErrMalformed):
-		return proxy.Credentials{}, false, l.bad("The response cannot be read.")
+	case errors.Is(err, login.ErrUnknownMechanism):
+		return login.Credentials{}, false, l.bad("This mechanism is not offered.")
+	case errors.Is(err, login.ErrMalformed):
+		return login.Credentials{}, false, l.bad("The response cannot be read.")
 	}
 	return c, err == nil, err
 }
 
 // claim notes the name that a device says is its own.
-func (l *login) claim(name string) {
+func (l *device) claim(name string) {
 	if name != "" {
 		l.notes.ClaimedAccount = name
 	}
 }
 
 // refuseInClear refuses a login before STLS. It is a bad command, never a wrong login.
-func (l *login) refuseInClear(passwordCame bool) error {
+func (l *device) refuseInClear(passwordCame bool) error {
 	l.notes.LoginInClear = true
 	if passwordCame {
 		l.notes.PasswordClear = true
-		l.notes.Quirk(proxy.QuirkPasswordInClear)
+		l.notes.Quirk(login.QuirkPasswordInClear)
 	}
-	return l.bad("Use STLS first")
+	return l.bad(useSTLS)
 }

@@ -10,35 +10,37 @@ import (
 	"context"
 	"strings"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
-// login is one POP3 login. The zero command state is that of a fresh session; user is what the last USER said.
-type login struct {
-	device   *proxy.Conn
-	greeting proxy.Greeting
-	notes    *proxy.Notes
+// device is the device's half of one POP3 login.
+type device struct {
+	conn     *login.Conn
+	greeting login.Greeting
+	notes    *login.Notes
 	greeted  bool
-	user     string
-
-	upstream *proxy.Conn
-	token    bool // the login was by token, so the mailbox must be proven
+	user     string // what the last USER said
 }
 
-// New starts the device's side of a POP3 login. It is a proxy.NewLogin.
-func New(device *proxy.Conn, greeting proxy.Greeting, n *proxy.Notes) proxy.Login {
-	return &login{device: device, greeting: greeting, notes: n}
+// Dialect is POP3 from both ends, as far as login.
+func Dialect() login.Dialect {
+	return login.Dialect{NewLogin: New, NewUpstreamHalf: NewUpstream}
+}
+
+// New starts the device's half of a POP3 login.
+func New(conn *login.Conn, greeting login.Greeting, n *login.Notes) login.Login {
+	return &device{conn: conn, greeting: greeting, notes: n}
 }
 
 // Read greets the device the first time, and answers its commands until it has presented credentials.
-func (l *login) Read(ctx context.Context) (proxy.Credentials, error) {
+func (l *device) Read(ctx context.Context) (login.Credentials, error) {
 	if err := l.greet(); err != nil {
-		return proxy.Credentials{}, err
+		return login.Credentials{}, err
 	}
 	for {
-		line, err := l.device.ReadCommand(isAuth)
+		line, err := l.conn.ReadCommand(isAuth)
 		if err != nil {
-			return proxy.Credentials{}, err
+			return login.Credentials{}, err
 		}
 		c, done, err := l.command(ctx, line)
 		if done || err != nil {
@@ -47,55 +49,55 @@ func (l *login) Read(ctx context.Context) (proxy.Credentials, error) {
 	}
 }
 
-func (l *login) greet() error {
+func (l *device) greet() error {
 	if l.greeted {
 		return nil
 	}
 	l.greeted = true
-	if l.device.SpokeFirst() {
-		l.notes.Quirk(proxy.QuirkSpokeFirst)
+	if l.conn.SpokeFirst() {
+		l.notes.Quirk(login.QuirkSpokeFirst)
 	}
 	return l.say("+OK " + string(l.greeting))
 }
 
 // command is what a device may say before it is logged in.
-type command func(l *login, ctx context.Context, args string) (proxy.Credentials, bool, error)
+type command func(l *device, ctx context.Context, args string) (login.Credentials, bool, error)
 
 // commands are the words of the AUTHORIZATION state (RFC 1939, section 4), and NOOP, which devices send there too.
 var commands = map[string]command{
-	"CAPA": (*login).capa,
-	"NOOP": (*login).noop,
-	"QUIT": (*login).quit,
-	"STLS": (*login).stls,
-	"USER": (*login).userName,
-	"PASS": (*login).pass,
-	"AUTH": (*login).auth,
+	"CAPA": (*device).capa,
+	"NOOP": (*device).noop,
+	"QUIT": (*device).quit,
+	"STLS": (*device).stls,
+	"USER": (*device).userName,
+	"PASS": (*device).pass,
+	"AUTH": (*device).auth,
 }
 
 // command answers one line. It returns credentials and true when they are complete.
-func (l *login) command(ctx context.Context, line string) (proxy.Credentials, bool, error) {
+func (l *device) command(ctx context.Context, line string) (login.Credentials, bool, error) {
 	word, args, _ := strings.Cut(strings.TrimLeft(line, " \t"), " ")
 	word = strings.ToUpper(strings.TrimSpace(word))
 	do, known := commands[word]
 	if !known {
-		return proxy.Credentials{}, false, l.bad("Command is not valid in this state.")
+		return login.Credentials{}, false, l.bad("Command is not valid in this state.")
 	}
 	return do(l, ctx, args)
 }
 
 // isAuth reports whether a line is AUTH, which may carry a token.
 func isAuth(line []byte) bool {
-	_, found := proxy.CutPrefixFold(strings.TrimLeft(string(line), " "), "AUTH ")
+	_, found := login.CutPrefixFold(strings.TrimLeft(string(line), " "), "AUTH ")
 	return found
 }
 
 // say sends one line.
-func (l *login) say(line string) error { return l.device.WriteString(line + "\r\n") }
+func (l *device) say(line string) error { return l.conn.WriteString(line + "\r\n") }
 
 // bad answers a bad command and counts it.
-func (l *login) bad(text string) error {
+func (l *device) bad(text string) error {
 	if err := l.say("-ERR " + text); err != nil {
 		return err
 	}
-	return l.device.BadCommand()
+	return l.conn.BadCommand()
 }

@@ -7,29 +7,30 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
 func TestPOP3_RefusalsInTheContractsWords(t *testing.T) {
-	for reason, want := range map[proxy.Reason]string{
-		proxy.BadCredentials:  "-ERR [AUTH] Wrong name or password\r\n",
-		proxy.NoTLS:           "-ERR Use STLS first\r\n",
-		proxy.Blocked:         "-ERR [SYS/PERM] This device may no longer read mail here. IT, ext. 4711\r\n",
-		proxy.Unavailable:     "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
-		proxy.TooManySessions: "-ERR [IN-USE] Too many sessions for this mailbox, please wait\r\n",
-		proxy.TooManyFailures: "-ERR [LOGIN-DELAY] Too many failed logins, please wait\r\n",
-		proxy.Internal:        "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
-		proxy.Busy:            "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
-		proxy.Ended:           "-ERR [SYS/TEMP] Too many errors or too slow, please wait and try again\r\n",
-		proxy.Plaintext:       "-ERR This service is unavailable without TLS\r\n",
+	for reason, want := range map[login.Reason]string{
+		login.BadCredentials:  "-ERR [AUTH] Wrong name or password\r\n",
+		login.NoTLS:           "-ERR Use STLS first\r\n",
+		login.Blocked:         "-ERR [SYS/PERM] This device may no longer read mail here. IT, ext. 4711\r\n",
+		login.Unavailable:     "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
+		login.TooManySessions: "-ERR [IN-USE] Too many sessions for this mailbox, please wait\r\n",
+		login.TooManyFailures: "-ERR [LOGIN-DELAY] Too many failed logins, please wait\r\n",
+		login.Internal:        "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
+		login.Busy:            "-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again\r\n",
+		login.Ended:           "-ERR [SYS/TEMP] Too many errors or too slow, please wait and try again\r\n",
+		login.Plaintext:       "-ERR This service is unavailable without TLS\r\n",
 	} {
 		c := &recorded{}
-		r := &proxy.Refusal{Reason: reason, Err: errors.New("secret detail")}
-		if reason == proxy.Blocked {
+		r := &login.Refusal{Reason: reason, Err: errors.New("secret detail")}
+		if reason == login.Blocked {
 			r.Text = "IT, ext. 4711"
 		}
-		if err := pop3login.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{}).Refuse(r); err != nil {
+		if err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true}), "ready", &login.Notes{}).Refuse(r); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.out.String(); got != want {
@@ -40,7 +41,7 @@ func TestPOP3_RefusalsInTheContractsWords(t *testing.T) {
 
 func TestPOP3_NoticeStandsInTheOKOfTheLogin(t *testing.T) {
 	c := &recorded{}
-	if err := pop3login.New(proxy.NewConn(c, proxy.ConnOptions{Secure: true}), "ready", &proxy.Notes{}).Admit("This device uses outdated encryption."); err != nil {
+	if err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true}), "ready", &login.Notes{}).Admit(login.Admission{Notice: "This device uses outdated encryption."}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := c.out.String(), "+OK Mailbox open. This device uses outdated encryption.\r\n"; got != want {
@@ -60,15 +61,15 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		{"refused", "STAT\r\n", "+OK\r\n-ERR Connection is closed. 13\r\n", false, "-ERR Connection is closed. 13"},
 		{"nothing", "", "", false, ""},
 	} {
-		n := &proxy.Notes{}
-		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true}), "ready", n)
-		o := l.(proxy.Observer)
+		n := &login.Notes{}
+		l := pop3login.New(login.NewConn(&recorded{}, login.ConnOptions{Secure: true}), "ready", n)
+		o := l.(login.Observer)
 		if o.First([]byte(c.device)) {
 			t.Errorf("%s: wants to see more of the session", c.name)
 		}
-		o.Last([]byte(c.device), []byte(c.upstream))
-		if n.LoggedOut != c.loggedOut || n.UpstreamSays != c.says {
-			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, n.UpstreamSays, c.loggedOut, c.says)
+		said := o.Last([]byte(c.device), []byte(c.upstream))
+		if n.LoggedOut != c.loggedOut || said != c.says {
+			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, said, c.loggedOut, c.says)
 		}
 	}
 }
@@ -101,15 +102,15 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, secure bool) {
 		c := saying(said)
-		n := &proxy.Notes{}
-		o := proxy.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 10}
+		n := &login.Notes{}
+		o := login.ConnOptions{Secure: secure, Notes: n, MaxBadCommands: 10}
 		if !secure {
 			o.Upgrade = nil
 		}
-		l := pop3login.New(proxy.NewConn(c, o), "ready", n)
+		l := pop3login.New(login.NewConn(c, o), "ready", n)
 		for range 4 {
 			got, err := l.Read(t.Context())
-			var r *proxy.Refusal
+			var r *login.Refusal
 			if errors.As(err, &r) {
 				continue
 			}
@@ -119,7 +120,7 @@ func FuzzRead(f *testing.F) {
 			if !secure {
 				t.Fatalf("credentials outside TLS: %q", got.Account)
 			}
-			if proxy.CheckCredentials(got) != nil {
+			if login.CheckCredentials(got) != nil {
 				t.Fatalf("unfit credentials: %q", got.Account)
 			}
 		}
@@ -135,13 +136,12 @@ func FuzzUpstream(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, secure bool) {
 		up := saying(said)
-		n := &proxy.Notes{}
-		l := pop3login.New(proxy.NewConn(&recorded{}, proxy.ConnOptions{Secure: true, Notes: n}), "ready", n)
-		err := l.Authenticate(t.Context(), proxy.NewConn(up, proxy.ConnOptions{Secure: secure}), mechanisms("anna", "canary-password"))
+		half := pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: secure}), &login.UpstreamNotes{})
+		err := transcript.LogIn(t.Context(), half, mechanisms("anna", "canary-password"))
 		if err == nil {
-			err = l.Prove(t.Context())
+			err = half.ProveMailbox(t.Context())
 		}
-		var r *proxy.Refusal
+		var r *login.Refusal
 		if err != nil && !errors.As(err, &r) {
 			t.Fatalf("an upstream's fault must be told as a refusal: %v", err)
 		}

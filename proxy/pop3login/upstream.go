@@ -11,7 +11,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy"
+	"drawbridge/proxy/login"
 )
 
 const (
@@ -23,18 +23,33 @@ const (
 	maxChallenges = 8
 )
 
-// Authenticate logs in upstream with the first of mechs that it announces, or by USER and PASS.
-func (l *login) Authenticate(ctx context.Context, upstream *proxy.Conn, mechs []sasl.Client) error {
-	l.upstream, l.token = upstream, false
-	l.notes.UpstreamSays, l.notes.FrontEnd = "", "" // of an earlier login
-	if err := l.readGreeting(); err != nil {
+// upstream is the bridge's half of one POP3 login.
+type upstream struct {
+	conn  *login.Conn
+	notes *login.UpstreamNotes
+	token bool // the login was by token, so the mailbox must be proven
+}
+
+// NewUpstream starts the upstream's half of a POP3 login.
+func NewUpstream(conn *login.Conn, n *login.UpstreamNotes) login.UpstreamHalf {
+	return &upstream{conn: conn, notes: n}
+}
+
+// Capabilities is nil: a POP3 device is told none at its login.
+func (u *upstream) Capabilities() []string { return nil }
+
+// Greet reads the greeting and starts TLS where it is not on yet.
+func (u *upstream) Greet(ctx context.Context) error {
+	if err := u.readGreeting(); err != nil {
 		return err
 	}
-	if err := l.startTLS(ctx); err != nil {
-		return err
-	}
-	remembered := upstream.Announced().Load()
-	capabilities, err := l.capabilities(remembered)
+	return u.startTLS(ctx)
+}
+
+// LogIn logs in with the first of mechs that the upstream announces, or by USER and PASS.
+func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
+	remembered := u.conn.Announced().Load()
+	capabilities, err := u.capabilities(remembered)
 	if err != nil {
 		return err
 	}
@@ -42,87 +57,87 @@ func (l *login) Authenticate(ctx context.Context, upstream *proxy.Conn, mechs []
 	if err != nil {
 		return err
 	}
-	err = l.logIn(how)
+	err = u.logIn(how)
 	if err == nil || remembered == nil {
 		return err
 	}
-	return l.logInAnew(how, mechs, err)
+	return u.logInAnew(how, mechs, err)
 }
 
 // logInAnew looks whether a login was refused only because the upstream no longer announces what it did when it was
 // last asked, and then logs in as it wants now.
-func (l *login) logInAnew(tried method, mechs []sasl.Client, refused error) error {
-	var r *proxy.Refusal
-	if !errors.As(refused, &r) || r.Reason != proxy.BadCredentials {
-		l.upstream.Announced().Store(nil)
+func (u *upstream) logInAnew(tried method, mechs []sasl.Client, refused error) error {
+	var r *login.Refusal
+	if !errors.As(refused, &r) || r.Reason != login.BadCredentials {
+		u.conn.Announced().Store(nil)
 		return refused
 	}
-	l.upstream.Announced().Store(nil)
-	capabilities, err := l.capabilities(nil)
-	if err != nil || l.upstream.Announced().Load() == nil { // it tells nothing: that is no reason to show it a password twice
+	u.conn.Announced().Store(nil)
+	capabilities, err := u.capabilities(nil)
+	if err != nil || u.conn.Announced().Load() == nil { // it tells nothing: that is no reason to show it a password twice
 		return refused
 	}
 	how, err := choose(capabilities, mechs)
 	if err != nil || how.name == tried.name {
 		return refused
 	}
-	return l.logIn(how)
+	return u.logIn(how)
 }
 
-func (l *login) readGreeting() error {
-	line, err := l.reply()
+func (u *upstream) readGreeting() error {
+	line, err := u.reply()
 	if err != nil {
-		return proxy.RefuseSilent("greet", err)
+		return login.RefuseSilent("greet", err)
 	}
 	if !isOK(line) {
-		l.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or it does not serve this address")
 	}
-	l.notes.FrontEnd = proxy.FrontEnd(line)
+	u.notes.FrontEnd = login.FrontEnd(line)
 	return nil
 }
 
 // startTLS starts TLS where it is not on yet (RFC 2595, section 4). What the upstream said before counts for nothing.
-func (l *login) startTLS(ctx context.Context) error {
-	if l.upstream.Secure() {
+func (u *upstream) startTLS(ctx context.Context) error {
+	if u.conn.Secure() {
 		return nil
 	}
-	line, err := l.ask("STLS")
+	line, err := u.ask("STLS")
 	if err != nil {
-		return proxy.RefuseSilent("answer STLS", err)
+		return login.RefuseSilent("answer STLS", err)
 	}
 	if !isOK(line) {
-		l.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream does not start TLS (STLS): a password is never sent without it; set tls: implicit, or switch TLS on there")
 	}
-	if err := l.upstream.StartTLS(ctx, ""); err != nil {
+	if err := u.conn.StartTLS(ctx, ""); err != nil {
 		return unavailable("on the upstream's side %w", err)
 	}
-	l.notes.FrontEnd = ""
+	u.notes.FrontEnd = ""
 	return nil
 }
 
 // capabilities asks for the upstream's capabilities (RFC 2449, section 5) unless they are known. An upstream that does
 // not know CAPA has USER and PASS.
-func (l *login) capabilities(known []string) ([]string, error) {
+func (u *upstream) capabilities(known []string) ([]string, error) {
 	if known != nil {
 		return known, nil
 	}
-	line, err := l.ask("CAPA")
+	line, err := u.ask("CAPA")
 	if err != nil {
-		return nil, proxy.RefuseSilent("answer CAPA", err)
+		return nil, login.RefuseSilent("answer CAPA", err)
 	}
 	if !isOK(line) {
 		return []string{"USER"}, nil
 	}
 	list := []string{}
 	for {
-		line, err := l.reply()
+		line, err := u.reply()
 		switch {
 		case err != nil:
-			return nil, proxy.RefuseSilent("finish its answer to CAPA", err)
+			return nil, login.RefuseSilent("finish its answer to CAPA", err)
 		case line == ".":
-			l.upstream.Announced().Store(list)
+			u.conn.Announced().Store(list)
 			return list, nil
 		case len(list) == maxCapabilities:
 			return nil, unavailable("the upstream lists more than %d capabilities", maxCapabilities)
@@ -136,7 +151,7 @@ type method struct {
 	name     string
 	client   sasl.Client
 	initial  []byte
-	password *proxy.PasswordLogin
+	password *login.PasswordLogin
 }
 
 // choose returns the first of mechs that is announced, or USER and PASS for a password where no PLAIN is.
@@ -154,8 +169,8 @@ func choose(capabilities []string, mechs []sasl.Client) (method, error) {
 		wanted = append(wanted, name)
 	}
 	for _, m := range mechs {
-		if p, ok := m.(*proxy.PasswordLogin); ok {
-			return method{name: proxy.MechanismUser, password: p}, nil
+		if p, ok := m.(*login.PasswordLogin); ok {
+			return method{name: login.MechanismUser, password: p}, nil
 		}
 	}
 	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices another upstream", strings.Join(wanted, " or "), strings.Join(announced, " "))
@@ -171,83 +186,83 @@ func mechanisms(capabilities []string) []string {
 	return nil
 }
 
-func (l *login) logIn(how method) error {
-	l.notes.UpstreamAuth = how.name
+func (u *upstream) logIn(how method) error {
+	u.notes.Auth = how.name
 	if how.password != nil {
-		return l.userPass(how.password)
+		return u.userPass(how.password)
 	}
-	_, password := how.client.(*proxy.PasswordLogin)
-	l.token = !password
-	return l.sasl(how)
+	_, password := how.client.(*login.PasswordLogin)
+	u.token = !password
+	return u.sasl(how)
 }
 
-func (l *login) userPass(p *proxy.PasswordLogin) error {
-	line, err := l.ask("USER " + p.Name)
+func (u *upstream) userPass(p *login.PasswordLogin) error {
+	line, err := u.ask("USER " + p.Name)
 	if err != nil {
-		return proxy.RefuseSilent("answer USER", err)
+		return login.RefuseSilent("answer USER", err)
 	}
 	if !isOK(line) {
-		return l.refused(line)
+		return u.refused(line)
 	}
-	line, err = l.ask("PASS " + p.Password.Reveal())
+	line, err = u.ask("PASS " + p.Password.Reveal())
 	if err != nil {
-		return proxy.RefuseSilent("answer PASS", err)
+		return login.RefuseSilent("answer PASS", err)
 	}
-	return l.refused(line)
+	return u.refused(line)
 }
 
 // sasl runs AUTH (RFC 5034, section 4). XOAUTH2 goes in two lines always: Exchange Online answers one with a protocol
 // error. A server that knows no initial response asks for it with an empty challenge.
-func (l *login) sasl(how method) error {
+func (u *upstream) sasl(how method) error {
 	encoded := base64.StdEncoding.EncodeToString(how.initial)
 	command := "AUTH " + how.name + " " + encoded
-	if how.name == proxy.MechanismXOAUTH2 || len(command)+2 > maxInitial {
+	if how.name == login.MechanismXOAUTH2 || len(command)+2 > maxInitial {
 		command = "AUTH " + how.name
 	}
-	line, err := l.ask(command)
+	line, err := u.ask(command)
 	for i := range maxChallenges {
 		if err != nil {
-			return proxy.RefuseSilent("answer AUTH "+how.name, err)
+			return login.RefuseSilent("answer AUTH "+how.name, err)
 		}
 		challenge, more := strings.CutPrefix(line, "+")
 		if !more || isOK(line) {
-			return l.refused(line)
+			return u.refused(line)
 		}
 		if i == 0 && strings.TrimSpace(challenge) == "" {
-			line, err = l.ask(encoded)
+			line, err = u.ask(encoded)
 		} else {
-			line, err = l.ask(proxy.AnswerChallenge(how.client, challenge))
+			line, err = u.ask(login.AnswerChallenge(how.client, challenge))
 		}
 	}
 	return unavailable("the upstream does not come to an end in AUTH %s", how.name)
 }
 
-// Prove makes sure that the mailbox is open: Exchange can accept a token and then refuse every command.
-func (l *login) Prove(context.Context) error {
-	if !l.token {
+// ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command.
+func (u *upstream) ProveMailbox(context.Context) error {
+	if !u.token {
 		return nil
 	}
-	line, err := l.ask("STAT")
+	line, err := u.ask("STAT")
 	if err != nil {
-		return proxy.RefuseSilent("open the mailbox (STAT) after it took the token", err)
+		return login.RefuseSilent("open the mailbox (STAT) after it took the token", err)
 	}
 	if !isOK(line) {
-		l.notes.UpstreamSays = line
+		u.notes.Says = line
 		return unavailable("the upstream took the token and then did not open the mailbox, see upstream_says: check the permission on the mailbox")
 	}
 	return nil
 }
 
 // ask sends a command and returns the first line of its answer.
-func (l *login) ask(command string) (string, error) {
-	if err := l.upstream.WriteString(command + "\r\n"); err != nil {
+func (u *upstream) ask(command string) (string, error) {
+	if err := u.conn.WriteString(command + "\r\n"); err != nil {
 		return "", err
 	}
-	return l.reply()
+	return u.reply()
 }
 
-func (l *login) reply() (string, error) {
-	line, err := l.upstream.ReadLine(proxy.MaxReply)
+func (u *upstream) reply() (string, error) {
+	line, err := u.conn.ReadLine(login.MaxReply)
 	return string(bytes.TrimRight(line, " ")), err
 }
 
@@ -255,6 +270,6 @@ func isOK(line string) bool {
 	return len(line) >= 3 && strings.EqualFold(line[:3], "+OK")
 }
 
-func unavailable(format string, args ...any) *proxy.Refusal {
-	return proxy.Refuse(proxy.Unavailable, format, args...)
+func unavailable(format string, args ...any) *login.Refusal {
+	return login.Refuse(login.Unavailable, format, args...)
 }

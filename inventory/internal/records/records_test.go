@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/inventory"
 	"drawbridge/inventory/internal/records"
 	"drawbridge/inventory/journal"
-
-	"drawbridge/inventory"
 )
 
 func made(t testing.TB, o records.Options) []byte {

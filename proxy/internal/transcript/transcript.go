@@ -5,7 +5,6 @@ package transcript
 import (
 	"bufio"
 	"context"
-	"drawbridge/proxy"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-sasl"
+
+	"drawbridge/proxy/login"
 )
 
 // Play plays all transcripts of the test's testdata/*.txt with logins that n makes, ended by badCommands bad commands. A
@@ -25,7 +26,7 @@ import (
 // "notice:" what the device is told at its login. Then lines: "D:" the device says, "B:" the bridge says to the device,
 // "C:" the bridge says to the upstream, "U:" the upstream says, "=" what came of it: credentials or an error, "N:"
 // a note. "D!" and "U!" say without a line ending of their own. Each login that the bridge takes opens a new upstream.
-func Play(t *testing.T, n proxy.NewLogin, badCommands int) {
+func Play(t *testing.T, n login.Dialect, badCommands int) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
@@ -45,8 +46,9 @@ type stage struct {
 	deviceR  *bufio.Reader
 	upstream net.Conn      // set before the credentials are in results
 	upR      *bufio.Reader // likewise
-	announce *proxy.Announced
-	notes    *proxy.Notes
+	announce *login.Announced
+	notes    *login.Notes
+	heard    login.UpstreamNotes
 	results  chan result
 	noted    string // the notes as of the last result
 }
@@ -54,7 +56,7 @@ type stage struct {
 // result is what came of a step, and the notes at that time.
 type result struct{ text, notes string }
 
-func playFile(t *testing.T, file string, n proxy.NewLogin, badCommands int) {
+func playFile(t *testing.T, file string, n login.Dialect, badCommands int) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -80,19 +82,19 @@ func settingsOf(header string) map[string]string {
 	return settings
 }
 
-func newStage(t *testing.T, settings map[string]string, n proxy.NewLogin, badCommands int) *stage {
+func newStage(t *testing.T, settings map[string]string, n login.Dialect, badCommands int) *stage {
 	t.Helper()
 	device, bridge := pipe(t)
 	s := &stage{t: t, settings: settings, device: device, deviceR: bufio.NewReader(device),
-		announce: &proxy.Announced{}, notes: &proxy.Notes{}, results: make(chan result, 16)}
+		announce: &login.Announced{}, notes: &login.Notes{}, results: make(chan result, 16)}
 	if list := settings["remembered"]; list != "" {
 		s.announce.Store(strings.Fields(list))
 	}
-	o := proxy.ConnOptions{Secure: settings["tls"] != "starttls", Notes: s.notes, MaxBadCommands: badCommands, Upgrade: asIs}
+	o := login.ConnOptions{Secure: settings["tls"] != "starttls", Notes: s.notes, MaxBadCommands: badCommands, Upgrade: asIs}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.serve(t.Context(), n, proxy.NewConn(bridge, o))
+		s.serve(t.Context(), n, login.NewConn(bridge, o))
 	}()
 	t.Cleanup(func() {
 		_ = bridge.Close()
@@ -104,7 +106,13 @@ func newStage(t *testing.T, settings map[string]string, n proxy.NewLogin, badCom
 	return s
 }
 
-func (s *stage) report(text string) { s.results <- result{text, fmt.Sprintf("%+v", *s.notes)} }
+func (s *stage) report(text string) { s.results <- result{text, s.allNotes()} }
+
+// allNotes are those of the device's half and of the upstream's.
+func (s *stage) allNotes() string {
+	h := s.heard
+	return fmt.Sprintf("%+v FrontEnd:%s UpstreamAuth:%s UpstreamSays:%s ", *s.notes, h.FrontEnd, h.Auth, h.Says)
+}
 
 func asIs(_ context.Context, c net.Conn) (net.Conn, error) { return c, nil }
 
@@ -118,15 +126,15 @@ func pipe(t *testing.T) (ours, theirs net.Conn) {
 }
 
 // serve does with a login what the Server does.
-func (s *stage) serve(ctx context.Context, n proxy.NewLogin, device *proxy.Conn) {
-	l := n(device, "Drawbridge is ready.", s.notes)
+func (s *stage) serve(ctx context.Context, n login.Dialect, device *login.Conn) {
+	l := n.NewLogin(device, "Drawbridge is ready.", s.notes)
 	for {
-		err := s.attempt(ctx, l)
+		err := s.attempt(ctx, n, l)
 		if err == nil {
 			s.report("admitted")
 			return
 		}
-		var r *proxy.Refusal
+		var r *login.Refusal
 		if !errors.As(err, &r) {
 			s.report("error " + err.Error())
 			return
@@ -138,7 +146,7 @@ func (s *stage) serve(ctx context.Context, n proxy.NewLogin, device *proxy.Conn)
 	}
 }
 
-func (s *stage) attempt(ctx context.Context, l proxy.Login) error {
+func (s *stage) attempt(ctx context.Context, n login.Dialect, l login.Login) error {
 	c, err := l.Read(ctx)
 	if err != nil {
 		return err
@@ -146,22 +154,32 @@ func (s *stage) attempt(ctx context.Context, l proxy.Login) error {
 	upstream, bridge := pipe(s.t)
 	s.upstream, s.upR = upstream, bufio.NewReader(upstream)
 	s.report(fmt.Sprintf("%s %q %q", c.Mechanism, c.Account, c.Password.Reveal()))
-	conn := proxy.NewConn(bridge, proxy.ConnOptions{Secure: s.settings["upstream"] != "starttls", Announced: s.announce, Upgrade: asIs})
-	if err := l.Authenticate(ctx, conn, Mechanisms(c)); err != nil {
+	conn := login.NewConn(bridge, login.ConnOptions{Secure: s.settings["upstream"] != "starttls", Announced: s.announce, Upgrade: asIs})
+	s.heard.FrontEnd, s.heard.Says = "", ""
+	half := n.NewUpstreamHalf(conn, &s.heard)
+	if err := LogIn(ctx, half, Mechanisms(c)); err != nil {
 		return err
 	}
-	if err := l.Prove(ctx); err != nil {
+	if err := half.ProveMailbox(ctx); err != nil {
 		return err
 	}
-	return l.Admit(s.settings["notice"])
+	return l.Admit(login.Admission{Notice: s.settings["notice"], Capabilities: half.Capabilities()})
+}
+
+// LogIn is what a session does with the upstream's half before the mailbox is proven.
+func LogIn(ctx context.Context, half login.UpstreamHalf, mechs []sasl.Client) error {
+	if err := half.Greet(ctx); err != nil {
+		return err
+	}
+	return half.LogIn(ctx, mechs)
 }
 
 // Mechanisms hands on what a device presented.
-func Mechanisms(c proxy.Credentials) []sasl.Client {
+func Mechanisms(c login.Credentials) []sasl.Client {
 	if c.Token() {
 		return []sasl.Client{Token("user=" + c.Account + "\x01auth=Bearer " + c.Password.Reveal() + "\x01\x01")}
 	}
-	return []sasl.Client{proxy.NewPasswordLogin(c.Account, c.Password)}
+	return []sasl.Client{login.NewPasswordLogin(c.Account, c.Password)}
 }
 
 // Token is XOAUTH2 as a SASL mechanism: its initial response.
@@ -253,7 +271,7 @@ func (s *stage) expectNote(where, want string) {
 	s.t.Helper()
 	got := s.noted
 	if got == "" {
-		got = fmt.Sprintf("%+v", *s.notes)
+		got = s.allNotes()
 	}
 	if !strings.Contains(got, want) {
 		s.t.Errorf("%s: notes are %s, want %s in them", where, got, want)

@@ -1,0 +1,173 @@
+package devicetls
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"slices"
+
+	"drawbridge/internal/hello"
+	"drawbridge/inventory"
+	"drawbridge/proxy/login"
+)
+
+// Terminator makes a raw connection, whose hello was peeked, a TLS one. It is a pure function of the hello and the
+// listener's profile which engine it takes and how that is configured. It returns what is known of the handshake also
+// when it fails, and then a *TLSError. The deadline of c holds.
+type Terminator func(ctx context.Context, c *Wire, h *hello.Hello) (net.Conn, inventory.TLS, error)
+
+// Profile says what a listener accepts of a device's TLS.
+type Profile struct {
+	Protocol   string // ALPN name: "imap" or "pop3" (RFC 7301's registry)
+	MinVersion uint16 // tls.VersionTLS10 or newer
+	Suites     []uint16
+	// Certificate chooses the certificate; the keys are RSA.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// LegacySuites are all cipher suites that crypto/tls implements, RSA key exchange, 3DES and RC4 included; it ranks them
+// itself. It has no export, NULL, anonymous or single DES suite.
+func LegacySuites() []uint16 {
+	var ids []uint16
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// ModernSuites are the suites with ECDHE and AEAD.
+func ModernSuites() []uint16 {
+	var ids []uint16
+	for _, s := range tls.CipherSuites() {
+		if !slices.Contains(s.SupportedVersions, tls.VersionTLS11) {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
+// NewStandardTerminator terminates with crypto/tls. It makes one configuration per class of hello, once, so that each
+// keeps its ticket keys and devices can resume.
+func NewStandardTerminator(p Profile) Terminator {
+	var configs [classes]*tls.Config
+	for c := range configs {
+		configs[c] = p.config(class(c))
+	}
+	return func(ctx context.Context, w *Wire, h *hello.Hello) (net.Conn, inventory.TLS, error) {
+		c, refused := p.classify(h)
+		if refused != nil {
+			w.SendAlert(RecordVersion(h), refused.alert)
+			return nil, inventory.TLS{AlertSent: AlertName(refused.alert)}, refused
+		}
+		return handshake(ctx, w, configs[c], h)
+	}
+}
+
+// config is crypto/tls's configuration for one class of hello.
+func (p Profile) config(c class) *tls.Config {
+	cfg := &tls.Config{
+		MinVersion:     p.MinVersion,
+		CipherSuites:   p.Suites,
+		NextProtos:     []string{p.Protocol},
+		GetCertificate: p.showCertificate,
+		// A device on a local network gains nothing from small records; record_size is there for small buffers.
+		DynamicRecordSizingDisabled: true,
+	}
+	switch c {
+	case classTLS12:
+		cfg.MaxVersion = tls.VersionTLS12
+	case classRSA:
+		cfg.MaxVersion = tls.VersionTLS12
+		cfg.CipherSuites = slices.DeleteFunc(slices.Clone(p.Suites), func(id uint16) bool { return !rsaKeyExchange(id) })
+	case classTLS11:
+		cfg.MaxVersion = tls.VersionTLS11
+	}
+	return cfg
+}
+
+// showCertificate chooses the certificate and notes it for the record of the connection it is for.
+func (p Profile) showCertificate(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := p.Certificate(info)
+	if w, ok := info.Conn.(*Wire); ok && err == nil && len(cert.Certificate) > 0 {
+		w.shown = sha256.Sum256(cert.Certificate[0])
+	}
+	return cert, err
+}
+
+// handshake runs crypto/tls on a connection whose hello it can serve.
+func handshake(ctx context.Context, w *Wire, cfg *tls.Config, h *hello.Hello) (net.Conn, inventory.TLS, error) {
+	if err := w.beginHandshake(ctx); err != nil {
+		return nil, inventory.TLS{}, handshakeError(err, inventory.TLS{}, h)
+	}
+	c := tls.Server(w, cfg)
+	err := func() error {
+		defer w.endHandshake() // also when it panics: the slot is others' too
+		return c.Handshake()
+	}()
+	state := c.ConnectionState()
+	if login.IsTimeout(err) && state.Version < tls.VersionTLS13 {
+		w.SendAlert(max(state.Version, tls.VersionTLS10), AlertCloseNotify) // no keys are in use yet
+	}
+	info := inventory.TLS{Engine: "standard", AlertSent: w.sent.name()}
+	if err != nil {
+		// A client that fails before it has keys of its own sends its alert in clear, which crypto/tls takes for a record
+		// with a bad MAC where keys are in use: OpenSSL at TLS 1.3.
+		info.AlertReceived = cmp.Or(ReceivedAlert(err), w.came.name())
+		info.AlertSent = cmp.Or(info.AlertSent, localAlert(err))
+		info.Certificate = w.certificate()
+		return nil, info, handshakeError(err, info, h)
+	}
+	info.Completed = true
+	Describe(&info, state)
+	if !state.DidResume {
+		info.Certificate = w.certificate()
+	}
+	return c, info, nil
+}
+
+// Describe copies what was negotiated.
+func Describe(info *inventory.TLS, s tls.ConnectionState) {
+	info.Version = hello.Version(s.Version)
+	info.Cipher = tls.CipherSuiteName(s.CipherSuite)
+	info.Resumed = s.DidResume
+	if s.CurveID != 0 {
+		info.Group = groupName(s.CurveID)
+	}
+}
+
+// groupName is the IANA name of a group.
+func groupName(id tls.CurveID) string {
+	switch id {
+	case tls.CurveP256:
+		return "secp256r1"
+	case tls.CurveP384:
+		return "secp384r1"
+	case tls.CurveP521:
+		return "secp521r1"
+	case tls.X25519:
+		return "x25519"
+	}
+	return id.String()
+}
+
+func (w *Wire) certificate() string {
+	if w.shown == [sha256.Size]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(w.shown[:])
+}
+
+// Prove serves one handshake on c with profile p, as a listener would, and reports whether it completes.
+func Prove(p Profile, c net.Conn) error {
+	w := NewWire(c, netip.Addr{}, nil)
+	h, err := w.PeekHello()
+	if err != nil {
+		return err
+	}
+	_, _, err = NewStandardTerminator(p)(context.Background(), w, h)
+	return err
+}

@@ -1,0 +1,102 @@
+package guard
+
+import (
+	"time"
+
+	"drawbridge/proxy/login"
+)
+
+// Check is one check of a password or token that may be made now. It is for one goroutine.
+type Check struct {
+	failures *Failures
+	guesses  *Guesses // nil: the password is no guess at an upstream's
+	key      pairKey
+	user     string // without domain
+	digest   digest
+	shared   bool // the source stands for many devices
+	held     bool // as verified: neither counts nor waits
+	token    bool // no password was verified
+
+	pair      *pair // where the check has its turn
+	flying    bool  // sessions with the same password wait for its answer
+	guess     bool  // counts as a guess at the user's password
+	stranger  bool  // a guess from a source never verified for the user
+	notBefore time.Time
+	over      bool
+}
+
+func (f *Failures) newCheck(a Attempt) *Check {
+	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
+	c.digest = f.digests.digest(a.Upstream, c.key.account, a.Password, a.Token)
+	if g := f.guesses[a.Upstream]; g != nil && !a.Token {
+		c.guesses, c.user = g, login.UserOf(a.Account)
+	}
+	return c
+}
+
+// begun ends Begin.
+func (c *Check) begun(now time.Time, err error) (*Check, error) {
+	if err != nil {
+		return nil, err
+	}
+	c.notBefore = now.Add(refusalDelay)
+	return c, nil
+}
+
+// NotBefore is the earliest time at which the device may be told that its credentials are bad: a second after any wait.
+func (c *Check) NotBefore() time.Time { return c.notBefore }
+
+// Done ends the check. It must be called once, with NoAnswer where the session has died; more calls change nothing.
+func (c *Check) Done(v login.Verdict) {
+	f := c.failures
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.over {
+		return
+	}
+	c.over = true
+	now := time.Now()
+	if c.guesses != nil {
+		c.guesses.answered(c, v, now)
+	}
+	switch v {
+	case login.Accepted:
+		f.accepted(c, now)
+	case login.Rejected:
+		f.refused(c, now)
+	}
+	if c.pair != nil {
+		f.answer(c.pair, c.digest, v)
+	}
+}
+
+// accepted remembers the password and forgives the pair its failures.
+func (f *Failures) accepted(c *Check, now time.Time) {
+	f.held.DropOldest(func(until *time.Time) bool { return !now.Before(*until) })
+	*f.held.Touch(c.digest) = now.Add(heldFor)
+	if c.token {
+		f.verified.recordToken(c.key, now)
+	} else {
+		f.verified.record(c.key, now)
+	}
+	if p := f.active[c.key]; p != nil {
+		p.tally = tally{}
+	}
+	f.pairs.Remove(c.key)
+}
+
+// refused counts a failed check, but for one of a password that was held as verified: that is held no longer.
+func (f *Failures) refused(c *Check, now time.Time) {
+	f.held.Remove(c.digest)
+	if c.held {
+		return
+	}
+	c.pair.tally.add(pairBound, now)
+	stranger := !f.verified.has(c.key, now)
+	if stranger {
+		f.accounts.Touch(c.key.account).add(accountBound, now)
+	}
+	if stranger || !c.shared {
+		f.sources.Touch(c.key.source).add(sourceBound, now)
+	}
+}

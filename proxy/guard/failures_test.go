@@ -1,0 +1,391 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/internal/secret"
+	"drawbridge/proxy/guard"
+	"drawbridge/proxy/login"
+)
+
+func TestFailures_BackOffThenFifteenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		a := attemptOf(printer, "here", "scanner1", "wrong")
+		for i, s := range []int{0, 2, 4, 8, 15, 15, 15, 15, 15, 15} {
+			a.Password = secret.New(fmt.Sprint("wrong", i))
+			d.want(a, login.Rejected, time.Duration(s)*time.Second, checked)
+		}
+		d.want(a, login.Rejected, 0, login.TooManyFailures)
+		a.Password = secret.New("right")
+		pass(15*time.Minute - time.Second)
+		_, err := d.try(a, login.Accepted)
+		d.wantReason(err, login.TooManyFailures)
+		if !strings.Contains(err.Error(), "10 logins failed within 10m from this source as this account") {
+			t.Errorf("the reason is %q", err)
+		}
+		d.want(attemptOf(printer, "here", "scanner2", "x"), login.Rejected, 0, checked) // another pair
+		d.want(attemptOf(stranger, "here", "scanner1", "x"), login.Rejected, 0, checked)
+		pass(time.Second)
+		d.want(a, login.Accepted, 0, checked)
+	})
+}
+
+func TestFailures_SuccessAndTimeClearAPair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		wrong, right := attemptOf(printer, "here", "Scanner1", "wrong"), attemptOf(printer, "here", "sCANNER1", "right")
+		d.want(wrong, login.Rejected, 0, checked)
+		d.want(wrong, login.Rejected, 2*time.Second, checked)
+		d.want(right, login.Accepted, 4*time.Second, checked)
+		d.want(wrong, login.Rejected, 0, checked)
+		d.want(right, login.Accepted, 0, checked) // held as verified
+		d.want(wrong, login.Rejected, 0, checked)
+		pass(10 * time.Minute)
+		d.want(wrong, login.Rejected, 0, checked)
+	})
+}
+
+func TestFailures_NoAnswerCountsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		for range 20 {
+			d.want(attemptOf(printer, "here", "scanner1", "x"), login.NoAnswer, 0, checked)
+			d.want(attemptOf(printer, "here", "scanner1", "x"), login.Unsent, 0, checked)
+		}
+		if active, pairs, sources, accounts, held := d.failures.Sizes(); active+pairs+sources+accounts+held != 0 {
+			t.Error("something is remembered")
+		}
+	})
+}
+
+func TestFailures_HeldPasswordNeitherWaitsNorCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		right, wrong := attemptOf(printer, "here", "scanner1", "right"), attemptOf(printer, "here", "scanner1", "wrong")
+		d.want(right, login.Accepted, 0, checked)
+		for range 10 {
+			_, _ = d.try(wrong, login.Rejected)
+		}
+		d.want(wrong, login.Rejected, 0, login.TooManyFailures)
+		other := right
+		other.Source = stranger
+		d.want(other, login.NoAnswer, 0, checked)
+		d.want(right, login.NoAnswer, 0, checked)
+		d.want(right, login.Rejected, 0, checked) // not counted, and no longer held
+		d.want(right, login.Rejected, 0, login.TooManyFailures)
+	})
+}
+
+// A password that another source's login left in memory must not be guessed at by a stranger who has to wait: each guess
+// would cost nothing and count nowhere.
+func TestFailures_HeldPasswordCannotBeGuessedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		right, guess := attemptOf(printer, "here", "scanner1", "right"), attemptOf(stranger, "here", "scanner1", "guess")
+		lucky := right
+		lucky.Source = stranger
+		d.want(right, login.Accepted, 0, checked)
+		d.want(guess, login.Rejected, 0, checked)
+		d.want(lucky, login.NoAnswer, 2*time.Second, checked) // waits like any other guess
+		for range 9 {
+			_, _ = d.try(guess, login.Rejected)
+		}
+		d.want(lucky, login.Rejected, 0, login.TooManyFailures)
+		d.want(right, login.NoAnswer, 0, checked) // the printer does not notice
+	})
+}
+
+func TestFailures_HeldForADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		right, wrong := attemptOf(printer, "here", "scanner1", "right"), attemptOf(printer, "here", "scanner1", "wrong")
+		d.want(right, login.Accepted, 0, checked)
+		pass(24*time.Hour - time.Second)
+		d.want(wrong, login.Rejected, 0, checked)
+		d.want(right, login.NoAnswer, 0, checked)
+		pass(time.Second)
+		d.want(right, login.NoAnswer, 2*time.Second, checked)
+	})
+}
+
+func TestFailures_HeldIsBoundToAccountUpstreamAndKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 1)
+		right := attemptOf(printer, "here", "scanner1", "right")
+		d.want(right, login.Accepted, 0, checked)
+		for name, change := range map[string]func(*guard.Attempt){
+			"account":  func(a *guard.Attempt) { a.Account = "scanner2" },
+			"upstream": func(a *guard.Attempt) { a.Upstream = "elsewhere" },
+			"kind":     func(a *guard.Attempt) { a.Token = true },
+			"password": func(a *guard.Attempt) { a.Password = secret.New("Right") },
+		} {
+			a := right
+			change(&a)
+			a.Source = netip.MustParseAddr("192.0.2.1")
+			_, _ = d.try(attemptOf(a.Source, a.Upstream, a.Account, "first"), login.Rejected)
+			if took, _ := d.try(a, login.NoAnswer); took == 0 {
+				t.Errorf("another %s is held as verified", name)
+			}
+			d.want(attemptOf(a.Source, "here", a.Account, "last "+name), login.Accepted, 2*time.Second, checked) // clears the pair
+		}
+	})
+}
+
+func TestFailures_ChecksOfAPairRunOneAfterAnotherAndShareAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		verdict login.Verdict
+	}{{"refused", login.Rejected}, {"accepted", login.Accepted}, {"no answer", login.NoAnswer}, {"unsent", login.Unsent}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, 2)
+				ctx := t.Context()
+				p, q := attemptOf(printer, "here", "scanner1", "p"), attemptOf(printer, "here", "scanner1", "q")
+				first := d.running(d.begin(ctx, p))
+				other := d.begin(ctx, q)
+				same, again := d.begin(ctx, p), d.begin(ctx, p)
+				d.waits(other, same, again)
+				d.running(d.begin(ctx, attemptOf(stranger, "here", "scanner1", "p"))).Done(login.NoAnswer)
+				first.Done(tt.verdict)
+				switch tt.verdict {
+				case login.Rejected:
+					synctest.Wait()
+					d.wantReason(same.err, login.BadCredentials)
+					d.wantReason(again.err, login.BadCredentials)
+					d.waits(other)
+					pass(2 * time.Second)
+					d.running(other).Done(login.NoAnswer)
+					d.want(q, login.NoAnswer, 2*time.Second, checked) // one failure was counted, not three
+				case login.Accepted:
+					d.running(same)
+					d.running(again).Done(login.Accepted)
+					d.running(other).Done(login.NoAnswer)
+					same.check.Done(login.Accepted)
+				default: // the next one asks
+					next := d.running(other)
+					d.waits(same, again)
+					next.Done(login.NoAnswer)
+					next = d.running(same)
+					d.waits(again)
+					next.Done(login.NoAnswer)
+					d.running(again).Done(login.NoAnswer)
+				}
+				if active, _, _, _, _ := d.failures.Sizes(); active != 0 {
+					t.Errorf("%d pairs are active", active)
+				}
+			})
+		})
+	}
+}
+
+func TestFailures_EightSessionsOfAPairWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		a := attemptOf(printer, "here", "scanner1", "p")
+		first := d.running(d.begin(ctx, a))
+		var line []*later
+		for range 8 {
+			line = append(line, d.begin(ctx, a))
+		}
+		d.waits(line...)
+		d.want(a, login.NoAnswer, 0, login.TooManyFailures)
+		cancel()
+		synctest.Wait()
+		for _, l := range line {
+			if !errors.Is(l.err, context.Canceled) {
+				t.Errorf("a session whose context ended got %v", l.err)
+			}
+		}
+		last := d.begin(t.Context(), a)
+		d.waits(last)
+		first.Done(login.Rejected)
+		first.Done(login.Accepted) // changes nothing
+		synctest.Wait()
+		d.wantReason(last.err, login.BadCredentials)
+		d.want(a, login.NoAnswer, 2*time.Second, checked)
+	})
+}
+
+func TestFailures_SessionThatLeavesDuringBackOffGivesItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		d.want(attemptOf(printer, "here", "scanner1", "p"), login.Rejected, 0, checked)
+		ctx, cancel := context.WithCancel(t.Context())
+		leaves := d.begin(ctx, attemptOf(printer, "here", "scanner1", "q"))
+		stays := d.begin(t.Context(), attemptOf(printer, "here", "scanner1", "r"))
+		pass(time.Second)
+		cancel()
+		d.waits(stays)
+		if !errors.Is(leaves.err, context.Canceled) {
+			t.Errorf("got %v", leaves.err)
+		}
+		pass(2*time.Second - 1)
+		d.waits(stays)
+		pass(1)
+		d.running(stays).Done(login.NoAnswer)
+	})
+}
+
+func TestFailures_SourceIsBannedAfterAHundred(t *testing.T) {
+	for _, tt := range []struct{ from, same, other string }{
+		{"10.20.3.7", "10.20.3.7", "10.20.3.8"},
+		{"2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"},
+		{"fe80::1%eth0", "fe80::2%eth0", "fe80::1%eth1"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, 2)
+			from := netip.MustParseAddr(tt.from)
+			known := attemptOf(from, "here", "known", "right")
+			d.want(known, login.Accepted, 0, checked)
+			for i := range 100 {
+				if _, _, banned := d.failures.Banned(from); banned {
+					t.Fatalf("banned after %d", i)
+				}
+				d.want(attemptOf(from, "here", fmt.Sprint("user", i), "x"), login.Rejected, 0, checked)
+			}
+			until, why, banned := d.failures.Banned(netip.MustParseAddr(tt.same))
+			if !banned || time.Until(until) != 30*time.Minute || why != "100 logins failed within 30m from this source" {
+				t.Errorf("%s: banned %v until %v: %s", tt.same, banned, until, why)
+			}
+			d.want(attemptOf(from, "here", "user1000", "x"), login.Rejected, 0, login.TooManyFailures)
+			d.want(known, login.NoAnswer, 0, checked) // a session that was there before, with a held password
+			if _, _, banned := d.failures.Banned(netip.MustParseAddr(tt.other)); banned {
+				t.Errorf("%s is banned with it", tt.other)
+			}
+			pass(30 * time.Minute)
+			if _, _, banned := d.failures.Banned(from); banned {
+				t.Error("still banned after 30 minutes")
+			}
+		})
+	}
+}
+
+func TestFailures_AccountServesOnlyKnownSourcesBeyondThirtyFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		right := attemptOf(printer, "here", "scanner1", "right")
+		d.want(right, login.Accepted, 0, checked)
+		for range 5 { // these do not count
+			_, _ = d.try(attemptOf(printer, "here", "scanner1", "wrong"), login.Rejected)
+		}
+		d.want(right, login.Accepted, 0, checked)
+		for i := range 30 {
+			a := attemptOf(netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}), "here", "SCANNER1", "x")
+			d.want(a, login.Rejected, 0, checked)
+		}
+		d.want(attemptOf(stranger, "here", "scanner1", "right"), login.Accepted, 0, login.BadCredentials)
+		d.want(attemptOf(stranger, "here", "scanner2", "right"), login.Accepted, 0, checked)
+		d.want(attemptOf(printer, "here", "scanner1", "wrong"), login.Rejected, 0, checked)
+		d.want(right, login.Accepted, 0, checked)
+		pass(time.Hour)
+		d.want(attemptOf(stranger, "here", "scanner1", "right"), login.Accepted, 0, checked)
+	})
+}
+
+func TestFailures_SharedSourceIsSlowedNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gateway := netip.MustParseAddr("172.17.0.1")
+		d := newDesk(t, 2, gateway)
+		known := attemptOf(gateway, "here", "known", "right")
+		d.want(known, login.Accepted, 0, checked)
+		for range 10 {
+			_, _ = d.try(attemptOf(gateway, "here", "known", "wrong"), login.Rejected)
+		}
+		pass(14 * time.Minute) // too old to count, but the penalty lasts
+		d.want(attemptOf(gateway, "here", "known", "wrong"), login.NoAnswer, 15*time.Second, checked)
+		for i := range 100 {
+			d.want(attemptOf(gateway, "here", fmt.Sprint("never", i), "x"), login.Rejected, 0, checked)
+		}
+		d.want(attemptOf(gateway, "here", "never1000", "x"), login.Rejected, 0, login.TooManyFailures)
+		d.want(known, login.Accepted, 0, checked)
+		d.want(attemptOf(gateway, "here", "known", "wrong"), login.Rejected, 0, checked)
+		if _, _, banned := d.failures.Banned(gateway); banned {
+			t.Error("the gateway is banned")
+		}
+		pass(30 * time.Minute)
+		d.want(attemptOf(gateway, "here", "never1000", "x"), login.Rejected, 0, checked)
+	})
+}
+
+func TestFailures_MemoryIsBoundedWhateverNamesAreTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		for i := range 100_000 {
+			source := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+			_, _ = d.try(attemptOf(source, "up", fmt.Sprintf("name%d@contoso.com", i), "x"), login.Rejected)
+		}
+		active, pairs, sources, accounts, held := d.failures.Sizes()
+		if active != 0 || held != 0 || pairs != guard.MaxTallies || sources != guard.MaxTallies || accounts != guard.MaxTallies {
+			t.Errorf("active %d, pairs %d, sources %d, accounts %d, held %d", active, pairs, sources, accounts, held)
+		}
+		flights, accepted, refused, users := d.guesses.Sizes()
+		if flights != 0 || accepted != 0 || refused > 100_000 || users != guard.MaxUsers {
+			t.Errorf("flights %d, accepted %d, refused %d, users %d", flights, accepted, refused, users)
+		}
+		d.want(attemptOf(stranger, "up", "one more", "x"), login.Rejected, 0, login.TooManyFailures)
+		d.verified.Record(printer, "known")
+		d.want(attemptOf(printer, "up", "known", "x"), login.Rejected, 0, checked)
+		pass(31 * time.Minute)
+		d.want(attemptOf(stranger, "up", "one more", "x"), login.Rejected, 0, checked)
+		if _, _, _, users := d.guesses.Sizes(); users > 2 {
+			t.Errorf("%d users are remembered after their time", users)
+		}
+	})
+}
+
+func TestFailures_ManyAtOnce(t *testing.T) {
+	v, err := guard.OpenVerified("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := guard.NewGuesses(guard.GuessOptions{Upstream: "up", Count: 3, Per: time.Minute, Verified: v})
+	f := guard.NewFailures(guard.FailureOptions{Verified: v, Guesses: map[string]*guard.Guesses{"up": g}})
+	var all sync.WaitGroup
+	for i := range 32 {
+		all.Go(func() {
+			for n := range 50 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				source := netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 8)})
+				c, err := f.Begin(ctx, attemptOf(source, "up", fmt.Sprint("user", i%4), fmt.Sprint(n%3)))
+				cancel()
+				if err == nil {
+					c.Done([]login.Verdict{login.Rejected, login.Accepted, login.NoAnswer, login.Unsent}[(i+n)%4])
+				}
+				f.Banned(source)
+				g.Lift(fmt.Sprint("user", n%4))
+			}
+		})
+	}
+	all.Wait()
+	if active, _, _, _, _ := f.Sizes(); active != 0 {
+		t.Errorf("%d pairs are active", active)
+	}
+	if flights, _, _, _ := g.Sizes(); flights != 0 {
+		t.Errorf("%d flights are left", flights)
+	}
+}
+
+func BenchmarkFailures_KnownDevicePolls(b *testing.B) {
+	v, _ := guard.OpenVerified("")
+	g := guard.NewGuesses(guard.GuessOptions{Upstream: "up", Count: 2, Per: 30 * time.Minute, Verified: v})
+	f := guard.NewFailures(guard.FailureOptions{Verified: v, Guesses: map[string]*guard.Guesses{"up": g}})
+	a := attemptOf(printer, "up", "scanner1@contoso.com", "a password of the usual length")
+	b.ReportAllocs()
+	for b.Loop() {
+		c, err := f.Begin(b.Context(), a)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.Done(login.Accepted)
+	}
+}

@@ -1,0 +1,193 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"drawbridge/internal/lru"
+	"drawbridge/internal/source"
+	"drawbridge/proxy/login"
+)
+
+// How long a verified login makes a pair known, how long a source stays marked as shared, and the bounds of what is
+// remembered.
+const (
+	verifiedFor     = 30 * 24 * time.Hour
+	maxVerified     = 200_000 // pairs
+	sharedFor       = 30 * 24 * time.Hour
+	maxShared       = 10_000 // sources
+	maxCrowds       = 10_000 // sources
+	crowdTime       = 24 * time.Hour
+	crowdWithout    = 20 // accounts that a source may have in crowdTime without being taken for a shared one
+	saveNewAfter    = 5 * time.Second
+	saveRecentAfter = time.Hour
+)
+
+// Verified remembers which sources had a verified login as which account in the last 30 days, and which sources stand
+// for many devices. Beyond 200,000 pairs the oldest go. It is kept on disk by Run, and safe for concurrent use.
+type Verified struct {
+	path    string
+	damaged error
+
+	mu                  sync.Mutex
+	pairs               *lru.Table[pairKey, time.Time] // when last verified
+	tokens              *lru.Table[pairKey, time.Time] // likewise, by tokens of devices' own
+	users               map[pairKey]int                // how many pairs a source has of one user, whatever the domain
+	sources             map[string]int                 // how many sources a user has
+	crowds              *lru.Table[source.Key, map[string]time.Time]
+	shared              *lru.Table[source.Key, time.Time] // when last seen to be shared
+	unsaved, unsavedNew bool
+	saved               time.Time
+	saveErr             error
+}
+
+func newVerified(path string) *Verified {
+	v := &Verified{
+		path:    path,
+		tokens:  lru.New[pairKey, time.Time](maxVerified, nil),
+		users:   make(map[pairKey]int),
+		sources: make(map[string]int),
+		crowds:  lru.New[source.Key, map[string]time.Time](maxCrowds, nil),
+		shared:  lru.New[source.Key, time.Time](maxShared, nil),
+		saved:   time.Now(),
+	}
+	v.pairs = lru.New(maxVerified, v.forgetUser)
+	return v
+}
+
+// Record notes a verified login.
+func (v *Verified) Record(from netip.Addr, account string) {
+	v.record(pairOf(from, account), time.Now())
+}
+
+func (v *Verified) record(k pairKey, now time.Time) {
+	user := login.UserOf(k.account)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire(now)
+	v.unsaved = true
+	if v.pairs.Get(k) == nil {
+		v.unsavedNew = true
+		v.addUser(pairKey{k.source, user})
+	}
+	*v.pairs.Touch(k) = now
+	v.noteCrowd(k.source, user, now)
+}
+
+// recordToken notes a login by a token of the device's own, in memory only. It makes the pair known and says nothing
+// more: whoever has a tenant of their own can get tokens for any name in it, so that neither makes a source stand for many
+// devices, nor gives it a part of the guesses that are kept for sources which know a user's password.
+func (v *Verified) recordToken(k pairKey, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.tokens.DropOldest(func(last *time.Time) bool { return now.Sub(*last) >= verifiedFor })
+	*v.tokens.Touch(k) = now
+}
+
+// Has reports whether source had a verified login as account in the last 30 days.
+func (v *Verified) Has(from netip.Addr, account string) bool {
+	return v.has(pairOf(from, account), time.Now())
+}
+
+func (v *Verified) has(k pairKey, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, t := range [...]*lru.Table[pairKey, time.Time]{v.pairs, v.tokens} {
+		if last := t.Get(k); last != nil && now.Sub(*last) < verifiedFor {
+			return true
+		}
+	}
+	return false
+}
+
+// SourcesOf returns how many sources had a verified login as account in the last 30 days, whatever the domain.
+func (v *Verified) SourcesOf(account string) int {
+	return v.sourcesOf(login.UserOf(account), time.Now())
+}
+
+func (v *Verified) sourcesOf(user string, now time.Time) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire(now)
+	return v.sources[user]
+}
+
+// hasUser reports whether source had a verified login as user in the last 30 days, whatever the domain.
+func (v *Verified) hasUser(from source.Key, user string, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire(now)
+	return v.users[pairKey{from, user}] > 0
+}
+
+func (v *Verified) addUser(k pairKey) {
+	v.users[k]++
+	if v.users[k] == 1 {
+		v.sources[k.account]++
+	}
+}
+
+// forgetUser undoes addUser for a pair that was dropped.
+func (v *Verified) forgetUser(k pairKey, _ time.Time) {
+	k.account = login.UserOf(k.account)
+	if v.users[k]--; v.users[k] > 0 {
+		return
+	}
+	delete(v.users, k)
+	if v.sources[k.account]--; v.sources[k.account] == 0 {
+		delete(v.sources, k.account)
+	}
+}
+
+func (v *Verified) expire(now time.Time) {
+	v.pairs.DropOldest(func(last *time.Time) bool { return now.Sub(*last) >= verifiedFor })
+	v.shared.DropOldest(func(last *time.Time) bool { return now.Sub(*last) >= sharedFor })
+}
+
+// IsShared reports whether source had more than 20 verified users within a day, in the last 30 days: it stands for many
+// devices.
+func (v *Verified) IsShared(from netip.Addr) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	last := v.shared.Get(source.KeyOf(from))
+	return last != nil && time.Since(*last) < sharedFor
+}
+
+// Shared lists the sources that stand for many devices, in order: an IPv6 address stands for its /64.
+func (v *Verified) Shared() []netip.Addr {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire(time.Now())
+	list := make([]netip.Addr, 0, v.shared.Len())
+	for k := range v.shared.All {
+		list = append(list, k.Addr())
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return list
+}
+
+// noteCrowd counts the users of a source, not their spellings: a device must not make itself a shared source. A source
+// found to be shared is counted anew, so that the mark lasts as long as the crowd does.
+func (v *Verified) noteCrowd(from source.Key, user string, now time.Time) {
+	crowd := v.crowds.Touch(from)
+	if *crowd == nil {
+		*crowd = make(map[string]time.Time)
+	}
+	(*crowd)[user] = now
+	if len(*crowd) <= crowdWithout {
+		return
+	}
+	for u, last := range *crowd {
+		if now.Sub(last) >= crowdTime {
+			delete(*crowd, u)
+		}
+	}
+	if len(*crowd) <= crowdWithout {
+		return
+	}
+	v.crowds.Remove(from)
+	v.unsavedNew = v.unsavedNew || v.shared.Get(from) == nil
+	*v.shared.Touch(from) = now
+}

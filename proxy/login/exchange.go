@@ -1,0 +1,140 @@
+package login
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/internal/secret"
+)
+
+// The prompts of the LOGIN mechanism, by which devices know it: base64 of "Username:" and "Password:".
+const (
+	promptUser     = "VXNlcm5hbWU6"
+	promptPassword = "UGFzc3dvcmQ6"
+)
+
+// ErrUnknownMechanism says that a device asked for a SASL mechanism that is not offered.
+var ErrUnknownMechanism = errors.New("this SASL mechanism is not offered")
+
+// exchanges are the SASL mechanisms for devices. initial holds the initial response, if one came.
+var exchanges = map[string]func(c *Conn, initial []string) (Credentials, error){
+	"PLAIN":   (*Conn).exchangePlain,
+	"LOGIN":   (*Conn).exchangeLogin,
+	"XOAUTH2": (*Conn).exchangeXOAUTH2,
+}
+
+// ExchangeSASL speaks a SASL mechanism with a device, whose command named it and may have brought an initial response. IMAP and POP3
+// do it alike: "+ " and a prompt, answered by a line of base64 (RFC 9051, section 6.2.2; RFC 5034, section 4). The errors
+// are ErrUnknownMechanism, ErrMalformed, both bad commands, a *ProtocolError, a *Refusal, or the connection's.
+func (c *Conn) ExchangeSASL(mechanism string, initial ...string) (Credentials, error) {
+	exchange, known := exchanges[strings.ToUpper(mechanism)]
+	switch {
+	case !known || len(initial) > 1:
+		return Credentials{}, ErrUnknownMechanism
+	case len(initial) == 1 && len(initial[0]) > MaxLine && !strings.EqualFold(mechanism, MechanismXOAUTH2):
+		return Credentials{}, errLongLine
+	}
+	credentials, err := exchange(c, initial)
+	if credentials.Account != "" && !errors.Is(err, ErrMalformed) {
+		c.claim(credentials.Account)
+	}
+	return credentials, err
+}
+
+func (c *Conn) exchangePlain(initial []string) (Credentials, error) {
+	message, err := c.response("", initial, MaxLine)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return PlainCredentials(message)
+}
+
+// exchangeLogin is the LOGIN mechanism (draft-murchison-sasl-login).
+func (c *Conn) exchangeLogin(initial []string) (Credentials, error) {
+	name, err := c.response(promptUser, initial, MaxLine)
+	if err != nil {
+		return Credentials{}, err
+	}
+	c.claim(string(name))
+	password, err := c.response(promptPassword, nil, MaxLine)
+	if err != nil {
+		return Credentials{}, err
+	}
+	credentials := Credentials{Account: string(name), Password: secret.New(string(password)), Mechanism: MechanismAuthLogin}
+	return credentials, CheckCredentials(credentials)
+}
+
+func (c *Conn) exchangeXOAUTH2(initial []string) (Credentials, error) {
+	message, err := c.response("", initial, MaxTokenLine)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return TokenCredentials(message)
+}
+
+// response returns the initial response, or asks for one with prompt. "*" cancels.
+func (c *Conn) response(prompt string, initial []string, limit int) ([]byte, error) {
+	if len(initial) > 0 {
+		return DecodeSASL(initial[0])
+	}
+	if err := c.WriteString("+ " + prompt + "\r\n"); err != nil {
+		return nil, err
+	}
+	line, err := c.ReadLine(limit)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.Trim(string(line), " ")
+	if len(text) < len(line) {
+		c.quirk(QuirkExtraSpaces)
+	}
+	if text == "*" {
+		return nil, ErrMalformed
+	}
+	return DecodeSASL(text)
+}
+
+// claim notes the name that a device says is its own.
+func (c *Conn) claim(name string) {
+	if c.notes != nil && name != "" {
+		c.notes.ClaimedAccount = name
+	}
+}
+
+// AnswerChallenge answers a challenge of an upstream, in base64, that comes after the first response. Mostly it tells
+// why the login will be refused; where client has no answer, an empty line lets the upstream go on.
+func AnswerChallenge(client sasl.Client, challenge string) string {
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(challenge))
+	if err != nil {
+		return ""
+	}
+	response, err := client.Next(decoded)
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(response)
+}
+
+// LastLine is the last whole line of a stream's end, without its line ending; "" where there is none.
+func LastLine(end []byte) string {
+	end, whole := bytes.CutSuffix(end, []byte("\n"))
+	if !whole {
+		return ""
+	}
+	if i := bytes.LastIndexByte(end, '\n'); i >= 0 {
+		end = end[i+1:]
+	}
+	return string(bytes.TrimSpace(end))
+}
+
+// CutPrefixFold is strings.CutPrefix without regard to ASCII case.
+func CutPrefixFold(s, prefix string) (after string, found bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}

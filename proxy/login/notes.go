@@ -1,0 +1,58 @@
+package login
+
+// Notes is what a Login notices for the session record. The Login writes it, the Server reads it when the Login is not
+// running.
+type Notes struct {
+	Quirks         []string          // what was tolerated, each once, in the order seen
+	ClaimedAccount string            // the account as typed, as soon as it is typed
+	ClientID       map[string]string // IMAP ID pairs as sent, bounded
+	LoginInClear   bool              // a login was tried before TLS
+	PasswordClear  bool              // a password crossed the network before TLS
+	LoggedOut      bool              // the device's last line was QUIT or LOGOUT
+}
+
+// UpstreamNotes is what an UpstreamHalf notices for the session record. The half writes it, the Server reads it when the half
+// is not running.
+type UpstreamNotes struct {
+	FrontEnd string // the server name in an Exchange greeting, decoded
+	Auth     string // how the upstream was logged in to: "PLAIN", "LOGIN", "USER", "XOAUTH2"; written before a credential is sent
+	Says     string // the upstream's line where it refused; may quote secrets, the Server searches it
+}
+
+// Quirk notes a tolerated deviation once.
+func (n *Notes) Quirk(name string) {
+	for _, q := range n.Quirks {
+		if q == name {
+			return
+		}
+	}
+	n.Quirks = append(n.Quirks, name)
+}
+
+// The quirks that more than one package notes.
+const (
+	QuirkBareLF          = "bare_lf"
+	QuirkExtraCR         = "extra_cr" // more than one carriage return before the line feed
+	QuirkSpokeFirst      = "spoke_first"
+	QuirkPasswordInClear = "password_in_clear"
+	QuirkFailedLogin     = "failed_login"
+	QuirkExtraSpaces     = "extra_spaces"
+	QuirkSpaceInPassword = "space_in_password"
+)
+
+// Observer is what a Login may be besides: it is shown copies of what is relayed, may lose the thread, and can neither
+// delay nor change a byte. What it learns it leaves in its Notes.
+type Observer interface {
+	// First is given the device's first bytes after login as they pass, MaxFirst in all at most. It returns false when
+	// it wants no more. It keeps no part of p.
+	First(p []byte) bool
+	// Last is given the last bytes of both directions, MaxLast each at most, when the relay has ended. It returns the line
+	// with which the upstream ended the session, "" where there was none.
+	Last(device, upstream []byte) (said string)
+}
+
+// How much an Observer is shown, in bytes.
+const (
+	MaxFirst = 4 << 10
+	MaxLast  = 512
+)
