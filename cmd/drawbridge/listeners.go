@@ -180,7 +180,7 @@ func proveProfile(p devicetls.Profile) error {
 	served := make(chan error, 1)
 	go func() {
 		defer func() { _ = bridge.Close() }()
-		served <- devicetls.Prove(p, bridge)
+		served <- devicetls.SelfTest(p, bridge)
 	}()
 	c := tls.Client(device, &tls.Config{
 		MinVersion:         p.MinVersion,

@@ -32,19 +32,20 @@ var (
 
 // classify decides how a hello is served, or by which alert it is refused: no common version, protocol_version; to an
 // SSLv3-only hello and where no suite is common, handshake_failure (RFC 5246, section 7.2.2).
-func (p Profile) classify(h *hello.Hello) (class, *TLSError) {
+func classify(permitted Permitted) (class, *TLSError) {
+	h := permitted.Hello
 	if refused := unspeakable(h); refused != nil {
 		return 0, refused
 	}
-	versions := p.commonVersions(h)
+	versions := slices.DeleteFunc(slices.Clone(permitted.Versions), func(v uint16) bool { return v < tls.VersionTLS10 })
 	if len(versions) == 0 {
-		return 0, p.noVersion(h)
+		return 0, permitted.Profile.noVersion(h)
 	}
 	if h.FallbackSCSV && h.MaxVersion < hello.TLS13 {
 		return classFull, nil // crypto/tls answers inappropriate_fallback (RFC 7507), in no other class
 	}
 	for i, v := range versions {
-		c, ok := p.serves(h, v)
+		c, ok := permitted.serves(v)
 		switch {
 		case !ok:
 			continue
@@ -73,7 +74,7 @@ func unspeakable(h *hello.Hello) *TLSError {
 	return nil
 }
 
-func (p Profile) noVersion(h *hello.Hello) *TLSError {
+func (p *Profile) noVersion(h *hello.Hello) *TLSError {
 	if h.MaxVersion == 0 {
 		return &TLSError{alert: AlertProtocolVersion, Sentence: "the device offers only TLS versions that nobody knows"}
 	}
@@ -81,43 +82,24 @@ func (p Profile) noVersion(h *hello.Hello) *TLSError {
 		" at most, this listener takes " + versionName(hello.Version(p.MinVersion)) + " and newer (listeners[].min_version)"}
 }
 
-// commonVersions are those that both sides speak, newest first.
-func (p Profile) commonVersions(h *hello.Hello) []uint16 {
-	var common []uint16
-	for v := uint16(tls.VersionTLS13); v >= max(p.MinVersion, tls.VersionTLS10); v-- {
-		if offers(h, v) {
-			common = append(common, v)
-		}
-	}
-	return common
-}
-
-// offers reports whether the hello offers version v. Without supported_versions it offers all up to its own, which is
-// TLS 1.2 at most (RFC 8446, section 4.2.1).
-func offers(h *hello.Hello, v uint16) bool {
-	if h.Versions != nil {
-		return slices.Contains(h.Versions, hello.Version(v))
-	}
-	return v <= min(uint16(h.LegacyVersion), tls.VersionTLS12)
-}
-
 // serves reports whether crypto/tls, held to version v, finds a suite and can sign, and in which class.
-func (p Profile) serves(h *hello.Hello, v uint16) (class, bool) {
+func (p Permitted) serves(v uint16) (class, bool) {
+	h := p.Hello
 	if v == tls.VersionTLS13 {
 		return classFull, share(h.Suites, suites13) && share(h.Signatures, pssSchemes) && share(h.Groups, groups13)
 	}
-	ecdhe, rsa := p.commonSuites(h, v)
+	ecdhe, rsa := p.keyExchanges(v)
 	if v == tls.VersionTLS12 && ecdhe && !share(h.Signatures, rsaSchemes) {
 		return classRSA, rsa
 	}
 	return classFull, ecdhe || rsa
 }
 
-// commonSuites tells which key exchanges the suites allow that both sides have at version v, 1.2 or older.
-func (p Profile) commonSuites(h *hello.Hello, v uint16) (ecdhe, rsa bool) {
-	curve := share(h.Groups, curves)
+// keyExchanges tells which key exchanges the suites allow that both sides have at version v, 1.2 or older.
+func (p Permitted) keyExchanges(v uint16) (ecdhe, rsa bool) {
+	curve := share(p.Hello.Groups, curves)
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		if !slices.Contains(s.SupportedVersions, v) || !slices.Contains(p.Suites, s.ID) || !slices.Contains(h.Suites, s.ID) {
+		if !slices.Contains(s.SupportedVersions, v) || !slices.Contains(p.Suites, s.ID) {
 			continue
 		}
 		if rsaKeyExchange(s.ID) {

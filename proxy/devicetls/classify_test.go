@@ -219,7 +219,8 @@ func TestClassify_IsPureAndPicksTheConfiguration(t *testing.T) {
 		if c.alert == alertFallback || c.alert == alertAppProto {
 			continue // crypto/tls refuses these, see TestTerminator_HellosMadeByHand
 		}
-		got, refused := c.profileFor(t).classify(c.hello.parse(t))
+		p := c.profileFor(t)
+		got, refused := classify(p.permit(c.hello.parse(t)))
 		switch {
 		case refused == nil && c.alert != "":
 			t.Errorf("%s: class %d, want the alert %s", c.name, got, c.alert)
@@ -239,7 +240,8 @@ func TestClassify_SSLv2Format(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, refused := legacyProfile(t).classify(h)
+		p := legacyProfile(t)
+		_, refused := classify(p.permit(h))
 		if refused == nil || refused.alert != AlertHandshakeFailure || !strings.Contains(refused.Error(), says) {
 			t.Errorf("version %#04x: got %v, want handshake_failure and %q", version, refused, says)
 		}
@@ -251,7 +253,8 @@ func TestClassify_LongListsOfSuitesAreCutInTheSentence(t *testing.T) {
 	for i := range uint16(200) {
 		suites = append(suites, 0xe000+i)
 	}
-	_, refused := legacyProfile(t).classify(handHello{version: v10, suites: suites}.parse(t))
+	p := legacyProfile(t)
+	_, refused := classify(p.permit(handHello{version: v10, suites: suites}.parse(t)))
 	if refused == nil {
 		t.Fatal("200 suites that nobody knows are served")
 	}
@@ -294,7 +297,7 @@ func FuzzClassify(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c, refused := p.classify(h)
+		c, refused := classify(p.permit(h))
 		if refused == nil && (c < 0 || c >= classes) {
 			t.Fatalf("class %d does not exist", c)
 		}

@@ -172,7 +172,7 @@ func TestProve_HandshakeOfAListenerWithItself(t *testing.T) {
 		ours, theirs := net.Pipe()
 		done := make(chan error, 1)
 		go func() {
-			done <- Prove(p, theirs)
+			done <- SelfTest(p, theirs)
 			_ = theirs.Close()
 		}()
 		device := tls.Client(ours, tlstest.ClientOf(t, c.device, rsaAES))

@@ -15,56 +15,31 @@ import (
 	"drawbridge/proxy/login"
 )
 
-// Terminator makes a raw connection, whose hello was peeked, a TLS one. It is a pure function of the hello and the
-// listener's profile which engine it takes and how that is configured. It returns what is known of the handshake also
-// when it fails, and then a *TLSError. The deadline of c holds.
-type Terminator func(ctx context.Context, c *Wire, h *hello.Hello) (net.Conn, inventory.TLS, error)
+// NewStandardTerminator terminates with crypto/tls alone.
+func NewStandardTerminator(p Profile) Terminator { return NewTerminator(p, NewStandard(p)) }
 
-// Profile says what a listener accepts of a device's TLS.
-type Profile struct {
-	Protocol   string // ALPN name: "imap" or "pop3" (RFC 7301's registry)
-	MinVersion uint16 // tls.VersionTLS10 or newer
-	Suites     []uint16
-	// Certificate chooses the certificate; the keys are RSA.
-	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+// standard is crypto/tls as an engine.
+type standard struct{ configs [classes]*tls.Config }
+
+// NewStandard returns crypto/tls as an engine for p. It makes one configuration per class of hello, once, so that each keeps
+// its ticket keys and devices can resume.
+func NewStandard(p Profile) Engine {
+	e := &standard{}
+	for c := range e.configs {
+		e.configs[c] = p.config(class(c))
+	}
+	return e
 }
 
-// LegacySuites are all cipher suites that crypto/tls implements, RSA key exchange, 3DES and RC4 included; it ranks them
-// itself. It has no export, NULL, anonymous or single DES suite.
-func LegacySuites() []uint16 {
-	var ids []uint16
-	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		ids = append(ids, s.ID)
+// Prepare implements Engine.
+func (e *standard) Prepare(permitted Permitted) (Handshake, *TLSError) {
+	c, refused := classify(permitted)
+	if refused != nil {
+		return nil, refused
 	}
-	return ids
-}
-
-// ModernSuites are the suites with ECDHE and AEAD.
-func ModernSuites() []uint16 {
-	var ids []uint16
-	for _, s := range tls.CipherSuites() {
-		if !slices.Contains(s.SupportedVersions, tls.VersionTLS11) {
-			ids = append(ids, s.ID)
-		}
-	}
-	return ids
-}
-
-// NewStandardTerminator terminates with crypto/tls. It makes one configuration per class of hello, once, so that each
-// keeps its ticket keys and devices can resume.
-func NewStandardTerminator(p Profile) Terminator {
-	var configs [classes]*tls.Config
-	for c := range configs {
-		configs[c] = p.config(class(c))
-	}
-	return func(ctx context.Context, w *Wire, h *hello.Hello) (net.Conn, inventory.TLS, error) {
-		c, refused := p.classify(h)
-		if refused != nil {
-			w.SendAlert(RecordVersion(h), refused.alert)
-			return nil, inventory.TLS{AlertSent: AlertName(refused.alert)}, refused
-		}
-		return handshake(ctx, w, configs[c], h)
-	}
+	return func(ctx context.Context, w *Wire) (net.Conn, inventory.TLS, error) {
+		return handshake(ctx, w, e.configs[c], permitted.Hello)
+	}, nil
 }
 
 // config is crypto/tls's configuration for one class of hello.
@@ -161,8 +136,8 @@ func (w *Wire) certificate() string {
 	return hex.EncodeToString(w.shown[:])
 }
 
-// Prove serves one handshake on c with profile p, as a listener would, and reports whether it completes.
-func Prove(p Profile, c net.Conn) error {
+// SelfTest serves one handshake on c with profile p, as a listener would, and reports whether it completes.
+func SelfTest(p Profile, c net.Conn) error {
 	w := NewWire(c, netip.Addr{}, nil)
 	h, err := w.PeekHello()
 	if err != nil {
