@@ -5,28 +5,25 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Recorders tells several Recorders, one after the other.
+// Recorders tells several Recorders, one after the other. One that panics keeps none of the others from being told: the
+// panic goes on when all of them were.
 type Recorders []Recorder
 
 // Admitted implements Recorder.
-func (rs Recorders) Admitted(s *Session) {
-	for _, r := range rs {
-		r.Admitted(s)
-	}
-}
+func (rs Recorders) Admitted(s *Session) { rs.each(func(r Recorder) { r.Admitted(s) }) }
 
 // Ended implements Recorder.
-func (rs Recorders) Ended(s *Session) {
-	for _, r := range rs {
-		r.Ended(s)
-	}
-}
+func (rs Recorders) Ended(s *Session) { rs.each(func(r Recorder) { r.Ended(s) }) }
 
 // TurnedAway implements Recorder.
-func (rs Recorders) TurnedAway(t TurnedAway) {
-	for _, r := range rs {
-		r.TurnedAway(t)
+func (rs Recorders) TurnedAway(t TurnedAway) { rs.each(func(r Recorder) { r.TurnedAway(t) }) }
+
+func (rs Recorders) each(tell func(Recorder)) {
+	if len(rs) == 0 {
+		return
 	}
+	defer rs[1:].each(tell) // also when the first one panics
+	tell(rs[0])
 }
 
 // Log is the Recorder that writes records to a log. It is safe for concurrent use.

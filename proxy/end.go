@@ -13,21 +13,30 @@ import (
 	"drawbridge/proxy/login"
 )
 
-// end closes what is open, completes the record and hands it over. A connection that closed without a byte leaves none.
+// end closes what is open, completes the record and hands it over. A connection that closed without a byte leaves none. Each
+// step is done whatever became of the others.
 func (s *session) end(err error) {
-	s.closeUpstream()
-	s.closeDevice()
-	s.settleNotes()
-	s.settleBytes()
-	s.identify()
-	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.Source())
-	s.record.Outcome, s.record.EndedBy, s.record.Reason = s.conclude(err)
+	for _, step := range []func(){s.closeUpstream, s.closeDevice, s.settleNotes, s.settleBytes, s.identify, s.settleShared} {
+		s.server.contain(step)
+	}
+	fault := s.server.recovered(func() error {
+		s.record.Outcome, s.record.EndedBy, s.record.Reason = s.conclude(err)
+		return nil
+	})
+	if fault != nil {
+		s.record.Outcome, s.record.EndedBy, s.record.Reason = inventory.OutcomeUpstreamFailed, inventory.EndedByBridge, fault.Error()
+	}
 	s.record.Time = time.Now()
 	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
 	var silent *silence
 	if s.wire.Heard() || errors.As(err, &silent) || login.IsTimeout(err) && !s.cut.Load() {
-		s.server.Recorder.Ended(s.record)
+		s.server.contain(func() { s.server.Recorder.Ended(s.record) })
 	}
+}
+
+// settleShared notes whether the source stands for many devices.
+func (s *session) settleShared() {
+	s.record.SourceShared = s.server.Shared != nil && s.server.Shared(s.wire.Source())
 }
 
 func (s *session) closeUpstream() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,33 +132,65 @@ func (s *Server) acceptLoop(ctx context.Context, l *Listener) {
 	}
 }
 
+// recovered makes a panic in f an error that a device can be told: a fault of ours ends one session, never the bridge.
+func (s *Server) recovered(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Logger.Error("a session ended by a fault in Drawbridge", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			err = login.Refuse(login.Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
+		}
+	}()
+	return f()
+}
+
+// contain is recovered for what has no error.
+func (s *Server) contain(f func()) {
+	_ = s.recovered(func() error { f(); return nil })
+}
+
 // serve is the life of one connection: it becomes a session, or is turned away.
 func (s *Server) serve(ctx context.Context, l *Listener, c net.Conn) {
 	started := time.Now()
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(keepAlive)
 	}
-	c, err := l.readProxyHeader(ctx, c, started)
+	entry := &entrance{conn: c}
+	if fault := s.recovered(func() error { s.admit(ctx, l, entry, started); return nil }); fault != nil {
+		entry.reason = fault.Error()
+	}
+	if entry.reason != "" {
+		s.contain(func() { s.turnAway(l, entry) })
+		_ = entry.conn.Close()
+		return
+	}
+	defer entry.leave()
+	newSession(s, l, entry.conn, entry.source, started).run(ctx)
+}
+
+// entrance is what is decided of a connection before a session begins.
+type entrance struct {
+	conn   net.Conn       // as accepted, or behind its PROXY header
+	source netip.AddrPort // set once it may come in
+	leave  func()         // gives its place back
+	reason string         // why it is turned away; empty: it is not
+	polite bool           // it is told so
+}
+
+// admit decides whether a connection may become a session.
+func (s *Server) admit(ctx context.Context, l *Listener, e *entrance, started time.Time) {
+	c, err := l.readProxyHeader(ctx, e.conn, started)
+	e.conn = c
 	if err != nil {
-		s.turnAway(l, c, "a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
-		_ = c.Close()
+		e.reason = "a load balancer of listeners[].proxy_protocol sent no valid PROXY header"
 		return
 	}
-	source := addrPort(c.RemoteAddr())
-	if !contains(l.Allow, source.Addr()) {
-		s.turnAway(l, c, "the source is not in listeners[].allow")
-		_ = c.Close()
+	e.source = addrPort(c.RemoteAddr())
+	if !contains(l.Allow, e.source.Addr()) {
+		e.reason = "the source is not in listeners[].allow"
 		return
 	}
-	leave, reason := s.admission(l, source.Addr())
-	if reason != "" {
-		s.turnAway(l, c, reason)
-		l.sayBusy(c)
-		s.closeTurnedAway(c)
-		return
-	}
-	defer leave()
-	newSession(s, l, c, source, started).run(ctx)
+	e.leave, e.reason = s.admission(l, e.source.Addr())
+	e.polite = e.reason != ""
 }
 
 // admission decides whether a connection may become a session now.
@@ -180,10 +213,17 @@ func (s *Server) admission(l *Listener, source netip.Addr) (leave func(), reason
 	return nil, reason
 }
 
-func (s *Server) turnAway(l *Listener, c net.Conn, reason string) {
-	s.Recorder.TurnedAway(inventory.TurnedAway{
-		Time: time.Now(), Source: addrPort(c.RemoteAddr()).Addr(), Listener: l.Name, Reason: reason,
+// turnAway notes a connection that becomes no session, and tells the device where that is due.
+func (s *Server) turnAway(l *Listener, e *entrance) {
+	s.contain(func() {
+		s.Recorder.TurnedAway(inventory.TurnedAway{
+			Time: time.Now(), Source: addrPort(e.conn.RemoteAddr()).Addr(), Listener: l.Name, Reason: e.reason,
+		})
 	})
+	if e.polite {
+		l.sayBusy(e.conn)
+		s.closeTurnedAway(e.conn)
+	}
 }
 
 // closeTurnedAway lets the device read why, unless so many are being turned away that this itself would be a burden.

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-sasl"
-	"go.uber.org/zap"
 
 	"drawbridge/inventory"
 	"drawbridge/proxy/devicetls"
@@ -77,30 +75,19 @@ func (s *session) run(ctx context.Context) {
 	// A handshake and a login take a deep stack, and an hour in IDLE a shallow one: the deep one ends with a goroutine of
 	// its own.
 	established := make(chan error, 1)
-	go func() { established <- s.recovered(func() error { return s.establish(ctx) }) }()
+	go func() { established <- s.server.recovered(func() error { return s.establish(ctx) }) }()
 	err := <-established
 	if err == nil {
-		err = s.recovered(s.carry)
+		err = s.server.recovered(s.carry)
 	}
 	s.end(err)
 }
 
-// identify notes what the network tells of the source.
+// identify notes what the network tells of the source. Where that fails the session goes on without.
 func (s *session) identify() {
 	if s.server.Identify != nil {
-		s.server.Identify(s.record)
+		s.server.contain(func() { s.server.Identify(s.record) })
 	}
-}
-
-// recovered makes a panic in f the session's error.
-func (s *session) recovered(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.server.Logger.Error("a session ended by a fault in Drawbridge", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-			err = login.Refuse(login.Internal, "a fault in Drawbridge ended the session: please report the log's stack trace")
-		}
-	}()
-	return f()
 }
 
 // cutNow ends whatever the session waits for. Any goroutine may call it.

@@ -253,6 +253,14 @@ func (r *recorder) Admitted(s *inventory.Session) {
 	defer r.mu.Unlock()
 	r.admitted = append(r.admitted, *s)
 }
+
+// admittedSessions is how many sessions were told as admitted.
+func (r *recorder) admittedSessions() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.admitted)
+}
+
 func (r *recorder) Ended(s *inventory.Session)           { r.ended <- s }
 func (r *recorder) TurnedAway(away inventory.TurnedAway) { r.turned <- away }
 
