@@ -44,19 +44,13 @@ func bridgedSession() *inventory.Session {
 		TLS: inventory.TLS{Engine: "standard", Version: hello.TLS10, Cipher: "TLS_RSA_WITH_AES_128_CBC_SHA",
 			Group: "secp256r1", Completed: true, AlertSent: "internal_error", AlertReceived: "user_canceled",
 			Certificate: strings.Repeat("ab", 32)},
-		UpstreamTLS: inventory.TLS{Engine: "standard", Version: hello.TLS13, Cipher: "TLS_AES_256_GCM_SHA384",
-			Completed: true},
+		Login: inventory.Login{UpstreamTLS: inventory.TLS{Engine: "standard", Version: hello.TLS13, Cipher: "TLS_AES_256_GCM_SHA384",
+			Completed: true}, Account: "Scanner1", ClaimedAccount: `CONTOSO\Scanner1`, Mailbox: "scans@contoso.com", AuthMechanism: "LOGIN", Upstream: "exchange-online", UpstreamAddress: "52.97.1.1:993", UpstreamAuth: "XOAUTH2", UpstreamFrontEnd: "FR0P281CA0001.DEUP281.PROD.OUTLOOK.COM", UpstreamSays: "* BYE Session invalidated - AccessTokenExpired", TokenLeft: 3599 * time.Second, Stage: inventory.StageBridge, WouldStage: inventory.StageWarn, Rules: map[string]string{"upstream": "rules[3]", "stage": "device"}, UpstreamTime: 212 * time.Millisecond},
 		ClientID: map[string]string{"version": "5.1", "name": "WorkForce"},
-		Account:  "Scanner1", ClaimedAccount: `CONTOSO\Scanner1`, Mailbox: "scans@contoso.com",
-		AuthMechanism: "LOGIN", Upstream: "exchange-online", UpstreamAddress: "52.97.1.1:993",
-		UpstreamAuth: "XOAUTH2", UpstreamFrontEnd: "FR0P281CA0001.DEUP281.PROD.OUTLOOK.COM",
-		UpstreamSays: "* BYE Session invalidated - AccessTokenExpired", TokenLeft: 3599 * time.Second,
-		Stage: inventory.StageBridge, WouldStage: inventory.StageWarn,
-		Rules: map[string]string{"upstream": "rules[3]", "stage": "device"},
-		Phase: inventory.PhaseRelay, Outcome: inventory.OutcomeBridged,
+		Phase:    inventory.PhaseRelay, Outcome: inventory.OutcomeBridged,
 		Reason: "the upstream ended the session: its token had expired", EndedBy: inventory.EndedByUpstream,
 		Quirks: []string{"bare_lf", "spoke_first"}, StartedAt: ended.Add(-time.Hour),
-		Duration: time.Hour, HandshakeTime: 41 * time.Millisecond, UpstreamTime: 212 * time.Millisecond,
+		Duration: time.Hour, HandshakeTime: 41 * time.Millisecond,
 		BytesFromDevice: 321, BytesToDevice: 65_432,
 	}
 }
@@ -88,7 +82,7 @@ func passwordInClear() *inventory.Session {
 	return &inventory.Session{
 		Time: ended, Bridge: "bridge-1", Run: "4f2a", ID: "4f2a-4", Listener: "imap", Protocol: "imap",
 		TLSMode: "starttls", Source: inventory.Source{IP: netip.MustParseAddr("10.20.3.9"), Port: 50002},
-		Hello: hello.None(), ClaimedAccount: "fax", Phase: inventory.PhaseHandshake,
+		Hello: hello.None(), Login: inventory.Login{ClaimedAccount: "fax"}, Phase: inventory.PhaseHandshake,
 		Outcome: inventory.OutcomeRefused,
 		Reason:  "the password crossed the network in clear text, change it", Quirks: []string{"password_in_clear"},
 		EndedBy: inventory.EndedByDevice, StartedAt: ended, Duration: time.Second,
@@ -141,7 +135,7 @@ func TestSession_HostileStringsAreHarmless(t *testing.T) {
 }
 
 func TestSession_CutsNames(t *testing.T) {
-	s := &inventory.Session{ClaimedAccount: strings.Repeat("ü", 10<<10), Mailbox: strings.Repeat("ü", 256), UpstreamSays: strings.Repeat("x", 64<<10)}
+	s := &inventory.Session{Login: inventory.Login{ClaimedAccount: strings.Repeat("ü", 10<<10), Mailbox: strings.Repeat("ü", 256), UpstreamSays: strings.Repeat("x", 64<<10)}}
 	got := fields(t, s)
 	if n := len([]rune(got["claimed_account"].(string))); n != 256 {
 		t.Errorf("claimed_account has %d characters, want 256", n)
@@ -179,7 +173,7 @@ func TestSession_Device(t *testing.T) {
 		{v6, "a/b", "fe80::1/a/b"},
 		{netip.Addr{}, "a", ""},
 	} {
-		s := &inventory.Session{Source: inventory.Source{IP: tt.ip}, Account: tt.account}
+		s := &inventory.Session{Source: inventory.Source{IP: tt.ip}, Login: inventory.Login{Account: tt.account}}
 		if got := s.Device(); got != tt.want {
 			t.Errorf("Device of %v and %q: got %q, want %q", tt.ip, tt.account, got, tt.want)
 		}
@@ -196,11 +190,11 @@ func TestSession_Blockers(t *testing.T) {
 	}{
 		"none of a device that is ready":   {inventory.Session{Hello: modern}, "ready", []any{}},
 		"absent where no hello was seen":   {inventory.Session{}, "unknown", nil},
-		"a token is no password":           {inventory.Session{Hello: modern, AuthMechanism: "XOAUTH2"}, "ready", []any{}},
-		"a token after one in clear is it": {inventory.Session{Hello: modern, AuthMechanism: "XOAUTH2", Quirks: []string{"password_in_clear"}}, "ready", []any{}},
-		"a password": {inventory.Session{Hello: modern, AuthMechanism: "PLAIN"}, "ready",
+		"a token is no password":           {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"}}, "ready", []any{}},
+		"a token after one in clear is it": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"}, Quirks: []string{"password_in_clear"}}, "ready", []any{}},
+		"a password": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "PLAIN"}}, "ready",
 			[]any{"password_login"}},
-		"in their order": {inventory.Session{Hello: printerHello(), AuthMechanism: "USER", TLSMode: "starttls"}, "legacy",
+		"in their order": {inventory.Session{Hello: printerHello(), Login: inventory.Login{AuthMechanism: "USER"}, TLSMode: "starttls"}, "legacy",
 			[]any{"tls_version", "key_exchange", "password_login", "starttls_port"}},
 		"without TLS": {inventory.Session{Hello: hello.None(), TLSMode: "starttls"}, "unknown",
 			[]any{"no_tls", "starttls_port"}},

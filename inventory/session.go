@@ -94,17 +94,9 @@ type Session struct {
 	Source                         Source
 	ByMAC                          bool         // devices are told apart by their MAC address where it is known
 	Hello                          *hello.Hello // shared with other sessions, never changed
-	TLS, UpstreamTLS               TLS
+	TLS                            TLS
 	ClientID                       map[string]string // IMAP ID pairs as sent
-	Account                        string            // only once verified: as typed, lower case
-	ClaimedAccount                 string            // as typed
-	Mailbox, AuthMechanism         string
-	Upstream, UpstreamAddress      string // UpstreamAddress is ip:port
-	UpstreamAuth, UpstreamFrontEnd string
-	UpstreamSays                   string
-	TokenLeft                      time.Duration
-	Stage, WouldStage              Stage
-	Rules                          map[string]string // setting -> rule that gave it
+	Login                                            // of several the last one tells
 	Phase                          Phase
 	Outcome                        Outcome
 	Reason                         string
@@ -113,9 +105,27 @@ type Session struct {
 	StartedAt                      time.Time
 	Duration                       time.Duration
 	HandshakeTime                  time.Duration // accept (or STARTTLS's OK) to Finished
-	UpstreamTime                   time.Duration // dial to proof
 	BytesFromDevice, BytesToDevice int64         // application bytes inside TLS, login included
 	SourceShared                   bool
+}
+
+// Login is what one login left on record. A session's next login replaces it whole.
+type Login struct {
+	ClaimedAccount   string // as typed
+	AuthMechanism    string
+	Account          string // only once verified: in its listed form, or as typed, lower case
+	Mailbox          string
+	Stage            Stage             // what held for this session
+	WouldStage       Stage             // what would have held, but for dry_run
+	Rules            map[string]string // setting -> rule that gave it
+	Upstream         string            // its name in the configuration
+	UpstreamAddress  string            // ip:port
+	UpstreamTLS      TLS
+	UpstreamAuth     string
+	UpstreamFrontEnd string
+	UpstreamSays     string        // the upstream's last line where it refused or ended the session
+	UpstreamTime     time.Duration // dial to proof
+	TokenLeft        time.Duration // how long the token still lived
 }
 
 // TurnedAway is a connection that was refused before a session began: by an allow-list, a limit or a ban. It has no

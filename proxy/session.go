@@ -156,10 +156,7 @@ func (s *session) begin(c login.Credentials) {
 		s.refused = nil
 	}
 	s.current, s.heard = oneLogin{credentials: c}, login.UpstreamNotes{}
-	r := s.record
-	r.ClaimedAccount, r.AuthMechanism, r.Account, r.Mailbox = c.Account, c.Mechanism, "", ""
-	r.Stage, r.Rules, r.Upstream, r.UpstreamAddress = "", nil, "", ""
-	r.UpstreamTLS, r.UpstreamTime, r.TokenLeft = inventory.TLS{}, 0, 0
+	s.record.Login = inventory.Login{ClaimedAccount: c.Account, AuthMechanism: c.Mechanism}
 }
 
 // decide asks what is to become of the session, and what its credential is worth upstream.

@@ -31,7 +31,7 @@ func TestIdentify_DeviceKeepsItsIDFromLoginToEnd(t *testing.T) {
 
 	var none []enrich.Neighbour
 	late := neighbourOf(true, &none)
-	s = &inventory.Session{Source: inventory.Source{IP: address}, Account: "scanner1"}
+	s = &inventory.Session{Source: inventory.Source{IP: address}, Login: inventory.Login{Account: "scanner1"}}
 	late.identify(s)
 	none = table
 	late.enricher = known.enricher // the table knows it by now
@@ -41,7 +41,7 @@ func TestIdentify_DeviceKeepsItsIDFromLoginToEnd(t *testing.T) {
 	}
 
 	plain := neighbourOf(false, &table)
-	s = &inventory.Session{Source: inventory.Source{IP: address}, Account: "scanner1"}
+	s = &inventory.Session{Source: inventory.Source{IP: address}, Login: inventory.Login{Account: "scanner1"}}
 	plain.identify(s)
 	if s.Device() != "10.20.3.7/scanner1" || s.Source.MAC != "00:00:48:01:02:03" {
 		t.Errorf("device %s, MAC %q; want it by its address, and the MAC address told", s.Device(), s.Source.MAC)
@@ -53,7 +53,7 @@ func TestIdentify_WhatIsLearnedLaterGoesToEachDeviceOfTheAddress(t *testing.T) {
 	var none []enrich.Neighbour
 	i := neighbourOf(false, &none)
 	for _, account := range []string{"fax", "scan", "fax"} {
-		i.Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Account: account})
+		i.Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Login: inventory.Login{Account: account}})
 	}
 	i.learned(netip.MustParseAddr("10.0.0.1"), enrich.KeyName, "printer.contoso.local")
 	i.learned(netip.MustParseAddr("10.0.0.2"), enrich.KeyName, "another.contoso.local")

@@ -21,7 +21,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func session(n int) *inventory.Session {
 	return &inventory.Session{Time: noon, Bridge: "bridge-1", Run: "4f2a", ID: fmt.Sprint("4f2a-", n), Listener: "imaps",
-		Protocol: "imap", Source: inventory.Source{IP: netip.MustParseAddr("10.20.3.7")}, Account: "scanner1",
+		Protocol: "imap", Source: inventory.Source{IP: netip.MustParseAddr("10.20.3.7")}, Login: inventory.Login{Account: "scanner1"},
 		TLS: inventory.TLS{Version: hello.TLS10}, Outcome: inventory.OutcomeBridged, StartedAt: noon}
 }
 

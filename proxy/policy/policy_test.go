@@ -196,7 +196,7 @@ func TestCompile_NamesEveryFault(t *testing.T) {
 
 func TestFactsOf(t *testing.T) {
 	s := &inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Listener: "imap",
-		Protocol: "imap", TLSMode: "starttls", AuthMechanism: "PLAIN"}
+		Protocol: "imap", TLSMode: "starttls", Login: inventory.Login{AuthMechanism: "PLAIN"}}
 	want := policy.Facts{Source: netip.MustParseAddr("10.0.0.1"), Listener: "imap", Protocol: "imap",
 		Account: "Fax", Readiness: "unknown", Blockers: []string{"password_login", "starttls_port"}}
 	got := policy.FactsOf(s, "Fax")
