@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
 
@@ -93,7 +94,7 @@ func (a *Account) read(d *decoder, o *object) {
 	scalar(o, "mailbox", &a.Mailbox, oneMailbox)
 	a.readPasswords(d, o)
 	some(o, "sources", &a.Sources, prefix)
-	some(o, "protocols", &a.Protocols, oneOf("imap", "pop3"))
+	some(o, "protocols", &a.Protocols, oneOf(protocol.Names()...))
 	scalar(o, "expires", &a.Expires, d.moment)
 	scalar(o, "disabled", &a.Disabled, boolean)
 	a.readMailboxes(d, o)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/protocol"
 )
 
 // check judges what only the whole file tells. It looks at what could be read, so that a fault elsewhere hides none.
@@ -59,9 +61,9 @@ func (d *decoder) warnOfBalancers(l *Listener, path string) {
 
 func (d *decoder) warnOfProtocol(l *Listener, path string) {
 	_, port, _ := net.SplitHostPort(l.Address)
-	custom, known := map[string]string{"143": "imap", "993": "imap", "110": "pop3", "995": "pop3"}[port]
-	if known && l.Protocol != custom {
-		d.warnIn(path+".address", wrong("if this is a slip, write protocol: "+custom, "port %s is the one for %s, and protocol is %s", port, custom, l.Protocol))
+	custom, known := protocol.OfPort(port)
+	if known && l.Protocol != custom.Name {
+		d.warnIn(path+".address", wrong("if this is a slip, write protocol: "+custom.Name, "port %s is the one for %s, and protocol is %s", port, custom.Name, l.Protocol))
 	}
 }
 
@@ -207,10 +209,10 @@ func (d *decoder) checkRoute(c *Config, l *Listener) {
 }
 
 // serves is Serves, but an address that was read and refused has its own fault already, and one without any too.
-func (d *decoder) serves(u *Upstream, protocol string) bool {
+func (d *decoder) serves(u *Upstream, name string) bool {
 	path := "upstreams." + shown(u.Name)
 	none := u.IMAP == "" && u.POP3 == ""
-	return u.Serves(protocol) || none || d.where[path+"."+protocol] != nil
+	return u.Serves(name) || none || d.where[path+"."+name] != nil
 }
 
 // faultOnce is faultIn unless the key has a fault of its route already, from another listener.
@@ -221,11 +223,11 @@ func (d *decoder) faultOnce(path string, m *mistake) {
 	}
 }
 
-func other(protocol string) string {
-	if protocol == "imap" {
-		return "pop3"
+func other(name string) string {
+	if name == protocol.IMAP {
+		return protocol.POP3
 	}
-	return "imap"
+	return protocol.IMAP
 }
 
 // canHold tells whether a session of the listener may match.

@@ -2,6 +2,8 @@ package config
 
 import (
 	"path/filepath"
+
+	"drawbridge/internal/protocol"
 )
 
 // Where a configuration file's bridge keeps its data, and what an instance without a host name is called.
@@ -42,16 +44,16 @@ func defaults(env Environment) *Config {
 }
 
 func defaultListeners() []Listener {
-	entry := func(name, protocol, address, mode string) Listener {
+	entry := func(name, protocolName, address, mode string) Listener {
 		l := defaultListener()
-		l.Name, l.Protocol, l.Address, l.TLS = name, protocol, address, mode
+		l.Name, l.Protocol, l.Address, l.TLS = name, protocolName, address, mode
 		return l
 	}
 	return []Listener{
-		entry("imaps", "imap", ":1993", "implicit"),
-		entry("pop3s", "pop3", ":1995", "implicit"),
-		entry("imap", "imap", ":1143", "starttls"),
-		entry("pop3", "pop3", ":1110", "starttls"),
+		entry("imaps", protocol.IMAP, ":1993", "implicit"),
+		entry("pop3s", protocol.POP3, ":1995", "implicit"),
+		entry("imap", protocol.IMAP, ":1143", "starttls"),
+		entry("pop3", protocol.POP3, ":1110", "starttls"),
 	}
 }
 

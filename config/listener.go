@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"drawbridge/internal/protocol"
 )
 
 // Listener is one address where devices connect.
@@ -71,7 +73,7 @@ const (
 
 func defaultListener() Listener {
 	return Listener{
-		Protocol:      "imap",
+		Protocol:      protocol.IMAP,
 		TLS:           "implicit",
 		MinVersion:    "1.0",
 		Ciphers:       Ciphers{Mode: "legacy"},
@@ -94,7 +96,7 @@ func (l *Listener) read(o *object) {
 	o.required("name", "a word of your choice, such as name: imaps")
 	o.required("address", `where to listen, such as address: ":993"`)
 	scalar(o, "name", &l.Name, word)
-	scalar(o, "protocol", &l.Protocol, oneOf("imap", "pop3"))
+	scalar(o, "protocol", &l.Protocol, oneOf(protocol.Names()...))
 	scalar(o, "address", &l.Address, listenAddress)
 	scalar(o, "tls", &l.TLS, oneOf("implicit", "starttls"))
 	scalar(o, "min_version", &l.MinVersion, tlsVersion)

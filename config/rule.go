@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"unicode"
+
+	"drawbridge/internal/protocol"
 )
 
 // Rule is one line of the table that decides about sessions.
@@ -50,7 +52,7 @@ type Match struct {
 func (m *Match) read(o *object) {
 	oneOrSome(o, "source", &m.Source, prefix)
 	oneOrSome(o, "listener", &m.Listener, word)
-	oneOrSome(o, "protocol", &m.Protocol, oneOf("imap", "pop3"))
+	oneOrSome(o, "protocol", &m.Protocol, oneOf(protocol.Names()...))
 	oneOrSome(o, "account", &m.Account, glob)
 	oneOrSome(o, "readiness", &m.Readiness, oneOf("ready", "legacy", "obsolete", "unknown"))
 	m.readBlockers(o)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"drawbridge/internal/protocol"
 )
 
 // Upstream is one mail service behind the bridge.
@@ -97,15 +99,33 @@ func defaultUpstream() Upstream {
 func exchangeOnline() Upstream {
 	u := defaultUpstream()
 	u.Name = ExchangeOnline
-	u.IMAP = "outlook.office365.com:993"
-	u.POP3 = "outlook.office365.com:995"
+	for _, p := range protocol.All() {
+		*u.address(p.Name) = p.ExchangeHost
+	}
 	u.Auth = AuthPassthrough
 	return u
 }
 
-// Serves tells whether the upstream has a service for "imap" or "pop3".
-func (u *Upstream) Serves(protocol string) bool {
-	return protocol == "imap" && u.IMAP != "" || protocol == "pop3" && u.POP3 != ""
+// Serves tells whether the upstream has a service for a protocol.
+func (u *Upstream) Serves(name string) bool { return u.Address(name) != "" }
+
+// Address is where the upstream serves a protocol, host:port; empty where it does not.
+func (u *Upstream) Address(name string) string {
+	if at := u.address(name); at != nil {
+		return *at
+	}
+	return ""
+}
+
+// address is the key of a protocol, nil where there is no such protocol.
+func (u *Upstream) address(name string) *string {
+	switch name {
+	case protocol.IMAP:
+		return &u.IMAP
+	case protocol.POP3:
+		return &u.POP3
+	}
+	return nil
 }
 
 func (u *Upstream) readNamed(d *decoder, entry value, p *pair) {
@@ -121,8 +141,9 @@ func (u *Upstream) read(d *decoder, o *object) {
 	if !o.given("imap") && !o.given("pop3") {
 		o.fault(wrong("write imap: host:993 or pop3: host:995", "neither imap nor pop3 stands here"))
 	}
-	scalar(o, "imap", &u.IMAP, dialAddress("993"))
-	scalar(o, "pop3", &u.POP3, dialAddress("995"))
+	for _, p := range protocol.All() {
+		scalar(o, p.Name, u.address(p.Name), dialAddress(p.TLSPort))
+	}
 	scalar(o, "tls", &u.TLS, oneOf("implicit", "starttls"))
 	scalar(o, "min_version", &u.MinVersion, upstreamVersion)
 	scalar(o, "server_name", &u.ServerName, maybeHost)
@@ -133,8 +154,9 @@ func (u *Upstream) read(d *decoder, o *object) {
 	o.group("limits", u.Limits.read)
 	o.group("guesses", u.Guesses.read)
 	u.readAuth(d, o)
-	d.warnOfPort(o, "imap", u.IMAP, u.TLS)
-	d.warnOfPort(o, "pop3", u.POP3, u.TLS)
+	for _, p := range protocol.All() {
+		d.warnOfPort(o, p.Name, u.Address(p.Name), u.TLS)
+	}
 }
 
 func (l *UpstreamLimits) read(o *object) {

@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
 
@@ -92,10 +93,11 @@ func (f *addFlags) account(login string, zone *time.Location) (accounts.Account,
 		a.Sources = append(a.Sources, p)
 	}
 	for _, p := range f.protocols {
-		if p = strings.ToLower(p); p != accounts.ProtocolIMAP && p != accounts.ProtocolPOP3 {
-			return a, fmt.Errorf("--protocol: %q is none: write imap or pop3", p)
+		known, ok := protocol.Of(strings.ToLower(p))
+		if !ok {
+			return a, fmt.Errorf("--protocol: %q is none: write %s", strings.ToLower(p), strings.Join(protocol.Names(), " or "))
 		}
-		a.Protocols = append(a.Protocols, p)
+		a.Protocols = append(a.Protocols, known.Name)
 	}
 	if f.expires == "" {
 		return a, nil

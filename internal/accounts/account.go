@@ -9,12 +9,6 @@ import (
 	"time"
 )
 
-// The protocols an account may be limited to.
-const (
-	ProtocolIMAP = "imap"
-	ProtocolPOP3 = "pop3"
-)
-
 // MaxLogin is the longest login, alias or mailbox, in bytes (RFC 5321, section 4.5.3.1, knows no longer address).
 const MaxLogin = 320
 

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/protocol"
 )
 
 // entry is one account, ready for lookups. It is immutable.
@@ -124,8 +126,8 @@ func compileBounds(a *Account, f *faults) {
 	}
 	for i, p := range a.Protocols {
 		a.Protocols[i] = fold(p)
-		if a.Protocols[i] != ProtocolIMAP && a.Protocols[i] != ProtocolPOP3 {
-			f.add("protocols", "%q is none: write imap or pop3", p)
+		if _, known := protocol.Of(a.Protocols[i]); !known {
+			f.add("protocols", "%q is none: write %s", p, strings.Join(protocol.Names(), " or "))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 	"drawbridge/proxy/login"
 )
@@ -61,7 +62,7 @@ func book(t testing.TB, o accounts.Options, list ...accounts.Account) *accounts.
 
 func attempt(login, password string) accounts.Attempt {
 	return accounts.Attempt{Login: login, Password: secret.New(password), Source: netip.MustParseAddr("10.20.3.7"),
-		Protocol: accounts.ProtocolIMAP, Now: noon}
+		Protocol: protocol.IMAP, Now: noon}
 }
 
 // refusedWith checks that err is the one refusal of a wrong login, and returns its sentence.

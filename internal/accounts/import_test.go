@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/protocol"
 )
 
 func importCSV(text string) (accounts.Import, error) {
@@ -57,7 +58,7 @@ func TestImportCSV(t *testing.T) {
 }
 
 func byPOP3(a accounts.Attempt) accounts.Attempt {
-	a.Protocol = accounts.ProtocolPOP3
+	a.Protocol = protocol.POP3
 	return a
 }
 

@@ -19,7 +19,7 @@ type Attempt struct {
 	Login    string // as typed
 	Password secret.Secret
 	Source   netip.Addr
-	Protocol string    // ProtocolIMAP or ProtocolPOP3
+	Protocol string    // one of protocol.Names
 	Now      time.Time // zero: the time of the call
 }
 

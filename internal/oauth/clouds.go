@@ -31,9 +31,3 @@ var clouds = map[string]cloud{
 		delegated:   "https://partner.outlook.cn",
 	},
 }
-
-// The permissions that a user's token needs, by protocol. MSAL adds offline_access, openid and profile itself.
-var permissions = map[string]string{
-	"imap": "IMAP.AccessAsUser.All",
-	"pop3": "POP.AccessAsUser.All",
-}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 
+	"drawbridge/internal/protocol"
+
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 )
@@ -112,8 +114,8 @@ func (f deviceFetcher) explain(ctx context.Context, x *exchange, err error, mail
 func (s *Source) forget(mailbox string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for protocol := range permissions {
-		key := s.keys.of(Request{Mailbox: mailbox, Protocol: protocol})
+	for _, name := range protocol.Names() {
+		key := s.keys.of(Request{Mailbox: mailbox, Protocol: name})
 		if e, ok := s.entries[key]; ok && e.flight == nil {
 			delete(s.entries, key)
 		}

@@ -3,6 +3,8 @@ package oauth
 import (
 	"strings"
 	"unicode"
+
+	"drawbridge/internal/protocol"
 )
 
 // maxMailbox is the longest address that anybody has (RFC 5321, section 4.5.3.1), in bytes.
@@ -10,7 +12,7 @@ const maxMailbox = 320
 
 // check tells what is wrong with a request before anybody is asked.
 func (s *Source) check(r Request) *Error {
-	if _, ok := permissions[r.Protocol]; !ok {
+	if _, ok := protocol.Of(r.Protocol); !ok {
 		return &Error{Class: Configuration, Sentence: s.narrator.sentence("the protocol is neither imap nor pop3", "configure one of them")}
 	}
 	switch s.settings.Flow {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
 
@@ -40,7 +41,7 @@ type Options struct {
 	Resource  string // instead of the cloud's, like https://outlook.office365.com
 
 	TokenFile string   // of WorkloadIdentity; empty: what AZURE_FEDERATED_TOKEN_FILE names
-	Protocols []string // what Login asks consent for: "imap", "pop3"; empty: both
+	Protocols []string // what Login asks consent for: protocol.Names; empty: all
 	Vault     *Vault   // where DeviceCode keeps refresh tokens
 
 	dial dialer // tests put another network under it
@@ -61,7 +62,7 @@ func (o Options) complete() (settings, error) {
 		s.Cloud = "global"
 	}
 	if len(s.Protocols) == 0 {
-		s.Protocols = []string{"imap", "pop3"}
+		s.Protocols = protocol.Names()
 	}
 	if s.Flow == WorkloadIdentity && s.TokenFile == "" {
 		s.TokenFile = os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
@@ -173,7 +174,8 @@ func (s *settings) applicationScopes() []string { return []string{s.cloud.applic
 func (s *settings) delegatedScopes(protocols ...string) []string {
 	scopes := make([]string, 0, len(protocols))
 	for _, p := range protocols {
-		scopes = append(scopes, s.cloud.delegated+"/"+permissions[p])
+		known, _ := protocol.Of(p)
+		scopes = append(scopes, s.cloud.delegated+"/"+known.UserScope) // MSAL adds offline_access, openid and profile
 	}
 	return scopes
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
 
@@ -26,7 +27,7 @@ func (t Token) is(other Token) bool {
 // Request is what a session wants a token for.
 type Request struct {
 	Mailbox  string
-	Protocol string        // "imap" or "pop3"
+	Protocol string        // one of protocol.Names
 	Password secret.Secret // the mailbox's, with flow Password only
 	// MinLife is how long the token should live; one with less is renewed while it still serves. Zero: 20 minutes for
 	// IMAP, where a session ends with its token, and 5 for POP3.
@@ -40,7 +41,7 @@ func (r Request) minLife() time.Duration {
 	switch {
 	case r.MinLife > 0:
 		return r.MinLife
-	case r.Protocol == "imap":
+	case r.Protocol == protocol.IMAP:
 		return imapLife
 	}
 	return renewAhead

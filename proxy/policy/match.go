@@ -6,11 +6,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/protocol"
 )
 
 // The words that a match may use.
 var (
-	protocols = [...]string{"imap", "pop3"}
+	protocols = protocol.Names()
 	readiness = [...]string{"ready", "legacy", "obsolete", "unknown"}
 	blockers  = [...]string{"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
 )
@@ -28,7 +30,7 @@ type matcher struct {
 // compileMatch compiles m, whose place in the configuration is where. It returns all faults, joined.
 func compileMatch(where string, m *Match) (*matcher, error) {
 	c := &matcher{
-		protocol:   setOf(protocols[:], m.Protocol...),
+		protocol:   setOf(protocols, m.Protocol...),
 		readiness:  setOf(readiness[:], m.Readiness...),
 		blockers:   setOf(blockers[:], m.Blockers...),
 		noBlockers: m.Blockers != nil && len(m.Blockers) == 0,
@@ -38,7 +40,7 @@ func compileMatch(where string, m *Match) (*matcher, error) {
 		emptyList(where+".source", m.Source),
 		emptyList(where+".listener", m.Listener),
 		emptyList(where+".account", m.Account),
-		checkWords(where+".protocol", m.Protocol, protocols[:]),
+		checkWords(where+".protocol", m.Protocol, protocols),
 		checkWords(where+".readiness", m.Readiness, readiness[:]),
 	}
 	if len(m.Blockers) > 0 {

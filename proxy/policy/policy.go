@@ -123,7 +123,7 @@ func newSubject(f Facts) *subject {
 	f.Account = strings.ToLower(f.Account)
 	return &subject{
 		Facts:     f,
-		protocol:  setOf(protocols[:], f.Protocol),
+		protocol:  setOf(protocols, f.Protocol),
 		readiness: setOf(readiness[:], f.Readiness),
 		blockers:  setOf(blockers[:], f.Blockers...),
 	}
