@@ -29,8 +29,8 @@ type decider struct {
 	book      *currentBook
 	failures  *proxy.Failures
 	verified  *proxy.Verified
-	stages    *setStages // nil: none is set
-	contact   string     // whom a blocked device's owner may ask
+	stages    func(device string) inventory.Stage // what a device was set to; nil: none was
+	contact   string                              // whom a blocked device's owner may ask
 }
 
 // upstreamParts is an upstream and how it is logged in to.

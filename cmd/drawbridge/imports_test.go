@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"inventory/report":           {"inventory"},
 	"inventory/journal":          {"inventory"},
 	"inventory/sqlstore":         {"inventory"},
+	"inventory/ledger":           {"inventory", "inventory/advice", "inventory/journal", "inventory/sqlstore"},
 	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
 	"internal/enrich":            {"internal/enrich/vendors"},
 	"internal/postgrestest":      {}, // for tests
