@@ -18,6 +18,7 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/inventory/ledger"
@@ -42,8 +43,7 @@ type bridge struct {
 	recorders inventory.Recorders // behind flood
 	ledger    *ledger.Ledger
 	identity  *identifier
-	live      liveSessions
-	upstreams upstreamWatch
+	watch     watch.Recorder
 	server    *proxy.Server
 	control   net.Listener
 	admin     *adminParts // nil where there is none

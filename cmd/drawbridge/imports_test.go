@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"proxy/policy":               {"proxy", "inventory", "config"},
 	"internal/oauth":             {"proxy"},
 	"internal/accounts":          {"proxy"},
-	"internal/web":               {"inventory", "config"},
+	"internal/watch":             {"inventory"},
+	"internal/web":               {"inventory", "config", "internal/watch"},
 	"internal/sandbox":           {},
 	"config/internal/*":          {"config"},
 }

@@ -54,7 +54,7 @@ func (b *bridge) openServer() error {
 		Name:     b.of.Bridge,
 		Run:      b.of.Run,
 		Decider:  b.decider,
-		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.live, &b.upstreams},
+		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch},
 		Identify: b.identity.identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
