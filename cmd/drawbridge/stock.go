@@ -44,16 +44,16 @@ func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory
 // withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
 // journal tells, reading says why, and only rebuild does something about it.
 func withLedger(ctx context.Context, cfg *config.Config, do func(stock) error) (err error) {
-	var logs *logs
-	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { logs.records.Change(c) }, zap.NewNop())
+	var files *logs
+	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { files.records.Change(c) }, zap.NewNop())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if logs, err = openLogs(logFilesOf(cfg.Log)); err != nil {
+	if files, err = openLogs(logFilesOf(cfg.Log)); err != nil {
 		return err
 	}
-	defer logs.Close()
+	defer files.Close()
 	l.Start()
 	_ = l.CatchUp(ctx) // reading tells of its error
 	return do(l.Current())

@@ -14,8 +14,8 @@ import (
 
 // session is one of a scanner that an upstream serves.
 func session(id string, began time.Time) *inventory.Session {
-	return &inventory.Session{ID: id, Listener: "imaps", Protocol: "imap", Source: inventory.Source{IP: netip.MustParseAddr("::ffff:10.20.3.7")},
-		Account: "scanner1", Mailbox: "scan@contoso.example", TLS: inventory.TLS{Version: hello.TLS10}, Upstream: "mail", StartedAt: began}
+	return &inventory.Session{ID: id, Listener: "imaps", Protocol: "imap",
+		Source: inventory.Source{IP: netip.MustParseAddr("::ffff:10.20.3.7")}, Account: "scanner1", Mailbox: "scan@contoso.example", TLS: inventory.TLS{Version: hello.TLS10}, Upstream: "mail", StartedAt: began}
 }
 
 func TestSessions_AreThoseAdmittedAndNotEnded(t *testing.T) {
@@ -56,7 +56,8 @@ func TestUpstream_CountsADay(t *testing.T) {
 	nowhere := session("y", now)
 	nowhere.Upstream = ""
 	r.Admitted(nowhere)
-	if got, want := r.Upstream("mail", now), (watch.Upstream{Name: "mail", LastFailure: now, LastReason: "connection refused", Failed24h: 2}); !reflect.DeepEqual(got, want) {
+	want := watch.Upstream{Name: "mail", LastFailure: now, LastReason: "connection refused", Failed24h: 2}
+	if got := r.Upstream("mail", now); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	r.Admitted(session("z", now))
