@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
@@ -96,9 +97,7 @@ func unique(names []string) []string {
 func (b *bridge) dashboard() http.Handler {
 	return web.New(web.Options{
 		Reader: b.ledger, Editor: b.ledger, VerifyPassword: b.admin.verify, Names: b.cfg.Admin.Names, Secure: b.admin.certs != nil,
-		Live:         b.live.list,
-		Upstreams:    func() []web.UpstreamHealth { return b.upstreams.list(b.cfg.Upstreams, time.Now()) },
-		Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
+		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, which this version does not have: until then the device is served.",
 	})
@@ -121,6 +120,25 @@ func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inven
 		}
 	}
 	return printing{cfg: b.cfg, csv: report.CSVOptions{}}.print(w, format, all)
+}
+
+// upstreamInfo tells of the upstreams.
+func (b *bridge) upstreamInfo() []watch.Upstream {
+	var all []watch.Upstream
+	for _, u := range b.cfg.Upstreams {
+		info := b.watch.Upstream(u.Name, time.Now())
+		info.Auth = u.Auth
+		if u.OAuth2 != nil {
+			info.Auth = "OAuth2, " + strings.ReplaceAll(string(u.OAuth2.Flow), "_", " ")
+		}
+		for _, a := range [][2]string{{"imap", u.IMAP}, {"pop3", u.POP3}} {
+			if a[1] != "" {
+				info.Addresses = append(info.Addresses, a[0]+" "+a[1])
+			}
+		}
+		all = append(all, info)
+	}
+	return all
 }
 
 // certificateInfo tells of the listeners' certificates.

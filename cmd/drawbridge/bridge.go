@@ -18,8 +18,10 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
+	"drawbridge/inventory/ledger"
 	"drawbridge/proxy"
 	"drawbridge/proxy/guard"
 )
@@ -40,10 +42,9 @@ type bridge struct {
 	unknown   *accounts.Unknown
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
-	ledger    *ledger
+	ledger    *ledger.Ledger
 	identity  *identifier
-	live      liveSessions
-	upstreams upstreamWatch
+	watch     watch.Recorder
 	server    *proxy.Server
 	control   net.Listener
 	admin     *adminParts // nil where there is none
@@ -92,18 +93,11 @@ func (b *bridge) openControl() (err error) {
 }
 
 // openInventory opens the journal, which every session is told to, and what learns of devices.
-func (b *bridge) openInventory() error {
-	stages, err := openSetStages(b.data.file(stagesFile))
-	if err != nil {
+func (b *bridge) openInventory() (err error) {
+	if b.ledger, err = openLedger(b.cfg, b.of, b.logs.records.Change, b.logs.events); err != nil {
 		return err
 	}
-	if b.ledger, err = openLedger(b.cfg, b.data.path, b.of, stages, b.logs.events); err != nil {
-		return err
-	}
-	b.ledger.record = func(c inventory.Change) {
-		b.logs.records.Change(inventory.ChangeLine{Bridge: b.of.Bridge, Run: b.of.Run, Change: c})
-	}
-	b.recorders = append(inventory.Recorders{b.ledger.journal}, b.recorders...)
+	b.recorders = append(inventory.Recorders{b.ledger.Journal}, b.recorders...)
 	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.events)
 	return err
 }
@@ -119,9 +113,9 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
 	parts.Go(func() { tidyMemory(background) })
 	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
-	parts.Go(func() { b.ledger.tidy(background) })
+	parts.Go(func() { b.ledger.Tidy(background) })
 	parts.Go(func() { remind(background, b.cfg.Upstreams, b.logs.events) })
-	projected := b.project()
+	b.ledger.Start()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
 	drained := context.AfterFunc(accept, func() { b.state.Store(&stateDraining) })
@@ -130,29 +124,15 @@ func (b *bridge) run(accept, cut context.Context) error {
 	stop()
 	parts.Wait()
 	b.tell(inventory.BridgeStop)
-	return errors.Join(err, projected())
-}
-
-// project keeps the store up with the journal until the function it returns is called: that closes the journal, and returns
-// when the store has all of it that it takes.
-func (b *bridge) project() (end func() error) {
-	ctx, stop := context.WithCancel(context.Background())
-	var projecting sync.WaitGroup
-	projecting.Go(func() { b.ledger.run(ctx) })
-	return func() error {
-		err := b.ledger.Close()
-		stop()
-		projecting.Wait()
-		return err
-	}
+	return errors.Join(err, b.ledger.Close())
 }
 
 // tell writes a bridge line to log and journal.
 func (b *bridge) tell(event inventory.BridgeEvent) {
 	line := b.line(event)
-	b.ledger.journal.Describe(&line)
+	b.ledger.Journal.Describe(&line)
 	b.logs.records.Bridge(line)
-	b.ledger.journal.Bridge(line)
+	b.ledger.Journal.Bridge(line)
 }
 
 // logEnd tells of a part that ended by a fault; the bridge goes on without it.
@@ -218,14 +198,14 @@ func (b *bridge) warnings() []string {
 // inventoryWarnings tell of a journal or a store that does not take what happens.
 func (b *bridge) inventoryWarnings() []string {
 	var list []string
-	health := b.ledger.journal.Health()
+	health := b.ledger.Journal.Health()
 	if health.Err != nil {
 		list = append(list, fmt.Sprintf("the journal cannot be written, %s wait in memory: see the data directory's free space and permissions", plural(health.Pending, "line")))
 	}
 	if health.Lost > 0 {
 		list = append(list, fmt.Sprintf("%d lines of the journal were lost while it could not be written: the inventory counts too little", health.Lost))
 	}
-	if b.ledger.fault() != nil {
+	if b.ledger.Behind() != nil {
 		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
 	}
 	return list

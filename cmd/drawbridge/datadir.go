@@ -15,7 +15,6 @@ const (
 	controlFile  = "control.sock"
 	certificates = "certificates"
 	verifiedFile = "verified.json"
-	stagesFile   = "stages.json"
 )
 
 // dataDir is the locked data directory of a running bridge, or of a command that changes it while none runs.

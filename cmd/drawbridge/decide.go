@@ -32,8 +32,8 @@ type decider struct {
 	book      *currentBook
 	failures  *guard.Failures
 	verified  *guard.Verified
-	stages    *setStages // nil: none is set
-	contact   string     // whom a blocked device's owner may ask
+	stages    func(device string) inventory.Stage // what a device was set to; nil: none was
+	contact   string                              // whom a blocked device's owner may ask
 }
 
 // upstreamParts is an upstream and how it is logged in to.

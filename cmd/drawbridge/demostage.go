@@ -210,7 +210,7 @@ func (s *stage) devices(ctx context.Context) ([]inventory.Device, error) {
 	defer cancel()
 	want := int64(len(s.records.all()))
 	for tick := time.Tick(20 * time.Millisecond); ; {
-		if err := s.bridge.ledger.through(ctx); err != nil {
+		if err := s.bridge.ledger.CatchUp(ctx); err != nil {
 			return nil, err
 		}
 		devices, _, err := s.bridge.ledger.Devices(ctx, inventory.Query{})

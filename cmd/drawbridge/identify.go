@@ -11,6 +11,7 @@ import (
 	"drawbridge/internal/enrich"
 	"drawbridge/internal/secret"
 	"drawbridge/inventory"
+	"drawbridge/inventory/ledger"
 )
 
 // identifier tells sessions what the network knows of their source, and the inventory what is learned later. It is also the
@@ -18,7 +19,7 @@ import (
 type identifier struct {
 	enricher *enrich.Enricher
 	byMAC    bool
-	ledger   *ledger
+	ledger   *ledger.Ledger
 	news     chan inventory.Change // for run; when it is full, news is dropped: a later session's record has it too
 
 	mu      sync.Mutex
@@ -34,7 +35,7 @@ const (
 )
 
 // newIdentifier makes the identifier of a configuration; it learns while run runs.
-func newIdentifier(cfg *config.Config, l *ledger, log *zap.Logger) (*identifier, error) {
+func newIdentifier(cfg *config.Config, l *ledger.Ledger, log *zap.Logger) (*identifier, error) {
 	i := &identifier{byMAC: cfg.Inventory.IdentifyBy == config.IdentifyByMAC, ledger: l,
 		news: make(chan inventory.Change, maxNews), devices: make(map[netip.Addr]map[string]bool)}
 	o := enrich.Options{
@@ -65,7 +66,7 @@ func (i *identifier) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case c := <-i.news:
-			i.ledger.learn(ctx, c)
+			i.ledger.Learn(ctx, c)
 		}
 	}
 }

@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"inventory/report":           {"inventory"},
 	"inventory/journal":          {"inventory"},
 	"inventory/sqlstore":         {"inventory"},
+	"inventory/ledger":           {"inventory", "inventory/advice", "inventory/journal", "inventory/sqlstore"},
 	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
 	"internal/enrich":            {"internal/enrich/vendors"},
 	"internal/postgrestest":      {}, // for tests
@@ -36,7 +37,8 @@ var mayImport = map[string][]string{
 	"proxy/internal/*":           {"proxy/login"}, // for tests
 	"internal/oauth":             {"proxy/login"},
 	"internal/accounts":          {"proxy/login"},
-	"internal/web":               {"inventory", "config"},
+	"internal/watch":             {"inventory"},
+	"internal/web":               {"inventory", "config", "internal/watch"},
 	"internal/sandbox":           {},
 	"config/internal/*":          {"config"},
 }

@@ -211,7 +211,7 @@ within a minute.`,
 
 func rebuild(ctx context.Context, s stock, out io.Writer) error {
 	began := time.Now()
-	if err := s.rebuild(ctx); err != nil {
+	if err := s.Rebuild(ctx); err != nil {
 		return err
 	}
 	_, total, err := s.Devices(ctx, inventory.Query{Limit: 1})

@@ -14,7 +14,7 @@ import (
 type stock interface {
 	inventory.Reader
 	inventory.Editor
-	rebuild(ctx context.Context) error
+	Rebuild(ctx context.Context) error
 }
 
 // The paths of the control socket that read and change the inventory.
@@ -66,13 +66,13 @@ const inventoryTime = 10 * time.Minute
 
 // inventoryHandler reads and changes the bridge's inventory by what its owner asks on the control socket.
 func (b *bridge) inventoryHandler(mux *http.ServeMux) {
-	s := behindStock{b.ledger}
+	s := b.ledger.Current()
 	handle := func(path string, h http.HandlerFunc) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			answer, end := http.NewResponseController(w), time.Now().Add(inventoryTime)
 			_ = answer.SetReadDeadline(end) // else the server's own would end it; a connection without deadlines has none to outlive
 			_ = answer.SetWriteDeadline(end)
-			b.ledger.soon(r.Context())
+			b.ledger.CatchUpSoon(r.Context())
 			h(w, r)
 		})
 	}
@@ -101,7 +101,7 @@ func (b *bridge) inventoryHandler(mux *http.ServeMux) {
 	handle(pathMerge, answering(func(ctx context.Context, q merging) (done, error) { return done{}, s.Merge(ctx, q.From, q.Into, q.By) }))
 	handle(pathName, answering(func(ctx context.Context, q naming) (done, error) { return done{}, s.Import(ctx, q.IDs, q.By) }))
 	handle(pathForget, answering(func(ctx context.Context, q forgetting) (done, error) { return done{}, s.Remove(ctx, q.ID, q.By) }))
-	handle(pathRebuild, answering(func(ctx context.Context, _ done) (done, error) { return done{}, s.rebuild(ctx) }))
+	handle(pathRebuild, answering(func(ctx context.Context, _ done) (done, error) { return done{}, s.Rebuild(ctx) }))
 }
 
 // remoteStock is the stock of the running bridge that has the data directory.
@@ -159,7 +159,7 @@ func (r remoteStock) Remove(ctx context.Context, id, by string) error {
 	return err
 }
 
-func (r remoteStock) rebuild(ctx context.Context) error {
+func (r remoteStock) Rebuild(ctx context.Context) error {
 	_, err := askLong[done](ctx, r.dir, pathRebuild, done{})
 	return err
 }

@@ -24,6 +24,7 @@ import (
 
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
+	"drawbridge/inventory/ledger"
 )
 
 // kills is how often the bridge is killed under load.
@@ -100,7 +101,7 @@ func inventoryOf(t *testing.T, config string) string {
 
 func journalFiles(t *testing.T, dataDir string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dataDir, journalFolder, "*.jsonl*"))
+	files, err := filepath.Glob(filepath.Join(dataDir, ledger.JournalFolder, "*.jsonl*"))
 	must(t, err)
 	return files
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"drawbridge/inventory/ledger"
 )
 
 // TestInventory_TornLine: a last line that a power cut tore is skipped; what is before and what comes after it counts.
@@ -23,7 +25,7 @@ func TestInventory_TornLine(t *testing.T) {
 	w.start(w.bridge.cfg)
 	w.comes("127.0.0.2")
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
 	totals, err := w.bridge.ledger.Totals(t.Context())
 	must(t, err)
@@ -43,9 +45,9 @@ func TestInventory_DamagedStore(t *testing.T) {
 	w.end()
 	damage := func() {
 		for _, name := range []string{"-wal", "-shm"} {
-			_ = os.Remove(filepath.Join(w.dataDir(), inventoryFile+name))
+			_ = os.Remove(filepath.Join(w.dataDir(), ledger.StoreFile+name))
 		}
-		must(t, os.WriteFile(filepath.Join(w.dataDir(), inventoryFile), bytes.Repeat([]byte("no database"), 1000), 0o600))
+		must(t, os.WriteFile(filepath.Join(w.dataDir(), ledger.StoreFile), bytes.Repeat([]byte("no database"), 1000), 0o600))
 	}
 	damage()
 	w.start(w.bridge.cfg)
@@ -64,7 +66,7 @@ func TestInventory_DamagedStore(t *testing.T) {
 		t.Errorf("exit %d: %s; want a sentence that names rebuild", code, &fault)
 	}
 	w.rebuild(t)
-	spoilPages(t, filepath.Join(w.dataDir(), inventoryFile))
+	spoilPages(t, filepath.Join(w.dataDir(), ledger.StoreFile))
 	w.rebuild(t)
 	if got := inventoryOf(t, path); !strings.Contains(got, `"owner":"Radiology"`) || !strings.Contains(got, `"sessions":2`) {
 		t.Errorf("after rebuild: %s", got)

@@ -11,6 +11,7 @@ import (
 
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
+	"drawbridge/inventory/ledger"
 	"drawbridge/inventory/report"
 )
 
@@ -53,7 +54,7 @@ func printed(t *testing.T, devices []inventory.Device) string {
 func (w *world) stored(t *testing.T) (devices []inventory.Device) {
 	t.Helper()
 	until(t, "the store to have every session", func() bool {
-		must(t, w.bridge.ledger.through(t.Context()))
+		must(t, w.bridge.ledger.CatchUp(t.Context()))
 		var err error
 		devices, _, err = w.bridge.ledger.Devices(t.Context(), inventory.Query{})
 		must(t, err)
@@ -102,7 +103,7 @@ func TestInventory_OfTheFleet(t *testing.T) {
 		t.Errorf("%d devices, want 10, a planned one and a stranger, without the one that was merged", len(devices))
 	}
 	live := printed(t, devices)
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	if got := printed(t, w.stored(t)); got != live {
 		t.Errorf("made anew:\n%s\nlive:\n%s", got, live)
 	}
@@ -110,7 +111,7 @@ func TestInventory_OfTheFleet(t *testing.T) {
 	if got := fromFiles(t, w.logFile()); got != live {
 		t.Errorf("from the log alone:\n%s\nlive:\n%s", got, live)
 	}
-	journals, err := filepath.Glob(filepath.Join(w.dataDir(), journalFolder, "*.jsonl*"))
+	journals, err := filepath.Glob(filepath.Join(w.dataDir(), ledger.JournalFolder, "*.jsonl*"))
 	must(t, err)
 	if got := fromFiles(t, journals...); got != live {
 		t.Errorf("from the journal alone:\n%s\nlive:\n%s", got, live)

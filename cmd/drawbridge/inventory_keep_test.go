@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/ledger"
 )
 
 // TestInventory_NothingIsLostByRetention: single sessions and the journal's files go, what a device came to stays, also
@@ -28,7 +29,7 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 	files := len(journalFiles(t, w.dataDir()))
 
 	later := time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions + time.Hour)
-	must(t, w.bridge.ledger.drop(t.Context(), later))
+	must(t, w.bridge.ledger.Drop(t.Context(), later))
 	if left := len(journalFiles(t, w.dataDir())); left >= files {
 		t.Errorf("%d files of the journal are left of %d", left, files)
 	}
@@ -44,7 +45,7 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 		t.Errorf("after retention:\n%s\nbefore:\n%s", after, before)
 	}
 	w.comes("127.0.0.2")
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, id+" 5")
 	whole := printed(t, w.stored(t))
 	if alone := fromFiles(t, append(journalFiles(t, w.dataDir()), snapshotOf(t, w.dataDir()))...); alone != whole {
@@ -69,7 +70,7 @@ func TestInventory_StoreFromAnOldCopy(t *testing.T) {
 	w.comes("127.0.0.2")
 	w.wantCounts(t, id+" 1")
 	w.end()
-	store := filepath.Join(w.dataDir(), inventoryFile)
+	store := filepath.Join(w.dataDir(), ledger.StoreFile)
 	old, err := os.ReadFile(store)
 	must(t, err)
 
@@ -78,20 +79,20 @@ func TestInventory_StoreFromAnOldCopy(t *testing.T) {
 		w.comes("127.0.0.2")
 	}
 	w.wantCounts(t, id+" 4")
-	must(t, w.bridge.ledger.drop(t.Context(), time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions+time.Hour)))
+	must(t, w.bridge.ledger.Drop(t.Context(), time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions+time.Hour)))
 	w.end()
 	must(t, os.WriteFile(store, old, 0o600))
 	w.start(w.bridge.cfg)
-	if err := w.bridge.ledger.through(t.Context()); err == nil || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
+	if err := w.bridge.ledger.CatchUp(t.Context()); err == nil || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
 		t.Errorf("with an old copy of the store: %v, want the mend", err)
 	}
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, id+" 4")
 }
 
 func snapshotOf(t *testing.T, dataDir string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(dataDir, journalFolder, "*snapshot*"))
+	found, err := filepath.Glob(filepath.Join(dataDir, ledger.JournalFolder, "*snapshot*"))
 	must(t, err)
 	return strings.Join(found, "")
 }

@@ -44,7 +44,7 @@ func (w *world) comes(source string) (reads string) {
 // counts is how many sessions the inventory has of each device.
 func (w *world) counts(t *testing.T) string {
 	t.Helper()
-	must(t, w.bridge.ledger.through(t.Context()))
+	must(t, w.bridge.ledger.CatchUp(t.Context()))
 	devices, _, err := w.bridge.ledger.Devices(t.Context(), inventory.Query{})
 	must(t, err)
 	var list []string
@@ -76,7 +76,7 @@ func TestInventory_TwoBridgesOnOnePostgres(t *testing.T) {
 	until(t, "both to have told", func() bool { _ = north.counts(t); return south.counts(t) == all })
 	must(t, north.bridge.ledger.Set(t.Context(), "127.0.0.3/scanner@contoso.example", map[string]string{"owner": "Radiology"}, "test"))
 
-	must(t, north.bridge.ledger.rebuild(t.Context()))
+	must(t, north.bridge.ledger.Rebuild(t.Context()))
 	until(t, "the other bridge to have made its part anew", func() bool { _ = south.counts(t); return north.counts(t) == all })
 	d, err := south.bridge.ledger.Device(t.Context(), "127.0.0.3/scanner@contoso.example")
 	must(t, err)
@@ -100,7 +100,7 @@ func TestInventory_WithoutItsPostgres(t *testing.T) {
 	late.comes("127.0.0.9")
 	w.comes("127.0.0.2")
 	w.comes("127.0.0.3")
-	if err := w.bridge.ledger.through(t.Context()); err == nil {
+	if err := w.bridge.ledger.CatchUp(t.Context()); err == nil {
 		t.Error("the store is said to have caught up while its server is down")
 	}
 	if warnings := strings.Join(w.bridge.warnings(), "; "); !strings.Contains(warnings, "the inventory's store is behind the journal") {
@@ -114,7 +114,7 @@ func TestInventory_WithoutItsPostgres(t *testing.T) {
 
 	resume()
 	until(t, "both to have caught up", func() bool {
-		return late.bridge.ledger.through(t.Context()) == nil && w.bridge.ledger.through(t.Context()) == nil
+		return late.bridge.ledger.CatchUp(t.Context()) == nil && w.bridge.ledger.CatchUp(t.Context()) == nil
 	})
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2, 127.0.0.3/scanner@contoso.example 1, 127.0.0.9/scanner@contoso.example 1")
 	if warnings := strings.Join(w.bridge.warnings(), "; "); strings.Contains(warnings, "behind") {

@@ -50,14 +50,14 @@ func (b *bridge) openServer() error {
 	}
 	b.flood = inventory.NewFlood(b.recorders, func(line inventory.FloodLine) {
 		b.logs.records.Flood(line)
-		b.ledger.journal.Flood(line)
+		b.ledger.Journal.Flood(line)
 	})
 	b.flood.Instance = b.of
 	b.server = &proxy.Server{
 		Name:     b.of.Bridge,
 		Run:      b.of.Run,
 		Decider:  b.decider,
-		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.live, &b.upstreams},
+		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch},
 		Identify: b.identity.identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
@@ -80,7 +80,7 @@ func (b *bridge) openDecider() (err error) {
 	if d.table, err = newPolicy(b.cfg); err != nil {
 		return err
 	}
-	d.stages, d.contact = b.ledger.stages, b.cfg.Contact
+	d.stages, d.contact = b.ledger.Stage, b.cfg.Contact
 	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
 	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
 	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,23 +70,4 @@ func TestStages_UpstreamThatChecksThePasswordIsAskedFirst(t *testing.T) {
 	}
 	w.setStage("127.0.0.3/scanner@contoso.example", inventory.StageBlock)
 	w.guess("127.0.0.3", sandbox.IMAP, "wrong", wrongPassword[sandbox.IMAP])
-}
-
-func TestStages_AreKeptForABridgeWithoutItsStore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), stagesFile)
-	s, err := openSetStages(path)
-	must(t, err)
-	must(t, s.replace(map[string]map[string]string{"10.0.0.1/fax": {"stage": "block", "owner": "x"}, "10.0.0.2/fax": {"owner": "y"}}))
-	again, err := openSetStages(path)
-	must(t, err)
-	if got := again.of("10.0.0.1/fax"); got != inventory.StageBlock {
-		t.Errorf("after a restart the stage is %q, want block", got)
-	}
-	if got := again.of("10.0.0.2/fax"); got != "" {
-		t.Errorf("a device without a stage has %q", got)
-	}
-	must(t, os.WriteFile(path, []byte("{"), 0o600))
-	if _, err := openSetStages(path); err == nil {
-		t.Error("a damaged file is read as no stages: blocked devices would be served")
-	}
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"os/user"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
 	"drawbridge/config"
 	"drawbridge/inventory"
+	"drawbridge/inventory/journal"
+	"drawbridge/inventory/ledger"
 )
 
 // withStock calls do with the inventory: the running bridge's, or, where none holds the data directory, the directory's own
@@ -25,41 +26,37 @@ func withStock(ctx context.Context, cfg *config.Config, do func(stock) error) er
 			return err
 		}
 		defer func() { _ = d.Close() }()
-		err = withLedger(ctx, cfg, d, do)
-		return errors.Join(err, keepOwners(d.path, lockFile, journalFolder, inventoryFile, inventoryFile+"-wal", inventoryFile+"-shm", stagesFile))
+		err = withLedger(ctx, cfg, do)
+		return errors.Join(err, keepOwners(d.path, lockFile, ledger.JournalFolder, ledger.StoreFile, ledger.StoreFile+"-wal", ledger.StoreFile+"-shm",
+			ledger.StagesFile))
+	})
+}
+
+// openLedger opens the inventory of the configuration's data directory, whose lock the caller holds.
+func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory.ChangeLine), log *zap.Logger) (*ledger.Ledger, error) {
+	i := cfg.Inventory
+	return ledger.Open(ledger.Options{
+		Dir: cfg.DataDir, Postgres: i.DSN, Journal: journal.Options{Instance: of, Sync: i.Journal.Sync, Rotate: i.Journal.Rotate},
+		KeepSessions: i.Keep.Sessions, KeepDays: i.Keep.Days, Record: record, Log: log,
 	})
 }
 
 // withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
 // journal tells, reading says why, and only rebuild does something about it.
-func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(stock) error) (err error) {
-	stages, err := openSetStages(d.file(stagesFile))
-	if err != nil {
-		return err
-	}
-	l, err := openLedger(cfg, d.path, inventory.Instance{Bridge: cfg.Name}, stages, zap.NewNop())
+func withLedger(ctx context.Context, cfg *config.Config, do func(stock) error) (err error) {
+	var files *logs
+	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { files.records.Change(c) }, zap.NewNop())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	logs, err := openLogs(logFilesOf(cfg.Log))
-	if err != nil {
+	if files, err = openLogs(logFilesOf(cfg.Log)); err != nil {
 		return err
 	}
-	defer logs.Close()
-	l.record = func(c inventory.Change) { logs.records.Change(inventory.ChangeLine{Bridge: cfg.Name, Change: c}) }
-	projecting, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		l.run(projecting)
-	}()
-	defer func() {
-		stop()
-		<-ended
-	}()
-	_ = l.through(ctx) // reading tells of its error
-	return do(behindStock{l})
+	defer files.Close()
+	l.Start()
+	_ = l.CatchUp(ctx) // reading tells of its error
+	return do(l.Current())
 }
 
 // logFilesOf is the log without what goes to a terminal: a command that changes the inventory writes that to the bridge's
@@ -76,56 +73,4 @@ func editedBy() string {
 		return "a command"
 	}
 	return inventory.Printable(u.Username) + " by command"
-}
-
-// behindStock is a ledger of which nothing is read while its store is behind the journal: what a command prints is what is
-// so, or it says why it cannot be told.
-type behindStock struct{ *ledger }
-
-// Devices implements inventory.Reader.
-func (s behindStock) Devices(ctx context.Context, q inventory.Query) ([]inventory.Device, int, error) {
-	if err := s.fault(); err != nil {
-		return nil, 0, err
-	}
-	return s.ledger.Devices(ctx, q)
-}
-
-// Device implements inventory.Reader.
-func (s behindStock) Device(ctx context.Context, id string) (inventory.Device, error) {
-	if err := s.fault(); err != nil {
-		return inventory.Device{}, err
-	}
-	return s.ledger.Device(ctx, id)
-}
-
-// History implements inventory.Reader.
-func (s behindStock) History(ctx context.Context, id string) ([]inventory.Change, error) {
-	if err := s.fault(); err != nil {
-		return nil, err
-	}
-	return s.ledger.History(ctx, id)
-}
-
-// Days implements inventory.Reader.
-func (s behindStock) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
-	if err := s.fault(); err != nil {
-		return nil, err
-	}
-	return s.ledger.Days(ctx, id, since)
-}
-
-// Sessions implements inventory.Reader.
-func (s behindStock) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
-	if err := s.fault(); err != nil {
-		return nil, err
-	}
-	return s.ledger.Sessions(ctx, q)
-}
-
-// Totals implements inventory.Reader.
-func (s behindStock) Totals(ctx context.Context) (inventory.Totals, error) {
-	if err := s.fault(); err != nil {
-		return inventory.Totals{}, err
-	}
-	return s.ledger.Totals(ctx)
 }

@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"strings"
 
-	"drawbridge/internal/protocol"
-
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+
+	"drawbridge/internal/protocol"
 )
 
 // deviceFetcher asks by refresh tokens that Login brought (RFC 6749, section 6).

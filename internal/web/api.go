@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -226,7 +227,7 @@ func (d *dashboard) apiSessions(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *dashboard) apiLive(w http.ResponseWriter, r *http.Request) {
-	var live []LiveSession
+	var live []watch.Session
 	if d.Live != nil {
 		live = d.Live()
 	}
@@ -245,7 +246,7 @@ func (d *dashboard) apiDays(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *dashboard) apiUpstreams(w http.ResponseWriter, r *http.Request) {
-	var all []UpstreamHealth
+	var all []watch.Upstream
 	if d.Upstreams != nil {
 		all = d.Upstreams()
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 )
 
@@ -387,7 +388,7 @@ func TestPanic_IsLoggedOnceAndNamesNoDevice(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	o := options(newMemory(3))
 	o.Log = zap.New(core)
-	o.Live = func() []web.LiveSession { panic("a fault of ours") }
+	o.Live = func() []watch.Session { panic("a fault of ours") }
 	s := httptest.NewServer(web.New(o))
 	defer s.Close()
 	b := another(t, s.URL).logIn()

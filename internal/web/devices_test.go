@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 )
@@ -331,7 +332,7 @@ func TestSessions_PageByPage(t *testing.T) {
 func TestEmptyInventory_SaysWhatToDo(t *testing.T) {
 	m := &memory{now: clock}
 	o := options(m)
-	o.Live = func() []web.LiveSession { return nil }
+	o.Live = func() []watch.Session { return nil }
 	b := browse(t, o).logIn()
 	for _, path := range []string{"/", "/devices"} {
 		b.want(b.get(path), 200, "No device has connected yet", "Point one at this bridge")

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -23,8 +24,8 @@ type Options struct {
 	Names          []string // host names answered besides loopback's, admin.names
 	Secure         bool     // served over TLS: the cookie is Secure, and browsers are told to stay with TLS
 
-	Live         func() []LiveSession
-	Upstreams    func() []UpstreamHealth
+	Live         func() []watch.Session
+	Upstreams    func() []watch.Upstream
 	Certificates func() []CertificateInfo
 	CA           func() CA
 	Readiness    func() Readiness // required
@@ -52,35 +53,6 @@ func (o Options) withDefaults() Options {
 		o.Log = zap.NewNop()
 	}
 	return o
-}
-
-// LiveSession is a session that goes on. Strings may be as devices sent them.
-type LiveSession struct {
-	ID         string    `json:"session_id"`
-	Device     string    `json:"device,omitempty"` // id; empty before a login
-	Source     string    `json:"source_ip"`
-	Account    string    `json:"account,omitempty"`
-	Mailbox    string    `json:"mailbox,omitempty"`
-	Listener   string    `json:"listener"`
-	Protocol   string    `json:"protocol"`
-	TLSVersion string    `json:"tls_version,omitempty"`
-	Phase      string    `json:"phase,omitempty"`
-	Upstream   string    `json:"upstream,omitempty"`
-	Since      time.Time `json:"started_at"`
-	BytesFrom  int64     `json:"bytes_from_device,omitempty"` // 0: not known
-	BytesTo    int64     `json:"bytes_to_device,omitempty"`
-}
-
-// UpstreamHealth is what the bridge knows of an upstream from the sessions it carried there. Zero times stand for never.
-type UpstreamHealth struct {
-	Name        string    `json:"name"`
-	Addresses   []string  `json:"addresses"` // "imap outlook.office365.com:993"
-	Auth        string    `json:"auth"`
-	LastServed  time.Time `json:"last_served,omitzero"`
-	LastFailure time.Time `json:"last_failure,omitzero"`
-	LastReason  string    `json:"last_reason,omitempty"` // of LastFailure
-	Served24h   int64     `json:"served_24h"`
-	Failed24h   int64     `json:"failed_24h"`
 }
 
 // CertificateInfo is a certificate that listeners serve, or one that could not be had.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -21,8 +22,8 @@ type overviewPage struct {
 	Readiness, Versions, Steps []share
 	Stages, Categories         []share
 	Plan                       plan
-	Upstreams                  []UpstreamHealth
-	Failing                    []UpstreamHealth // whose last session failed
+	Upstreams                  []watch.Upstream
+	Failing                    []watch.Upstream // whose last session failed
 	HasLive                    bool
 	Live                       int
 	Failures                   []sessionRow

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -32,8 +33,8 @@ func TestOverview_CountsWhatIsDueSoonWithoutWhatIsOverdue(t *testing.T) {
 
 func TestOverview_TellsOfUpstreamsWhoseLastSessionFailed(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	d := &dashboard{Options: Options{Upstreams: func() []UpstreamHealth {
-		return []UpstreamHealth{{Name: "healed", LastFailure: now.Add(-time.Minute), LastServed: now}, {Name: "never used"},
+	d := &dashboard{Options: Options{Upstreams: func() []watch.Upstream {
+		return []watch.Upstream{{Name: "healed", LastFailure: now.Add(-time.Minute), LastServed: now}, {Name: "never used"},
 			{Name: "down", LastFailure: now, LastServed: now.Add(-time.Minute)}, {Name: "never up", LastFailure: now}}
 	}}.withDefaults()}
 	var p overviewPage

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -95,7 +96,7 @@ func indented(raw json.RawMessage) string {
 // sessionsPage is what /sessions shows.
 type sessionsPage struct {
 	HasLive   bool
-	Live      []LiveSession // the latest first
+	Live      []watch.Session // the latest first
 	LiveCount int
 	LiveBytes bool // their bytes are known
 	Rows      []sessionRow
@@ -151,12 +152,12 @@ func filterOf(v url.Values, keys ...string) url.Values {
 	return kept
 }
 
-func (p *sessionsPage) fillLive(live []LiveSession) {
+func (p *sessionsPage) fillLive(live []watch.Session) {
 	p.HasLive, p.LiveCount = true, len(live)
 	p.Live = slices.Clone(live)
-	slices.SortFunc(p.Live, func(a, b LiveSession) int { return b.Since.Compare(a.Since) })
+	slices.SortFunc(p.Live, func(a, b watch.Session) int { return b.Since.Compare(a.Since) })
 	p.Live = p.Live[:min(maxLive, len(p.Live))]
-	p.LiveBytes = slices.ContainsFunc(p.Live, func(s LiveSession) bool { return s.BytesFrom+s.BytesTo > 0 })
+	p.LiveBytes = slices.ContainsFunc(p.Live, func(s watch.Session) bool { return s.BytesFrom+s.BytesTo > 0 })
 }
 
 // sessionQuery reads the parameters of a list of sessions: device, outcome, before.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 )
@@ -145,12 +146,12 @@ func options(m *memory) web.Options {
 		Readiness: func() web.Readiness {
 			return web.Readiness{Ready: true, State: "serving", Warnings: []string{"10.20.0.1 carries 34 accounts: run the container with host networking, or use the PROXY protocol."}}
 		},
-		Live: func() []web.LiveSession {
-			return []web.LiveSession{{ID: "l1", Device: m.devices[0].ID, Source: m.devices[0].Source, Account: m.devices[0].Account, Mailbox: m.devices[0].Mailbox,
+		Live: func() []watch.Session {
+			return []watch.Session{{ID: "l1", Device: m.devices[0].ID, Source: m.devices[0].Source, Account: m.devices[0].Account, Mailbox: m.devices[0].Mailbox,
 				Listener: "imaps", Protocol: "imap", TLSVersion: "1.0", Phase: "relay", Upstream: "exchange-online", Since: now.Add(-4 * time.Minute), BytesFrom: 2200, BytesTo: 481_000}}
 		},
-		Upstreams: func() []web.UpstreamHealth {
-			return []web.UpstreamHealth{{Name: "exchange-online", Addresses: []string{"imap outlook.office365.com:993", "pop3 outlook.office365.com:995"}, Auth: "client_credentials",
+		Upstreams: func() []watch.Upstream {
+			return []watch.Upstream{{Name: "exchange-online", Addresses: []string{"imap outlook.office365.com:993", "pop3 outlook.office365.com:995"}, Auth: "client_credentials",
 				LastServed: now.Add(-20 * time.Second), LastFailure: now.Add(-3 * time.Hour), LastReason: "Entra ID was throttled (AADSTS50196): wait.", Served24h: 8120, Failed24h: 3},
 				{Name: "on-prem", Addresses: []string{"imap mail.contoso.local:143"}, Auth: "passthrough", LastServed: now.Add(-2 * time.Minute), Served24h: 411}}
 		},

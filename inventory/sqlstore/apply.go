@@ -36,7 +36,7 @@ func (s *Store) Apply(ctx context.Context, b inventory.Batch) error {
 	})
 }
 
-// projection is the work on one batch.
+// projection is the rows as one transaction brings them up: by a batch, or to show them anew.
 type projection struct {
 	*tx
 	advise  inventory.Advisor

@@ -83,8 +83,8 @@ func (p *projection) hide(ctx context.Context, gone []string) error {
 	return nil
 }
 
-// groups returns the members of devices. The tallies that the batch did not touch are read, and dropped again: a
-// projection holds those of its batch only.
+// groups returns the members of devices. The tallies that the batch did not touch are read, and dropped again:
+// what is held are those of the batch.
 func (p *projection) groups(ctx context.Context, roots []string) (map[string][]inventory.Member, error) {
 	rootOf := make(map[string]string)
 	var missing []string

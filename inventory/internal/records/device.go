@@ -92,8 +92,8 @@ func base(n int, stranger bool, random *rand.Rand) prototype {
 		Source: inventory.Source{IP: address(n), Port: standInPort,
 			Name: fmt.Sprintf("%s-%d.clinic-%d.contoso.example", by.account, n, n%17),
 			MAC:  fmt.Sprintf("%s:%02x:%02x:%02x", by.mac, n>>16&0xff, n>>8&0xff, n&0xff), Vendor: by.vendor},
-		ClientID:       map[string]string{"name": by.product, "version": fmt.Sprintf("%d.%d", 1+n%7, n%10), "vendor": by.vendor},
-		Login: inventory.Login{ClaimedAccount: `CONTOSO\` + strings.ToUpper(by.account) + fmt.Sprint(n), Mailbox:        fmt.Sprintf("scans-%d@contoso.example", n%3000), AuthMechanism: "LOGIN", Stage: inventory.StageBridge, WouldStage: inventory.StageBridge, Rules:     map[string]string{"upstream": fmt.Sprintf("rules[%d]", n%9), "stage": "device"}},
+		ClientID:  map[string]string{"name": by.product, "version": fmt.Sprintf("%d.%d", 1+n%7, n%10), "vendor": by.vendor},
+		Login:     inventory.Login{ClaimedAccount: `CONTOSO\` + strings.ToUpper(by.account) + fmt.Sprint(n), Mailbox: fmt.Sprintf("scans-%d@contoso.example", n%3000), AuthMechanism: "LOGIN", Stage: inventory.StageBridge, WouldStage: inventory.StageBridge, Rules: map[string]string{"upstream": fmt.Sprintf("rules[%d]", n%9), "stage": "device"}},
 		StartedAt: standInStarted, Duration: standInDuration, HandshakeTime: standInDuration,
 		BytesFromDevice: standInNumber, BytesToDevice: standInNumber, EndedBy: inventory.EndedByDevice}
 	if n%3 == 0 {

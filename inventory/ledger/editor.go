@@ -1,4 +1,4 @@
-package main
+package ledger
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"drawbridge/config"
 	"drawbridge/inventory"
 )
 
@@ -18,7 +17,7 @@ import (
 const editTime = 5 * time.Second
 
 // Set implements inventory.Editor.
-func (l *ledger) Set(ctx context.Context, id string, values map[string]string, by string) error {
+func (l *Ledger) Set(ctx context.Context, id string, values map[string]string, by string) error {
 	kept := make(map[string]string, len(values))
 	for key, value := range values {
 		parsed, err := inventory.ParseSetting(key, value)
@@ -45,27 +44,35 @@ func (l *ledger) Set(ctx context.Context, id string, values map[string]string, b
 
 // write has changes written, and waits until the store tells them: a store that cannot be reached keeps none from being
 // made, since the journal has them.
-func (l *ledger) write(ctx context.Context, changes []inventory.Change) error {
+func (l *Ledger) write(ctx context.Context, changes []inventory.Change) error {
 	for _, c := range changes {
-		written, err := l.journal.Change(ctx, c)
-		if err != nil {
+		if err := l.tell(ctx, c); err != nil {
 			return fmt.Errorf("write to the journal: %w", err)
 		}
-		l.record(written)
 	}
 	if len(changes) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, editTime)
 	defer cancel()
-	if err := l.through(ctx); err != nil {
+	if err := l.CatchUp(ctx); err != nil {
 		return fmt.Errorf("the change is in the journal, but the inventory does not show it yet: %w", err)
 	}
 	return nil
 }
 
+// tell has a change written.
+func (l *Ledger) tell(ctx context.Context, c inventory.Change) error {
+	written, err := l.Journal.Change(ctx, c)
+	if err == nil {
+		of := l.o.Journal.Instance
+		l.o.Record(inventory.ChangeLine{Bridge: of.Bridge, Run: of.Run, Change: written})
+	}
+	return err
+}
+
 // Merge implements inventory.Editor.
-func (l *ledger) Merge(ctx context.Context, from, into, by string) error {
+func (l *Ledger) Merge(ctx context.Context, from, into, by string) error {
 	l.edits.Lock()
 	defer l.edits.Unlock()
 	d, err := l.Device(ctx, from)
@@ -92,7 +99,7 @@ func (l *ledger) Merge(ctx context.Context, from, into, by string) error {
 const maxDeviceID = 1024
 
 // Import implements inventory.Editor: devices that are not there yet are listed from now on.
-func (l *ledger) Import(ctx context.Context, ids []string, by string) error {
+func (l *Ledger) Import(ctx context.Context, ids []string, by string) error {
 	l.edits.Lock()
 	defer l.edits.Unlock()
 	var changes []inventory.Change
@@ -122,7 +129,7 @@ func checkDeviceID(id string) error {
 }
 
 // Remove implements inventory.Editor.
-func (l *ledger) Remove(ctx context.Context, id, by string) error {
+func (l *Ledger) Remove(ctx context.Context, id, by string) error {
 	l.edits.Lock()
 	defer l.edits.Unlock()
 	d, err := l.Device(ctx, id)
@@ -139,75 +146,21 @@ func (l *ledger) Remove(ctx context.Context, id, by string) error {
 	return l.write(ctx, changes)
 }
 
-// Devices implements inventory.Reader, as the methods below do.
-func (l *ledger) Devices(ctx context.Context, q inventory.Query) ([]inventory.Device, int, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	return store.Devices(ctx, q)
-}
-
-// Device implements inventory.Reader.
-func (l *ledger) Device(ctx context.Context, id string) (inventory.Device, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return inventory.Device{}, err
-	}
-	return store.Device(ctx, id)
-}
-
-// History implements inventory.Reader.
-func (l *ledger) History(ctx context.Context, id string) ([]inventory.Change, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.History(ctx, id)
-}
-
-// Days implements inventory.Reader.
-func (l *ledger) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.Days(ctx, id, since)
-}
-
-// Sessions implements inventory.Reader.
-func (l *ledger) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.Sessions(ctx, q)
-}
-
-// Totals implements inventory.Reader.
-func (l *ledger) Totals(ctx context.Context) (inventory.Totals, error) {
-	store, err := l.reader(ctx)
-	if err != nil {
-		return inventory.Totals{}, err
-	}
-	return store.Totals(ctx)
-}
-
-// rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
+// Rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
 // SQLite file that cannot be emptied is removed: what was in it is in the journal.
-func (l *ledger) rebuild(ctx context.Context) error { return l.throughAfter(ctx, l.empty) }
+func (l *Ledger) Rebuild(ctx context.Context) error { return l.catchUpAfter(ctx, l.empty) }
 
 // empty leaves nothing in the store.
-func (l *ledger) empty(ctx context.Context) error {
+func (l *Ledger) empty(ctx context.Context) error {
 	store, err := l.reach(ctx)
 	if err == nil {
 		err = store.Reset(ctx)
 	}
-	if err == nil || ctx.Err() != nil || l.cfg.Inventory.Store != config.StoreSQLite {
+	if err == nil || ctx.Err() != nil || l.options.Postgres != "" {
 		return err
 	}
 	l.forget()
-	return removeStore(l.file)
+	return removeStore(l.options.SQLite)
 }
 
 // removeStore removes a SQLite file and its two companions.
@@ -220,9 +173,9 @@ func removeStore(path string) error {
 	return nil
 }
 
-// learn has a change written that nobody waits for: what the network told of a device. Nothing is written where the
-// inventory has it already.
-func (l *ledger) learn(ctx context.Context, c inventory.Change) {
+// Learn has a change written that nobody waits for: what the network told of a device. Nothing is written where the
+// inventory has it already, or does not have the device. It takes 5 s at most.
+func (l *Ledger) Learn(ctx context.Context, c inventory.Change) {
 	ctx, cancel := context.WithTimeout(ctx, editTime)
 	defer cancel()
 	d, err := l.Device(ctx, c.Device)
@@ -231,10 +184,7 @@ func (l *ledger) learn(ctx context.Context, c inventory.Change) {
 	}
 	c.Old = map[string]string{inventory.KeySourceName: d.SourceName, inventory.KeySourceMAC: d.SourceMAC,
 		inventory.KeyVendor: d.Vendor, inventory.KeyDescription: d.Description}[c.Key]
-	if c.Old == c.New {
-		return
-	}
-	if written, err := l.journal.Change(ctx, c); err == nil {
-		l.record(written)
+	if c.Old != c.New {
+		_ = l.tell(ctx, c)
 	}
 }

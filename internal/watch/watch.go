@@ -1,0 +1,142 @@
+// Package watch is what goes on in a bridge now: the sessions that are admitted, and how the upstreams fare.
+package watch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// Session is a session that goes on. Strings may be as devices sent them.
+type Session struct {
+	ID         string    `json:"session_id"`
+	Device     string    `json:"device,omitempty"` // id; empty before a login
+	Source     string    `json:"source_ip"`
+	Account    string    `json:"account,omitempty"`
+	Mailbox    string    `json:"mailbox,omitempty"`
+	Listener   string    `json:"listener"`
+	Protocol   string    `json:"protocol"`
+	TLSVersion string    `json:"tls_version,omitempty"`
+	Phase      string    `json:"phase,omitempty"`
+	Upstream   string    `json:"upstream,omitempty"`
+	Since      time.Time `json:"started_at"`
+	BytesFrom  int64     `json:"bytes_from_device,omitempty"` // 0: not known
+	BytesTo    int64     `json:"bytes_to_device,omitempty"`
+}
+
+// Upstream is what the bridge knows of an upstream from the sessions it carried there. Zero times stand for never.
+type Upstream struct {
+	Name        string    `json:"name"`
+	Addresses   []string  `json:"addresses"` // "imap outlook.office365.com:993"
+	Auth        string    `json:"auth"`
+	LastServed  time.Time `json:"last_served,omitzero"`
+	LastFailure time.Time `json:"last_failure,omitzero"`
+	LastReason  string    `json:"last_reason,omitempty"` // of LastFailure
+	Served24h   int64     `json:"served_24h"`
+	Failed24h   int64     `json:"failed_24h"`
+}
+
+// Recorder is an inventory.Recorder that knows what goes on. It is bounded by the listeners' limits and the number of
+// upstreams. The zero value works, and is safe for concurrent use.
+type Recorder struct {
+	mu       sync.Mutex
+	sessions map[string]Session   // by id
+	health   map[string]*upstream // by name
+}
+
+// upstream is what the sessions of one upstream tell.
+type upstream struct {
+	Upstream
+	hours [24]hour // by hour of the day
+}
+
+// hour counts one hour; one of an earlier day counts no more.
+type hour struct {
+	number         int64 // since 1970
+	served, failed int64
+}
+
+// Admitted implements inventory.Recorder.
+func (r *Recorder) Admitted(s *inventory.Session) {
+	now, live := time.Now(), Session{
+		ID: s.ID, Device: s.Device(), Source: inventory.PlainAddress(s.Source.IP).String(), Account: s.Account, Mailbox: s.Mailbox,
+		Listener: s.Listener, Protocol: s.Protocol, TLSVersion: s.TLS.Version.String(), Phase: string(inventory.PhaseRelay),
+		Upstream: s.Upstream, Since: s.StartedAt,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sessions == nil {
+		r.sessions = make(map[string]Session)
+	}
+	r.sessions[s.ID] = live
+	if s.Upstream != "" {
+		u, h := r.upstream(s.Upstream, now)
+		u.LastServed = now
+		h.served++
+	}
+}
+
+// Ended implements inventory.Recorder.
+func (r *Recorder) Ended(s *inventory.Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sessions, s.ID)
+	if s.Upstream != "" && s.Outcome == inventory.OutcomeUpstreamFailed {
+		u, h := r.upstream(s.Upstream, s.Time)
+		u.LastFailure, u.LastReason = s.Time, s.Reason
+		h.failed++
+	}
+}
+
+// TurnedAway implements inventory.Recorder.
+func (*Recorder) TurnedAway(inventory.TurnedAway) {}
+
+// upstream returns what is known of an upstream, and its count of the hour.
+func (r *Recorder) upstream(name string, now time.Time) (*upstream, *hour) {
+	if r.health == nil {
+		r.health = make(map[string]*upstream)
+	}
+	u := r.health[name]
+	if u == nil {
+		u = &upstream{}
+		r.health[name] = u
+	}
+	number := now.Unix() / 3600
+	h := &u.hours[number%24]
+	if h.number != number {
+		*h = hour{number: number}
+	}
+	return u, h
+}
+
+// Sessions returns the sessions that go on, the oldest first.
+func (r *Recorder) Sessions() []Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.sessions), func(a, b Session) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	})
+}
+
+// Upstream tells how an upstream fares, all but its addresses and how it is logged in to.
+func (r *Recorder) Upstream(name string, now time.Time) Upstream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	told := Upstream{}
+	if u := r.health[name]; u != nil {
+		told = u.Upstream
+		for _, h := range u.hours {
+			if now.Unix()/3600-h.number < int64(len(u.hours)) {
+				told.Served24h += h.served
+				told.Failed24h += h.failed
+			}
+		}
+	}
+	told.Name = name
+	return told
+}

@@ -1,0 +1,146 @@
+// Package ledger is the live inventory of one data directory.
+//
+// The journal is the truth, and the store is made from it: a Ledger keeps the store up with the journal, lets go of what is
+// older than an administrator wants to keep, and takes the edits of people, which are lines of the journal too. Sessions are
+// told to the journal alone, and wait for no store.
+package ledger
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"drawbridge/internal/secret"
+	"drawbridge/inventory"
+	"drawbridge/inventory/advice"
+	"drawbridge/inventory/journal"
+	"drawbridge/inventory/sqlstore"
+)
+
+// What a ledger keeps in the data directory. The store has two companions, with -wal and -shm behind its name.
+const (
+	JournalFolder = "journal"
+	StoreFile     = "inventory.db" // of a SQLite store
+	StagesFile    = "stages.json"
+)
+
+// Options say what a ledger keeps, and where.
+type Options struct {
+	Dir      string // the data directory, whose lock the caller holds
+	Journal  journal.Options
+	Postgres secret.Secret // address of a PostgreSQL, as sqlstore has it; empty: SQLite, in Dir
+
+	KeepSessions, KeepDays time.Duration // how long the store has single sessions and the sums of days
+
+	Record func(inventory.ChangeLine) // required; called with each change once the journal has it, by any goroutine
+	Log    *zap.Logger                // required
+}
+
+// Ledger is the inventory of one data directory: the journal, the store, and what people set, which a login must know
+// without either. It is an inventory.Reader of what the store has, and an inventory.Editor. After Start, and until Close, it
+// is safe for concurrent use.
+type Ledger struct {
+	view
+	*follower
+	Journal *journal.Journal // what happens is told to it; Close closes it
+
+	o     Options
+	edits sync.Mutex // one change of several lines at a time
+	end   func()     // ends what Start began
+}
+
+// Open opens the journal and what people set. The store is opened after Start, so that one which cannot be reached keeps no
+// bridge from starting; reading waits for that.
+func Open(o Options) (*Ledger, error) {
+	stages, err := openSetStages(filepath.Join(o.Dir, StagesFile))
+	if err != nil {
+		return nil, err
+	}
+	advisor, err := advice.New()
+	if err != nil {
+		return nil, err
+	}
+	store := sqlstore.Options{Postgres: o.Postgres.Reveal(), Advise: advisor.Judge, Log: o.Log}
+	if store.Postgres == "" {
+		store.SQLite = filepath.Join(o.Dir, StoreFile)
+	}
+	j, err := journal.Open(filepath.Join(o.Dir, JournalFolder), o.Journal)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{Journal: j, o: o, end: func() {}}
+	l.follower = &follower{journal: j, options: store, stages: stages, log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
+	l.view = l.reader
+	return l, nil
+}
+
+// Start begins to keep the store up with the journal, until Close.
+func (l *Ledger) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	following.Go(func() { l.follow(ctx) })
+	l.end = func() {
+		stop()
+		following.Wait()
+	}
+}
+
+// Close ends the journal, and after Start returns when the store has all of it that it takes, within 10 s. The error says what
+// was not written. It may be called again.
+func (l *Ledger) Close() error {
+	err := l.Journal.Close()
+	l.end()
+	return err
+}
+
+// Stage returns what a device was set to, empty where it was not. It waits for no store.
+func (l *Ledger) Stage(device string) inventory.Stage { return l.stages.of(device) }
+
+// tidyEvery is how often what need not be kept any longer is let go.
+const tidyEvery = time.Hour
+
+// Tidy lets go every hour of what is older than is to be kept, until ctx ends. First it lets the bridge start in peace.
+func (l *Ledger) Tidy(ctx context.Context) {
+	for pause(ctx, tidyEvery); ctx.Err() == nil; pause(ctx, tidyEvery) {
+		if err := l.Drop(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			l.log.Error("the inventory keeps more than inventory.keep says", zap.Error(err))
+		}
+	}
+}
+
+// Drop lets go of the sessions and days that are too old now. The journal keeps what the store has not read yet, and the
+// fold of what it drops.
+func (l *Ledger) Drop(ctx context.Context, now time.Time) error {
+	store, err := l.reader(ctx)
+	if err != nil {
+		return err
+	}
+	if err := store.Prune(ctx, now.Add(-l.o.KeepSessions), now.Add(-l.o.KeepDays)); err != nil {
+		return err
+	}
+	passed, known, err := store.Position(ctx, l.Journal.ID())
+	if err != nil || !known {
+		return err
+	}
+	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, foldDropped)
+	return err
+}
+
+// foldDropped adds the lines that the journal drops to its snapshot.
+func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+	fold := inventory.NewFold()
+	if old != nil {
+		var err error
+		if fold, err = inventory.ReadSnapshot(old); err != nil {
+			return err
+		}
+	}
+	if _, err := lines(func(l *inventory.Line) error { fold.Line(l); return nil }); err != nil {
+		return err
+	}
+	return fold.WriteSnapshot(snapshot)
+}
