@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"proxy/policy":               {"proxy", "inventory", "config"},
 	"internal/oauth":             {"proxy"},
 	"internal/accounts":          {"proxy"},
+	"internal/doctor":            {"config", "proxy", "internal/accounts", "internal/oauth", "inventory"},
 	"internal/web":               {"inventory", "config"},
 	"internal/sandbox":           {},
 	"config/internal/*":          {"config"},

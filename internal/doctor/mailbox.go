@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type visit struct {
 	loggedIn, open    bool
 	messages          int
 	said              string // what the upstream said to the step that failed
-	failed            *check // what failed otherwise: a dial, say
+	failed            *Check // what failed otherwise: a dial, say
 }
 
 // try logs in as the bridge does, with the same credential, and proves the mailbox.
@@ -30,22 +30,16 @@ func (v *visit) try(ctx context.Context) {
 		return
 	}
 	v.tried = true
-	credential := v.link.upstream.tokenLogin(v.mailbox, v.protocol)
-	clients, err := credential.Mechanisms(ctx)
+	clients, err := v.link.upstream.Credential(v.mailbox, v.protocol).Mechanisms(ctx)
 	if err != nil {
-		v.failed = &check{Step: stepToken, Finding: findFail, Cause: reasonOf(err)}
+		v.fail(stepToken, errors.New(reasonOf(err)))
 		return
 	}
-	client, err := v.link.open(ctx, func(c check) {
-		if c.Finding == findFail {
+	v.link.meet(ctx, func(c Check) {
+		if c.Finding == Failed {
 			v.failed = &c
 		}
-	})
-	if err != nil {
-		return
-	}
-	defer client.close()
-	v.speak(client, chooseClient(clients, v.link.announce))
+	}, func(client mailClient) { v.speak(client, chooseClient(clients, v.link.announce)) })
 }
 
 func (v *visit) speak(client mailClient, login sasl.Client) {
@@ -69,7 +63,8 @@ func (v *visit) fail(step string, err error) {
 		v.said = said.line
 		return
 	}
-	v.failed = &check{Step: step, Finding: findFail, Cause: err.Error()}
+	c := bad(step, "", err.Error())
+	v.failed = &c
 }
 
 // reasonOf is the sentence of an error that may be a Refusal.
@@ -93,33 +88,35 @@ func chooseClient(clients []sasl.Client, announced []string) sasl.Client {
 }
 
 // results are the checks of a visit. all are the visits of its upstream: what others came to tells causes apart.
-func (v *visit) results(all []*visit) []check {
-	login, mailbox := v.check(stepLogin), v.check(stepMailbox)
+func (v *visit) results(all []*visit) []Check {
+	login, mailbox := v.place(good(stepLogin, "")), v.place(good(stepMailbox, ""))
 	switch {
 	case !v.tried:
-		login.Finding, mailbox.Finding = findSkip, findSkip
+		login.Finding, mailbox.Finding = Skipped, Skipped
 		login.Detail = "not tried: see what failed above"
 	case v.open:
-		mailbox.Detail = plural(v.messages, "message")
-	case v.failed != nil:
-		c := *v.failed
-		c.Upstream, c.Mailbox, c.Protocol = login.Upstream, v.mailbox, v.protocol
-		if c.Step == stepMailbox {
-			return []check{login, c}
+		mailbox.Detail = fmt.Sprintf("%d messages", v.messages)
+		if v.messages == 1 {
+			mailbox.Detail = "1 message"
 		}
-		return []check{c}
+	case v.failed != nil && v.failed.Step == stepMailbox:
+		return []Check{login, v.place(*v.failed)}
+	case v.failed != nil:
+		return []Check{v.place(*v.failed)}
 	case v.loggedIn:
-		mailbox.Finding, mailbox.Detail = findFail, v.said
+		mailbox.Finding, mailbox.Detail = Failed, v.said
 		v.explainMailbox(&mailbox)
 	default:
-		login.Finding, login.Detail, mailbox.Finding = findFail, v.said, findSkip
+		login.Finding, login.Detail, mailbox.Finding = Failed, v.said, Skipped
 		v.explainLogin(&login, all)
 	}
-	return []check{login, mailbox}
+	return []Check{login, mailbox}
 }
 
-func (v *visit) check(step string) check {
-	return check{Upstream: v.link.upstream.Name(), Protocol: v.protocol, Mailbox: v.mailbox, Step: step, Finding: findOK}
+// place makes c a check of this visit.
+func (v *visit) place(c Check) Check {
+	c.Upstream, c.Protocol, c.Mailbox = v.link.upstream.Name, v.protocol, v.mailbox
+	return c
 }
 
 // sayings explain what Exchange says, by prefix, where it is not about permissions.
@@ -144,7 +141,7 @@ func words(said string) string {
 	return said
 }
 
-func explainSaying(c *check) bool {
+func explainSaying(c *Check) bool {
 	for _, s := range sayings {
 		if strings.HasPrefix(words(c.Detail), s.prefix) {
 			c.Cause = s.cause
@@ -155,7 +152,7 @@ func explainSaying(c *check) bool {
 }
 
 // explainMailbox tells why a mailbox does not open though the token was taken.
-func (v *visit) explainMailbox(c *check) {
+func (v *visit) explainMailbox(c *Check) {
 	if explainSaying(c) {
 		return
 	}
@@ -172,7 +169,7 @@ func (v *visit) who() string {
 }
 
 // explainLogin tells why a token was refused. Exchange says the same whatever the reason: what other logins came to tells.
-func (v *visit) explainLogin(c *check, all []*visit) {
+func (v *visit) explainLogin(c *Check, all []*visit) {
 	shell := v.token.shell()
 	other, elsewhere := v.compare(all)
 	c.Wait = true

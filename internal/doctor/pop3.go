@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"encoding/base64"
@@ -11,22 +11,21 @@ import (
 	"drawbridge/proxy"
 )
 
-// popDoctor speaks POP3 (RFC 1939), as far as a doctor needs it.
-type popDoctor struct {
+// popClient speaks POP3 (RFC 1939), as far as a doctor needs it.
+type popClient struct {
 	conn *proxy.Conn
-	stop func() bool
 	gone bool // nobody to say goodbye to
 }
 
-func (d *popDoctor) ask(command, what string) (string, error) {
-	err := d.conn.WriteString(command + "\r\n")
-	line := ""
-	if err == nil {
-		line, err = readReply(d.conn)
+func newPOPClient(conn *proxy.Conn, _ string) mailClient { return &popClient{conn: conn} }
+
+func (p *popClient) ask(command, what string) (line string, err error) {
+	if err = p.conn.WriteString(command + "\r\n"); err == nil {
+		line, err = readReply(p.conn)
 	}
 	if err != nil {
-		d.gone = true
-		return "", proxy.RefuseSilent("answer "+what, err).Err
+		p.gone = true
+		return "", silent("answer "+what, err)
 	}
 	return line, nil
 }
@@ -35,73 +34,67 @@ func (d *popDoctor) ask(command, what string) (string, error) {
 const maxListed = 64
 
 // capabilities asks by CAPA (RFC 2449, section 5); an upstream that does not know it has none.
-func (d *popDoctor) capabilities() ([]string, error) {
-	line, err := d.ask("CAPA", "CAPA")
+func (p *popClient) capabilities() ([]string, error) {
+	line, err := p.ask("CAPA", "CAPA")
 	if err != nil || !hasPrefixFold(line, "+OK") {
 		return nil, err
 	}
 	var list []string
 	for range maxListed {
-		line, err := readReply(d.conn)
+		line, err := readReply(p.conn)
 		switch {
 		case err != nil:
-			d.gone = true
-			return nil, proxy.RefuseSilent("finish its answer to CAPA", err).Err
+			p.gone = true
+			return nil, silent("finish its answer to CAPA", err)
 		case line == ".":
 			return list, nil
 		}
 		list = append(list, line)
 	}
-	d.gone = true
+	p.gone = true
 	return nil, fmt.Errorf("the upstream lists more than %d capabilities", maxListed)
 }
 
 // login sends the mechanism and its response in two lines always, since Exchange Online answers one with a protocol error.
-func (d *popDoctor) login(client sasl.Client) error {
+func (p *popClient) login(client sasl.Client) error {
 	mechanism, initial, err := client.Start()
 	if err != nil {
 		return err
 	}
 	what := "AUTH " + mechanism
-	line, err := d.ask(what, what)
+	line, err := p.ask(what, what)
 	const most = 4
 	response := base64.StdEncoding.EncodeToString(initial)
 	for range most {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if hasPrefixFold(line, "+OK") {
+		case hasPrefixFold(line, "+OK"):
 			return nil
-		}
-		if !strings.HasPrefix(line, "+") {
+		case !strings.HasPrefix(line, "+"):
 			return &saidError{line}
 		}
-		line, err = d.ask(response, what)
+		line, err = p.ask(response, what)
 		response = "" // a challenge tells why the token is refused; only after an empty line the refusal comes
 	}
 	return fmt.Errorf("the upstream does not come to an end in %s", what)
 }
 
-func (d *popDoctor) prove() (int, error) {
-	line, err := d.ask("STAT", "STAT")
+func (p *popClient) prove() (int, error) {
+	line, err := p.ask("STAT", "STAT")
 	if err != nil {
 		return 0, err
 	}
-	words := strings.Fields(line)
-	if !hasPrefixFold(line, "+OK") || len(words) < 2 {
-		return 0, &saidError{line}
-	}
+	words := append(strings.Fields(line), "", "")
 	n, err := strconv.Atoi(words[1])
-	if err != nil {
+	if err != nil || !hasPrefixFold(line, "+OK") {
 		return 0, &saidError{line}
 	}
 	return n, nil
 }
 
-func (d *popDoctor) close() {
-	if !d.gone {
-		_, _ = d.ask("QUIT", "QUIT")
+func (p *popClient) quit() {
+	if !p.gone {
+		_, _ = p.ask("QUIT", "QUIT")
 	}
-	_ = d.conn.Close()
-	d.stop()
 }

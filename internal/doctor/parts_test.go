@@ -1,6 +1,7 @@
-package main
+package doctor
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -46,10 +47,11 @@ func TestPowerShell_KnowsCloudsAndUsers(t *testing.T) {
 
 func TestReport_ColoursAndEscapes(t *testing.T) {
 	t.Parallel()
-	r := newDiagnosis([]check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: findFail, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
+	r := newDiagnosis([]Check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: Failed, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
 	var plain, coloured strings.Builder
-	must(t, r.text(&plain, false))
-	must(t, r.text(&coloured, true))
+	if err := errors.Join(r.Text(&plain, false), r.Text(&coloured, true)); err != nil {
+		t.Fatal(err)
+	}
 	if strings.Contains(plain.String(), "\x1b") || strings.Contains(plain.String(), "\u202e") {
 		t.Errorf("not escaped: %q", plain.String())
 	}
@@ -68,7 +70,7 @@ func TestMailWords_AreReadByPrefix(t *testing.T) {
 		"NO [": false,
 		"":     false,
 	} {
-		c := check{Detail: said}
+		c := Check{Detail: said}
 		if got := explainSaying(&c); got != want || got == (c.Cause == "") {
 			t.Errorf("%q explained: %t (%q), want %t", said, got, c.Cause, want)
 		}

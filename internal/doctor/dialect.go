@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/proxy"
+)
+
+// mailClient is a session of the doctor's with an upstream, after its greeting and inside TLS.
+type mailClient interface {
+	// capabilities asks for the list that is announced before login.
+	capabilities() ([]string, error)
+	// login returns a *saidError where the upstream refuses.
+	login(client sasl.Client) error
+	// prove opens the mailbox and returns how many messages it has.
+	prove() (int, error)
+	// quit logs out, where there is still somebody to log out from.
+	quit()
+}
+
+// saidError is what an upstream said instead of yes.
+type saidError struct{ line string }
+
+func (e *saidError) Error() string { return "the upstream says: " + e.line }
+
+// silent says that the upstream did not do what it was asked for.
+func silent(what string, err error) error { return proxy.RefuseSilent(what, err).Err }
+
+// protocols are the keys of dialects, in the order in which they are examined.
+var protocols = []string{"imap", "pop3"}
+
+// dialects are the protocols' own words where the steps are the same.
+var dialects = map[string]dialect{
+	"imap": {good: "* OK", startTLS: "D0 STARTTLS", yes: "D0 OK", untagged: "* ", client: newIMAPClient,
+		role: "IMAP.AccessAsApp", scope: "IMAP.AccessAsUser.All", enabled: "ImapEnabled"},
+	"pop3": {good: "+OK", startTLS: "STLS", yes: "+OK", client: newPOPClient,
+		role: "POP.AccessAsApp", scope: "POP.AccessAsUser.All", enabled: "PopEnabled"},
+}
+
+type dialect struct {
+	good          string // begins a greeting
+	startTLS, yes string
+	untagged      string // begins a line that is no answer yet; empty: there are none
+	client        func(conn *proxy.Conn, greeting string) mailClient
+
+	role, scope string // the permission that a token needs: the application's, or a user's
+	enabled     string // the mailbox's switch, of Set-CASMailbox
+}
+
+// greet reads the greeting and starts TLS where it is not on yet.
+func (d dialect) greet(ctx context.Context, conn *proxy.Conn) (string, error) {
+	line, err := readReply(conn)
+	if err != nil {
+		return "", err
+	}
+	if !hasPrefixFold(line, d.good) {
+		return "", &saidError{line}
+	}
+	if conn.Secure() {
+		return line, nil
+	}
+	if err := conn.WriteString(d.startTLS + "\r\n"); err != nil {
+		return "", fmt.Errorf("start TLS: %w", err)
+	}
+	answer, err := d.awaitReply(conn)
+	if err != nil {
+		return "", err
+	}
+	if !hasPrefixFold(answer, d.yes) {
+		return "", &proxy.DialError{Step: stepTLS, Err: &saidError{answer},
+			Sentence: "the upstream does not start TLS (" + answer + "), and nothing is sent without it: set tls: implicit, or switch TLS on there"}
+	}
+	return line, conn.StartTLS(ctx, "")
+}
+
+// awaitReply reads the answer to STARTTLS or STLS, past a few untagged lines.
+func (d dialect) awaitReply(conn *proxy.Conn) (line string, err error) {
+	const most = 16
+	for range most {
+		line, err = readReply(conn)
+		if err != nil || d.untagged == "" || !strings.HasPrefix(line, d.untagged) {
+			return line, err
+		}
+	}
+	return line, nil
+}
+
+func readReply(conn *proxy.Conn) (string, error) {
+	line, err := conn.ReadLine(proxy.MaxReply)
+	return string(line), err
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
