@@ -14,8 +14,8 @@ import (
 type mailClient interface {
 	// capabilities asks for the list that is announced before login.
 	capabilities() ([]string, error)
-	// login returns a *saidError where the upstream refuses.
-	login(client sasl.Client) error
+	// login continues what client's Start began; it returns a *saidError where the upstream refuses.
+	login(client sasl.Client, mechanism string, initial []byte) error
 	// prove opens the mailbox and returns how many messages it has.
 	prove() (int, error)
 	// quit logs out, where there is still somebody to log out from.
@@ -53,40 +53,31 @@ type dialect struct {
 
 // greet reads the greeting and starts TLS where it is not on yet.
 func (d dialect) greet(ctx context.Context, conn *proxy.Conn) (string, error) {
-	line, err := readReply(conn)
-	if err != nil {
+	greeting, err := readReply(conn)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if !hasPrefixFold(line, d.good) {
-		return "", &saidError{line}
-	}
-	if conn.Secure() {
-		return line, nil
+	case !hasPrefixFold(greeting, d.good):
+		return "", &saidError{greeting}
+	case conn.Secure():
+		return greeting, nil
 	}
 	if err := conn.WriteString(d.startTLS + "\r\n"); err != nil {
 		return "", fmt.Errorf("start TLS: %w", err)
 	}
-	answer, err := d.awaitReply(conn)
-	if err != nil {
-		return "", err
+	const most = 16 // lines until the answer
+	answer, err := readReply(conn)
+	for i := 1; i < most && err == nil && d.untagged != "" && strings.HasPrefix(answer, d.untagged); i++ {
+		answer, err = readReply(conn)
 	}
-	if !hasPrefixFold(answer, d.yes) {
+	switch {
+	case err != nil:
+		return "", err
+	case !hasPrefixFold(answer, d.yes):
 		return "", &proxy.DialError{Step: stepTLS, Err: &saidError{answer},
 			Sentence: "the upstream does not start TLS (" + answer + "), and nothing is sent without it: set tls: implicit, or switch TLS on there"}
 	}
-	return line, conn.StartTLS(ctx, "")
-}
-
-// awaitReply reads the answer to STARTTLS or STLS, past a few untagged lines.
-func (d dialect) awaitReply(conn *proxy.Conn) (line string, err error) {
-	const most = 16
-	for range most {
-		line, err = readReply(conn)
-		if err != nil || d.untagged == "" || !strings.HasPrefix(line, d.untagged) {
-			return line, err
-		}
-	}
-	return line, nil
+	return greeting, conn.StartTLS(ctx, "")
 }
 
 func readReply(conn *proxy.Conn) (string, error) {

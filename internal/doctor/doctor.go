@@ -37,9 +37,7 @@ func (u Upstream) address(protocol string) string {
 }
 
 // protocols are those that the upstream has an address for.
-func (u Upstream) protocols() []string { return served(u.Upstream) }
-
-func served(u config.Upstream) []string {
+func (u Upstream) protocols() []string {
 	return slices.DeleteFunc(slices.Clone(protocols), func(protocol string) bool { return !u.Serves(protocol) })
 }
 

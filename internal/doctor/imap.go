@@ -42,11 +42,7 @@ func (i *imapClient) capabilities() ([]string, error) {
 // maxInitialLine is how long a command with an initial response may be, in bytes: Exchange's bound is 10,240.
 const maxInitialLine = 9000
 
-func (i *imapClient) login(client sasl.Client) error {
-	_, initial, err := client.Start()
-	if err != nil {
-		return err
-	}
+func (i *imapClient) login(client sasl.Client, _ string, initial []byte) error {
 	if len(initial)*4/3 > maxInitialLine {
 		delete(i.client.Caps(), imap.CapSASLIR) // the client has no other switch for it
 	}
@@ -90,21 +86,19 @@ func (i *imapClient) quit() {
 	_ = i.client.Close()
 }
 
-// tap keeps the end of what was read.
+// tap keeps the last 4 KiB of what was read.
 type tap struct {
 	net.Conn
 	mu   sync.Mutex
 	last []byte
 }
 
-const tapSize = 4 << 10
-
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = append(t.last, p[:n]...)
-	t.last = t.last[max(0, len(t.last)-tapSize):]
+	t.last = t.last[max(0, len(t.last)-(4<<10)):]
 	return n, err
 }
 

@@ -148,8 +148,8 @@ func (l *link) examineCapabilities(client mailClient) {
 		c.fail(fmt.Sprintf("the upstream takes no tokens here (no XOAUTH2): check the address of upstreams.%s.%s, or write auth: passthrough",
 			l.upstream.Name, l.protocol))
 	case l.upstream.Tokens == nil && !takesPasswords(list):
-		c.fail(fmt.Sprintf("the upstream takes no passwords, as Exchange Online does not, and upstreams.%s.auth is passthrough: configure auth: {oauth2: ...}",
-			l.upstream.Name))
+		c.fail(fmt.Sprintf("the upstream takes no passwords, as Exchange Online does not, and upstreams.%s.auth is passthrough: "+
+			"configure auth: {oauth2: ...}", l.upstream.Name))
 	}
 	l.usable = c.Finding == OK
 	l.add(c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,11 +19,14 @@ type visit struct {
 	link              *link
 	token             *tokenCheckup
 	tried             bool
-	loggedIn, open    bool
 	messages          int
-	said              string // what the upstream said to the step that failed
-	failed            *Check // what failed otherwise: a dial, say
+	failed            *Check // without a cause: the upstream said no, in the detail
 }
+
+func (v *visit) open() bool { return v.tried && v.failed == nil }
+
+// shut reports whether the login succeeded, and the mailbox did not open.
+func (v *visit) shut() bool { return v.failed != nil && v.failed.Step == stepMailbox }
 
 // try logs in as the bridge does, with the same credential, and proves the mailbox.
 func (v *visit) try(ctx context.Context) {
@@ -32,7 +36,11 @@ func (v *visit) try(ctx context.Context) {
 	v.tried = true
 	clients, err := v.link.upstream.Credential(v.mailbox, v.protocol).Mechanisms(ctx)
 	if err != nil {
-		v.fail(stepToken, errors.New(reasonOf(err)))
+		var r *proxy.Refusal
+		if errors.As(err, &r) && r.Err != nil {
+			err = r.Err
+		}
+		v.fail(stepToken, err)
 		return
 	}
 	v.link.meet(ctx, func(c Check) {
@@ -43,37 +51,27 @@ func (v *visit) try(ctx context.Context) {
 }
 
 func (v *visit) speak(client mailClient, login sasl.Client) {
-	if err := client.login(login); err != nil {
+	mechanism, initial, err := login.Start()
+	if err == nil {
+		err = client.login(login, mechanism, initial)
+	}
+	if err != nil {
 		v.fail(stepLogin, err)
 		return
 	}
-	v.loggedIn = true
-	n, err := client.prove()
-	if err != nil {
+	if v.messages, err = client.prove(); err != nil {
 		v.fail(stepMailbox, err)
-		return
 	}
-	v.open, v.messages = true, n
 }
 
 // fail keeps what the upstream said, or that it said nothing.
 func (v *visit) fail(step string, err error) {
+	c := bad(step, "", err.Error())
 	var said *saidError
 	if errors.As(err, &said) {
-		v.said = said.line
-		return
+		c.Detail, c.Cause = said.line, ""
 	}
-	c := bad(step, "", err.Error())
 	v.failed = &c
-}
-
-// reasonOf is the sentence of an error that may be a Refusal.
-func reasonOf(err error) string {
-	var r *proxy.Refusal
-	if errors.As(err, &r) && r.Err != nil {
-		return r.Err.Error()
-	}
-	return err.Error()
 }
 
 // chooseClient takes the first mechanism that is announced, as the bridge does.
@@ -89,28 +87,22 @@ func chooseClient(clients []sasl.Client, announced []string) sasl.Client {
 
 // results are the checks of a visit. all are the visits of its upstream: what others came to tells causes apart.
 func (v *visit) results(all []*visit) []Check {
-	login, mailbox := v.place(good(stepLogin, "")), v.place(good(stepMailbox, ""))
+	login, mailbox := good(stepLogin, ""), good(stepMailbox, fmt.Sprintf("%d messages", v.messages))
 	switch {
 	case !v.tried:
-		login.Finding, mailbox.Finding = Skipped, Skipped
-		login.Detail = "not tried: see what failed above"
-	case v.open:
-		mailbox.Detail = fmt.Sprintf("%d messages", v.messages)
-		if v.messages == 1 {
-			mailbox.Detail = "1 message"
-		}
-	case v.failed != nil && v.failed.Step == stepMailbox:
-		return []Check{login, v.place(*v.failed)}
-	case v.failed != nil:
-		return []Check{v.place(*v.failed)}
-	case v.loggedIn:
-		mailbox.Finding, mailbox.Detail = Failed, v.said
-		v.explainMailbox(&mailbox)
+		login.Finding, login.Detail = Skipped, "not tried: see what failed above"
+		mailbox.Finding, mailbox.Detail = Skipped, ""
+	case v.open() && v.messages == 1:
+		mailbox.Detail = "1 message"
+	case v.open():
+	case v.shut():
+		mailbox = v.explainMailbox(*v.failed)
+	case v.failed.Step == stepLogin && v.failed.Cause == "":
+		login, mailbox = v.explainLogin(*v.failed, all), Check{Step: stepMailbox, Finding: Skipped}
 	default:
-		login.Finding, login.Detail, mailbox.Finding = Failed, v.said, Skipped
-		v.explainLogin(&login, all)
+		return []Check{v.place(*v.failed)}
 	}
-	return []Check{login, mailbox}
+	return []Check{v.place(login), v.place(mailbox)}
 }
 
 // place makes c a check of this visit.
@@ -128,22 +120,13 @@ var sayings = []struct{ prefix, cause string }{
 	{"Session invalidated", "the token ended: set this machine's clock (NTP)"},
 }
 
-// words is what was said without its status and response code.
-func words(said string) string {
-	for _, status := range []string{"NO ", "BAD ", "-ERR ", "* BYE "} {
-		said = strings.TrimPrefix(said, status)
-	}
-	if strings.HasPrefix(said, "[") {
-		if _, rest, ok := strings.Cut(said, "] "); ok {
-			said = rest
-		}
-	}
-	return said
-}
+// status is what stands before the words of a refusal.
+var status = regexp.MustCompile(`(?s)^(NO )?(BAD )?(-ERR )?(\* BYE )?(\[.*?\] )?`)
 
 func explainSaying(c *Check) bool {
+	words := status.ReplaceAllString(c.Detail, "")
 	for _, s := range sayings {
-		if strings.HasPrefix(words(c.Detail), s.prefix) {
+		if strings.HasPrefix(words, s.prefix) {
 			c.Cause = s.cause
 			return true
 		}
@@ -152,12 +135,13 @@ func explainSaying(c *Check) bool {
 }
 
 // explainMailbox tells why a mailbox does not open though the token was taken.
-func (v *visit) explainMailbox(c *Check) {
-	if explainSaying(c) {
-		return
+func (v *visit) explainMailbox(c Check) Check {
+	if c.Cause == "" && !explainSaying(&c) {
+		c.fail("the token was taken, but it does not open this mailbox: give "+v.who()+" FullAccess to it. "+
+			"If it has that, the mailbox may have too many sessions: wait and try again", v.token.shell().fullAccess(v.mailbox)...)
+		c.Wait = true
 	}
-	c.Cause = "the token was taken, but it does not open this mailbox: give " + v.who() + " FullAccess to it. If it has that, the mailbox may have too many sessions: wait and try again"
-	c.Mend, c.Wait = v.token.shell().fullAccess(v.mailbox), true
+	return c
 }
 
 // who is whom a mailbox must be open to.
@@ -169,46 +153,43 @@ func (v *visit) who() string {
 }
 
 // explainLogin tells why a token was refused. Exchange says the same whatever the reason: what other logins came to tells.
-func (v *visit) explainLogin(c *Check, all []*visit) {
-	shell := v.token.shell()
-	other, elsewhere := v.compare(all)
-	c.Wait = true
+func (v *visit) explainLogin(c Check, all []*visit) Check {
 	switch {
-	case explainSaying(c):
-		c.Wait = false
+	case explainSaying(&c):
 	case v.token.unfit != "":
-		c.Cause, c.Wait = "this follows from the token's "+v.token.unfit+", which failed above", false
+		c.Cause = "this follows from the token's " + v.token.unfit + ", which failed above"
 	case v.token.lacks[v.protocol]:
-		c.Cause, c.Wait = "this follows from the permission for "+v.protocol+" that the token lacks, see above", false
-	case other != nil && other.loggedIn && !other.open:
-		c.Cause = "the token does not open this mailbox, as " + other.protocol + " shows: give " + v.who() + " FullAccess to it"
-		c.Mend = shell.fullAccess(v.mailbox)
-	case other != nil && other.open:
-		c.Cause = fmt.Sprintf("%s works with the same token, so %s is switched off for this mailbox: switch it on", other.protocol, v.protocol)
-		c.Mend = shell.switchOn(v.mailbox, v.protocol)
-	case elsewhere:
-		c.Cause = "the same token opens other mailboxes, so it is this one: its protocol may be switched off, " + v.who() +
-			" may have no FullAccess to it, or the name is an alias (write the primary address)"
-		c.Mend = shell.lookAt(v.mailbox)
-	case v.token.claims.User != "":
-		c.Cause = "the user may have no FullAccess to this mailbox, or the protocol is switched off for the user"
-		c.Mend = append(shell.fullAccess(v.mailbox), shell.switchOn(v.token.claims.User, v.protocol)[1:]...)
+		c.Cause = "this follows from the permission for " + v.protocol + " that the token lacks, see above"
 	default:
-		c.Cause = "the application is probably not registered in Exchange, or with the object id of the app registration instead of the enterprise application's: " +
-			"register it. Then look at FullAccess and at the protocol's switch on the mailbox"
-		c.Mend = shell.register()
+		c.Wait = true
+		v.compare(&c, all)
 	}
+	return c
 }
 
-// compare finds what the same token did over the other protocol, and whether it opened another mailbox.
-func (v *visit) compare(all []*visit) (other *visit, elsewhere bool) {
+// compare tells why a token was refused that should do, from what it did over the other protocol and for other mailboxes.
+func (v *visit) compare(c *Check, all []*visit) {
+	shell, other, elsewhere := v.token.shell(), &visit{}, false
 	for _, o := range all {
 		if o.mailbox == v.mailbox && o.protocol != v.protocol && o.tried {
 			other = o
 		}
-		if o.mailbox != v.mailbox && o.token == v.token && o.loggedIn {
-			elsewhere = true
-		}
+		elsewhere = elsewhere || o.mailbox != v.mailbox && o.token == v.token && (o.open() || o.shut())
 	}
-	return other, elsewhere
+	switch user := v.token.claims.User; {
+	case other.shut():
+		c.fail("the token does not open this mailbox, as "+other.protocol+" shows: give "+v.who()+" FullAccess to it", shell.fullAccess(v.mailbox)...)
+	case other.open():
+		c.fail(fmt.Sprintf("%s works with the same token, so %s is switched off for this mailbox: switch it on", other.protocol, v.protocol),
+			shell.switchOn(v.mailbox, v.protocol)...)
+	case elsewhere:
+		c.fail("the same token opens other mailboxes, so it is this one: its protocol may be switched off, "+v.who()+
+			" may have no FullAccess to it, or the name is an alias (write the primary address)", shell.lookAt(v.mailbox)...)
+	case user != "":
+		c.fail("the user may have no FullAccess to this mailbox, or the protocol is switched off for the user",
+			append(shell.fullAccess(v.mailbox), shell.switchOn(user, v.protocol)[1:]...)...)
+	default:
+		c.fail("the application is probably not registered in Exchange, or with the object id of the app registration instead of the "+
+			"enterprise application's: register it. Then look at FullAccess and at the protocol's switch on the mailbox", shell.register()...)
+	}
 }

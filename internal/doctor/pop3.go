@@ -30,9 +30,6 @@ func (p *popClient) ask(command, what string) (line string, err error) {
 	return line, nil
 }
 
-// maxListed bounds the lines of CAPA.
-const maxListed = 64
-
 // capabilities asks by CAPA (RFC 2449, section 5); an upstream that does not know it has none.
 func (p *popClient) capabilities() ([]string, error) {
 	line, err := p.ask("CAPA", "CAPA")
@@ -40,7 +37,8 @@ func (p *popClient) capabilities() ([]string, error) {
 		return nil, err
 	}
 	var list []string
-	for range maxListed {
+	const most = 64
+	for range most {
 		line, err := readReply(p.conn)
 		switch {
 		case err != nil:
@@ -52,15 +50,11 @@ func (p *popClient) capabilities() ([]string, error) {
 		list = append(list, line)
 	}
 	p.gone = true
-	return nil, fmt.Errorf("the upstream lists more than %d capabilities", maxListed)
+	return nil, fmt.Errorf("the upstream lists more than %d capabilities", most)
 }
 
 // login sends the mechanism and its response in two lines always, since Exchange Online answers one with a protocol error.
-func (p *popClient) login(client sasl.Client) error {
-	mechanism, initial, err := client.Start()
-	if err != nil {
-		return err
-	}
+func (p *popClient) login(_ sasl.Client, mechanism string, initial []byte) error {
 	what := "AUTH " + mechanism
 	line, err := p.ask(what, what)
 	const most = 4

@@ -132,17 +132,16 @@ func (p powerShell) newEnterpriseApplication() []string {
 // which is often taken, makes every login fail.
 func (p powerShell) register() []string {
 	app, object := psQuote(p.app), psQuote(p.object)
-	lines := []string{p.connectExchange()}
+	var lines []string
 	if !isGUID(p.object) { // no token told it
 		object = "$object"
 		lines = []string{
 			p.connectGraph("Application.Read.All"),
 			"$object = (Get-MgServicePrincipal -Filter " + p.byAppID() + ").Id",
 			"if (-not $object) { throw 'the application has no enterprise application in this tenant' }",
-			p.connectExchange(),
 		}
 	}
-	return append(lines,
+	return append(lines, p.connectExchange(),
 		"$esp = Get-ServicePrincipal | Where-Object AppId -eq "+app,
 		"# one that has another object id goes, and its permissions on mailboxes with it: give them again",
 		"if ($esp -and $esp.ObjectId -ne "+object+") { Remove-ServicePrincipal -Identity $esp.Identity; $esp = $null }",

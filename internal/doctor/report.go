@@ -88,16 +88,13 @@ func (r Diagnosis) JSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-const hourNote = "Granted within the last hour? Wait and try again: it takes effect only after a while."
-
 // Text prints the diagnosis for people. What mends several checks is printed with the first of them.
 func (r Diagnosis) Text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	last, printed := "", map[string]bool{}
 	for _, c := range r.Checks {
 		if heading := c.heading(); heading != last {
-			blankLine(&b)
-			b.WriteString(heading + "\n")
+			b.WriteString("\n" + heading + "\n")
 			last = heading
 		}
 		c.text(&b, colour)
@@ -106,17 +103,9 @@ func (r Diagnosis) Text(w io.Writer, colour bool) error {
 			b.WriteString("\n      " + mend + "\n\n")
 		}
 	}
-	blankLine(&b)
-	b.WriteString(r.summary())
-	_, err := io.WriteString(w, b.String())
+	text := strings.TrimPrefix(b.String()+"\n"+r.summary(), "\n")
+	_, err := io.WriteString(w, strings.ReplaceAll(text, "\n\n\n", "\n\n"))
 	return err
-}
-
-// blankLine ends a paragraph, once.
-func blankLine(b *strings.Builder) {
-	if text := b.String(); text != "" && !strings.HasSuffix(text, "\n\n") {
-		b.WriteByte('\n')
-	}
 }
 
 func (r Diagnosis) summary() string {
@@ -169,22 +158,18 @@ var marks = map[Finding]struct{ word, colour string }{
 	Skipped: {"-", ""},
 }
 
-const noColour = "\x1b[0m"
-
-// indent is where what belongs to a check begins: below its detail.
-const indent = "                      "
-
 func (c Check) text(b *strings.Builder, colour bool) {
 	mark := marks[c.Finding]
 	word := fmt.Sprintf("%-4s", mark.word)
 	if colour && mark.colour != "" {
-		word = mark.colour + word + noColour
+		word = mark.colour + word + "\x1b[0m"
 	}
 	b.WriteString(strings.TrimRight(fmt.Sprintf("  %s  %-12s  %s", word, c.name(), c.Detail), " ") + "\n")
+	const indent = "                      " // to below the detail
 	if c.Cause != "" {
 		b.WriteString(indent + c.Cause + "\n")
 	}
 	if c.Wait {
-		b.WriteString(indent + hourNote + "\n")
+		b.WriteString(indent + "Granted within the last hour? Wait and try again: it takes effect only after a while.\n")
 	}
 }

@@ -17,7 +17,7 @@ func Script(w io.Writer, upstreams []config.Upstream, targets []*Target) error {
 	var scripts []string
 	for _, u := range upstreams {
 		if u.OAuth2 != nil {
-			scripts = append(scripts, script(u, targets))
+			scripts = append(scripts, script(Upstream{Upstream: u}, targets))
 		}
 	}
 	if len(scripts) == 0 {
@@ -30,35 +30,24 @@ func Script(w io.Writer, upstreams []config.Upstream, targets []*Target) error {
 }
 
 // script is the whole set-up of an upstream as one script. It looks before it changes, so it can be run twice.
-func script(u config.Upstream, targets []*Target) string {
+func script(u Upstream, targets []*Target) string {
 	var mailboxes []string
 	for _, t := range leadingTo(u.Name, targets) {
 		mailboxes = append(mailboxes, t.mailbox)
 	}
 	p := newPowerShell(u.OAuth2, oauth.Claims{})
-	application := u.OAuth2.Flow != config.FlowDeviceCode && u.OAuth2.Flow != config.FlowPassword
-	var b strings.Builder
-	fmt.Fprintf(&b, scriptHead, inventory.Printable(u.Name), psList(mailboxes, "  ", "\n"))
-	if application {
-		b.WriteString(p.scriptEntra(roles(served(u))))
+	entra, principal, access := p.scriptEntra(roles(u.protocols())), scriptPrincipal, scriptAccess
+	if u.OAuth2.Flow == config.FlowDeviceCode || u.OAuth2.Flow == config.FlowPassword { // users open the mailboxes
+		entra, principal, access = "", scriptUser, ""
 	}
-	b.WriteString("\n# Exchange Online\n" + scriptModule("ExchangeOnlineManagement") + p.connectExchange() + "\n")
-	if application {
-		b.WriteString(scriptPrincipal)
-	} else {
-		b.WriteString(scriptUser)
-	}
-	b.WriteString("\nforeach ($mailbox in $mailboxes) {\n")
-	if application {
-		b.WriteString(scriptAccess)
-	}
-	b.WriteString("  $cas = Get-CASMailbox $mailbox\n")
-	for _, protocol := range served(u) {
-		fmt.Fprintf(&b, "  if (-not $cas.%s) { Set-CASMailbox -Identity $mailbox%s; \"switched %s on for $mailbox\" }\n",
+	text := fmt.Sprintf(scriptHead, inventory.Printable(u.Name), psList(mailboxes, "  ", "\n")) + entra +
+		"\n# Exchange Online\n" + scriptModule("ExchangeOnlineManagement") + p.connectExchange() + "\n" + principal +
+		"\nforeach ($mailbox in $mailboxes) {\n" + access + "  $cas = Get-CASMailbox $mailbox\n"
+	for _, protocol := range u.protocols() {
+		text += fmt.Sprintf("  if (-not $cas.%s) { Set-CASMailbox -Identity $mailbox%s; \"switched %s on for $mailbox\" }\n",
 			dialects[protocol].enabled, casSwitch(protocol), protocol)
 	}
-	b.WriteString("}\n'Done. Permissions take up to an hour to be in force; then run: drawbridge doctor'\n")
-	return b.String()
+	return text + "}\n'Done. Permissions take up to an hour to be in force; then run: drawbridge doctor'\n"
 }
 
 const scriptHead = `# Set-up of Drawbridge's upstream %s. It changes only what is not as it should be, so it can be run again.

@@ -31,25 +31,21 @@ func Targets(list []accounts.Account, wanted string, route func(login, protocol 
 				byMailbox[key] = t
 				targets = append(targets, t)
 			}
-			t.lead(a, func(protocol string) string { return route(login.name, protocol) })
+			for _, protocol := range protocols {
+				if len(a.Protocols) > 0 && !slices.Contains(a.Protocols, protocol) {
+					continue
+				}
+				if u := route(login.name, protocol); !slices.Contains(t.protocols[u], protocol) {
+					t.protocols[u] = append(t.protocols[u], protocol)
+				}
+			}
 		}
 	}
 	if wanted != "" && len(targets) == 0 {
-		return nil, fmt.Errorf("no account has the name or mailbox %s, or it is disabled or has expired: see drawbridge account list", psQuote(wanted))
+		return nil, fmt.Errorf("no account has the name or mailbox %s, or it is disabled or has expired: see drawbridge account list",
+			psQuote(wanted))
 	}
 	return targets, nil
-}
-
-// lead notes where the rules lead a login, by each protocol that the account may use.
-func (t *Target) lead(a accounts.Account, route func(protocol string) string) {
-	for _, protocol := range protocols {
-		if len(a.Protocols) > 0 && !slices.Contains(a.Protocols, protocol) {
-			continue
-		}
-		if u := route(protocol); !slices.Contains(t.protocols[u], protocol) {
-			t.protocols[u] = append(t.protocols[u], protocol)
-		}
-	}
 }
 
 // leadingTo are the targets that a device reaches through an upstream.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -113,7 +114,8 @@ func (t *tokenCheckup) examineAudience() {
 func (t *tokenCheckup) examineTenant() {
 	cause, want := "", t.upstream.OAuth2.Tenant
 	if isGUID(want) && !strings.EqualFold(want, t.claims.Tenant) {
-		cause = fmt.Sprintf("the token is of another tenant than %s (%s): compare both with Entra admin center > Overview", t.key(".tenant"), want)
+		cause = fmt.Sprintf("the token is of another tenant than %s (%s): compare both with Entra admin center > Overview",
+			t.key(".tenant"), want)
 	}
 	t.judge(stepTenant, t.claims.Tenant, cause, t.shell().showTenant()...)
 }
@@ -133,51 +135,44 @@ func (t *tokenCheckup) examineApplication() {
 
 func (t *tokenCheckup) examineExpiry(now time.Time) {
 	left, end := t.claims.Expires.Sub(now).Round(time.Second), t.claims.Expires.UTC().Format(time.RFC3339)
+	detail, cause := fmt.Sprintf("in %s, at %s", left, end), ""
 	if left <= 0 {
-		t.judge(stepExpiry, end, "by this machine's clock the token has ended already: set the clock (NTP)")
-		return
+		detail, cause = end, "by this machine's clock the token has ended already: set the clock (NTP)"
 	}
-	t.judge(stepExpiry, fmt.Sprintf("in %s, at %s", left, end), "")
+	t.judge(stepExpiry, detail, cause)
 }
 
-// examinePermission looks for the role of an application, or the scope of a user's token.
+// examinePermission looks for the role of an application, or the scope of a user's token. What mends it gives all permissions
+// that are missing, so that it is done once.
 func (t *tokenCheckup) examinePermission(claims oauth.Claims, protocol string) {
-	has, name := claims.Roles, func(protocol string) string { return dialects[protocol].role }
-	if len(claims.Scopes) > 0 {
-		has, name = claims.Scopes, func(protocol string) string { return dialects[protocol].scope }
+	want, has, mend := dialects[protocol].role, claims.Roles, func() []string {
+		return t.shell().grant(slices.DeleteFunc(roles(t.upstream.protocols()), func(r string) bool { return slices.Contains(claims.Roles, r) }))
 	}
-	c := good(stepRole, name(protocol))
+	if len(claims.Scopes) > 0 {
+		want, has, mend = dialects[protocol].scope, claims.Scopes, t.signIn
+	}
+	c := good(stepRole, want)
 	c.Protocol = protocol
 	switch {
 	case t.unfit != "":
 		c.Finding, c.Detail = Skipped, "not looked at, because of the "+t.unfit
-	case !slices.Contains(has, name(protocol)):
+	case !slices.Contains(has, want):
 		t.lacks[protocol] = true
-		c.fail("the permission on Office 365 Exchange Online was not given, or nobody consented: grant it with admin consent")
-		c.Detail, c.Wait = name(protocol)+" is missing", true
-		c.Mend = t.grant(len(claims.Scopes) > 0, has)
+		c.fail("the permission on Office 365 Exchange Online was not given, or nobody consented: grant it with admin consent", mend()...)
+		c.Detail, c.Wait = want+" is missing", true
 	}
 	t.add(c)
-}
-
-// grant mends all permissions that are missing, so that it is done once.
-func (t *tokenCheckup) grant(delegated bool, has []string) []string {
-	if delegated {
-		return t.signIn()
-	}
-	return t.shell().grant(slices.DeleteFunc(roles(t.upstream.protocols()), func(role string) bool { return slices.Contains(has, role) }))
 }
 
 func (t *tokenCheckup) signIn() []string {
 	return []string{"drawbridge account login " + shellWord(t.mailbox)}
 }
 
+var isPlain = regexp.MustCompile(`^[\w.@+-]+$`).MatchString
+
 // shellWord quotes s for a POSIX shell.
 func shellWord(s string) string {
-	special := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._@+-", r))
-	}
-	if s != "" && !strings.ContainsFunc(s, special) {
+	if isPlain(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
