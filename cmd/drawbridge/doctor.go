@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
-	"drawbridge/internal/oauth"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/doctor"
+	"drawbridge/proxy/policy"
 )
 
 // doctorOptions are the flags of drawbridge doctor.
@@ -32,7 +36,7 @@ Exit 0 when all is well, 1 when something failed.`,
   drawbridge doctor --config drawbridge.yaml --script > setup.ps1   the set-up in Entra ID and Exchange, as PowerShell`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return doctor(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+			return runDoctor(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &o.config)
@@ -42,7 +46,7 @@ Exit 0 when all is well, 1 when something failed.`,
 	return c
 }
 
-func doctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) error {
+func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) error {
 	if o.script && o.json {
 		return &usageError{errors.New("doctor prints a script or JSON: leave --script or --json out")}
 	}
@@ -58,56 +62,49 @@ func doctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) erro
 		return err
 	}
 	if o.script {
-		return doctorScript(cfg, targets, stdout)
+		return doctor.Script(stdout, cfg.Upstreams, targets)
 	}
-	r, err := examineAll(ctx, cfg, targets, o.account != "")
+	vault, err := openVault(cfg, cfg.DataDir)
 	if err != nil {
 		return err
 	}
+	upstreams, err := newUpstreams(cfg, vault, func(netip.Addr) bool { return false })
+	if err != nil {
+		return err
+	}
+	defer (&decider{upstreams: upstreams}).close()
+	reached := make([]doctor.Upstream, len(cfg.Upstreams))
+	for i, u := range cfg.Upstreams {
+		parts := upstreams[u.Name]
+		reached[i] = doctor.Upstream{Upstream: u, Service: parts.Upstream, Tokens: parts.tokens,
+			Credential: func(mailbox, protocol string) doctor.Credential { return parts.tokenLogin(mailbox, protocol) }}
+	}
+	d := doctor.Examine(ctx, reached, targets, o.account != "")
+	write := func(w io.Writer) error { return d.Text(w, useColour(w)) }
 	if o.json {
-		err = r.json(stdout)
-	} else {
-		err = r.text(stdout, useColour(stdout))
+		write = d.JSON
 	}
-	if err == nil && !r.Healthy {
-		err = &toldError{errors.New("not all is well")}
+	if err := write(stdout); err != nil || d.Healthy {
+		return err
 	}
-	return err
+	return &toldError{errors.New("not all is well")}
 }
 
-// doctorScript prints the set-up of every upstream that takes tokens.
-func doctorScript(cfg *config.Config, targets []*target, w io.Writer) error {
-	written := 0
-	for _, u := range cfg.Upstreams {
-		if u.OAuth2 == nil {
-			continue
-		}
-		if written++; written > 1 {
-			_, _ = fmt.Fprintln(w)
-		}
-		if _, err := io.WriteString(w, upstreamScript(u, targets)); err != nil {
-			return fmt.Errorf("print the script: %w", err)
-		}
+// doctorTargets are the mailboxes of the configuration's accounts and of those kept in the data directory, or of the one named.
+func doctorTargets(cfg *config.Config, account string) ([]*doctor.Target, error) {
+	var list []accounts.Account
+	for _, a := range cfg.Accounts {
+		list = append(list, accountOf(a))
 	}
-	if written == 0 {
-		return errors.New("no upstream logs in with tokens, so there is nothing to set up: configure auth: {oauth2: ...} first")
+	store, err := accounts.OpenStore(filepath.Join(cfg.DataDir, accountsFolder))
+	if err != nil {
+		return nil, oneSentence(err)
 	}
-	return nil
-}
-
-func upstreamScript(u config.Upstream, targets []*target) string {
-	var roles, protocols, mailboxes []string
-	for _, protocol := range []string{"imap", "pop3"} {
-		if u.Serves(protocol) {
-			protocols = append(protocols, protocol)
-			roles = append(roles, appRoles[protocol])
-		}
+	table, err := newPolicy(cfg)
+	if err != nil {
+		return nil, err
 	}
-	for _, t := range targets {
-		if len(t.protocols[u.Name]) > 0 {
-			mailboxes = append(mailboxes, t.mailbox)
-		}
-	}
-	application := u.OAuth2.Flow != config.FlowDeviceCode && u.OAuth2.Flow != config.FlowPassword
-	return newPowerShell(u.OAuth2, oauth.Claims{}).script(u.Name, roles, protocols, mailboxes, application)
+	return doctor.Targets(append(list, store.List()...), account, func(login, protocol string) string {
+		return table.Decide(policy.Facts{Account: login, Protocol: protocol}).Upstream
+	})
 }

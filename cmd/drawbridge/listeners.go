@@ -86,7 +86,7 @@ func (b *bridge) openDecider() (err error) {
 	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {
 		return err
 	}
-	vault, err := b.openVault()
+	vault, err := openVault(b.cfg, b.data.path)
 	if err != nil {
 		return err
 	}
@@ -98,10 +98,10 @@ func (b *bridge) openDecider() (err error) {
 }
 
 // openVault opens where refresh tokens are kept, if any are.
-func (b *bridge) openVault() (*oauth.Vault, error) {
-	for _, u := range b.cfg.Upstreams {
+func openVault(cfg *config.Config, dataDir string) (*oauth.Vault, error) {
+	for _, u := range cfg.Upstreams {
 		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			return oauth.OpenVault(b.data.path, []byte(b.cfg.TokenKey.Reveal()))
+			return oauth.OpenVault(dataDir, []byte(cfg.TokenKey.Reveal()))
 		}
 	}
 	return nil, nil

@@ -1,8 +1,13 @@
-package main
+package doctor
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"drawbridge/internal/accounts"
 )
 
 func TestPsQuote_LeavesNothingToExpand(t *testing.T) {
@@ -46,10 +51,11 @@ func TestPowerShell_KnowsCloudsAndUsers(t *testing.T) {
 
 func TestReport_ColoursAndEscapes(t *testing.T) {
 	t.Parallel()
-	r := newDiagnosis([]check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: findFail, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
+	r := newDiagnosis([]Check{{Upstream: "u", Protocol: "imap", Step: stepTCP, Finding: Failed, Detail: "a\x1b[2Jb", Cause: "c\u202ed"}})
 	var plain, coloured strings.Builder
-	must(t, r.text(&plain, false))
-	must(t, r.text(&coloured, true))
+	if err := errors.Join(r.Text(&plain, false), r.Text(&coloured, true)); err != nil {
+		t.Fatal(err)
+	}
 	if strings.Contains(plain.String(), "\x1b") || strings.Contains(plain.String(), "\u202e") {
 		t.Errorf("not escaped: %q", plain.String())
 	}
@@ -68,7 +74,7 @@ func TestMailWords_AreReadByPrefix(t *testing.T) {
 		"NO [": false,
 		"":     false,
 	} {
-		c := check{Detail: said}
+		c := Check{Detail: said}
 		if got := explainSaying(&c); got != want || got == (c.Cause == "") {
 			t.Errorf("%q explained: %t (%q), want %t", said, got, c.Cause, want)
 		}
@@ -91,6 +97,38 @@ func TestCapabilities_TellWhatTheUpstreamTakes(t *testing.T) {
 	} {
 		if takesTokens(c.list) != c.tokens || takesPasswords(c.list) != c.passwords {
 			t.Errorf("%q: tokens %t, passwords %t, want %t and %t", c.list, takesTokens(c.list), takesPasswords(c.list), c.tokens, c.passwords)
+		}
+	}
+}
+
+func TestTargets_AreTheMailboxesOfLoginsThatMayComeNow(t *testing.T) {
+	t.Parallel()
+	list := []accounts.Account{
+		{Login: "scan1", Mailbox: "scans@contoso.com"},
+		{Login: "scan2", Aliases: []string{"s2"}, Mailbox: "Scans@contoso.com", Protocols: []string{"imap"}},
+		{Login: "fax@contoso.com", Expires: time.Now().Add(time.Hour)},
+		{Login: "gone@contoso.com", Disabled: true},
+		{Login: "old@contoso.com", Expires: time.Now().Add(-time.Hour)},
+		{Login: "p*", Mailboxes: []string{"p1@contoso.com", "q*"}},
+	}
+	route := func(login, protocol string) string {
+		return map[string]string{"scan2 imap": "second"}[login+" "+protocol]
+	}
+	for wanted, want := range map[string]string{
+		"":                  "scans@contoso.com map[:[imap pop3] second:[imap]], fax@contoso.com map[:[imap pop3]], p1@contoso.com map[:[imap pop3]]",
+		"S2":                "Scans@contoso.com map[second:[imap]]",
+		"SCANS@contoso.com": "scans@contoso.com map[:[imap pop3] second:[imap]]",
+		"p*":                "p1@contoso.com map[:[imap pop3]]",
+		"old@contoso.com":   "",
+		"gone@contoso.com":  "",
+	} {
+		targets, err := Targets(list, wanted, route)
+		var got []string
+		for _, target := range targets {
+			got = append(got, fmt.Sprint(target.mailbox, " ", target.protocols))
+		}
+		if s := strings.Join(got, ", "); s != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %s (%v), want %s", wanted, s, err, want)
 		}
 	}
 }

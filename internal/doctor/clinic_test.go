@@ -1,19 +1,31 @@
-package main
+package doctor_test
 
 import (
+	"context"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/doctor"
+	"drawbridge/internal/oauth"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
+	"drawbridge/proxy"
 )
 
-const doctorMailbox = "scans@contoso.example"
+// patience bounds a diagnosis.
+const patience = 40 * time.Second
+
+const scansMailbox = "scans@contoso.example"
 
 // clinic is a pair of stand-ins, set up as they should be, and the configuration of a bridge for them.
 type clinic struct {
@@ -45,7 +57,7 @@ func newClinic(t *testing.T) *clinic {
 	t.Cleanup(func() { _ = c.exchange.Close() })
 	c.exchange.Trust(c.entra, c.tenant.ID)
 	c.exchange.NewServicePrincipal(c.app().ID, c.app().ObjectID)
-	c.mailbox(doctorMailbox)
+	c.mailbox(scansMailbox)
 	c.tenantName, c.client, c.secret = c.tenant.ID, c.app().ID, c.app().Secret
 	return c
 }
@@ -69,7 +81,7 @@ func (c *clinic) setApp(change func(*sandbox.Application)) {
 	must(c.t, c.entra.SetApplication(c.tenant.ID, a))
 }
 
-var doctorHash = sync.OnceValues(func() (string, error) {
+var scansHash = sync.OnceValues(func() (string, error) {
 	return accounts.Hash(secret.New("never-shown"), accounts.DefaultParameters())
 })
 
@@ -109,7 +121,7 @@ func (c *clinic) file() string {
 			c.tenantName, c.client, c.secret, c.entra.URL())
 	}
 	if c.more == "" {
-		c.more = c.accounts("scanner1", doctorMailbox)
+		c.more = c.accounts("scanner1", scansMailbox)
 	}
 	if c.upstream == "" {
 		c.upstream = "ca: mail.pem"
@@ -131,11 +143,90 @@ func (c *clinic) flow(name string) string {
 // accounts are pairs of login and mailbox.
 func (c *clinic) accounts(pairs ...string) string {
 	c.t.Helper()
-	hash, err := doctorHash()
+	hash, err := scansHash()
 	must(c.t, err)
 	text := "accounts:\n"
 	for i := 0; i < len(pairs); i += 2 {
 		text += fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q}\n", pairs[i], pairs[i+1], hash)
 	}
 	return text
+}
+
+// targets are the mailboxes of the configuration's accounts, which all go to its one upstream.
+func (c *clinic) targets(cfg *config.Config, wanted string) ([]*doctor.Target, error) {
+	var list []accounts.Account
+	for _, a := range cfg.Accounts {
+		list = append(list, accounts.Account{Login: a.Login, Mailbox: a.Mailbox, Protocols: a.Protocols})
+	}
+	return doctor.Targets(list, wanted, func(string, string) string { return cfg.Upstreams[0].Name })
+}
+
+// consult has a doctor look at the stand-ins through a configuration file as it is loaded, and at the mailboxes of wanted alone
+// unless that is empty.
+func (c *clinic) consult(wanted string) (doctor.Diagnosis, error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	cfg, err := config.Load(c.file())
+	must(c.t, err)
+	targets, err := c.targets(cfg, wanted)
+	if err != nil {
+		return doctor.Diagnosis{}, err
+	}
+	u := doctor.Upstream{Upstream: cfg.Upstreams[0], Service: c.service(cfg.Upstreams[0])}
+	if u.OAuth2 != nil {
+		u.Tokens = c.tokens(u.Upstream)
+		defer u.Tokens.Close()
+		u.Credential = func(mailbox, protocol string) doctor.Credential {
+			return credential{u.Tokens, oauth.Request{Mailbox: mailbox, Protocol: protocol}}
+		}
+	}
+	return doctor.Examine(ctx, []doctor.Upstream{u}, targets, wanted != ""), nil
+}
+
+// service is how the bridge would dial the upstream.
+func (c *clinic) service(u config.Upstream) *proxy.Upstream {
+	c.t.Helper()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(u.CAPEM) {
+		c.t.Fatal("no root in upstreams.exchange-online.ca")
+	}
+	return proxy.NewUpstream(proxy.UpstreamOptions{Name: u.Name, Addresses: map[string]string{"imap": u.IMAP, "pop3": u.POP3},
+		StartTLS: u.TLS == "starttls", ServerName: u.ServerName, Family: u.Family, Roots: roots,
+		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout})
+}
+
+// tokens are where the bridge would get its tokens.
+func (c *clinic) tokens(u config.Upstream) *oauth.Source {
+	c.t.Helper()
+	vault, err := oauth.OpenVault(c.t.TempDir(), nil)
+	must(c.t, err)
+	o := u.OAuth2
+	source, err := oauth.New(oauth.Options{Name: u.Name, Flow: oauth.Flow(o.Flow), Cloud: o.Cloud, Tenant: o.Tenant, ClientID: o.ClientID,
+		ClientSecret: o.ClientSecret, Authority: o.Authority, CA: o.CAPEM, Vault: vault, Protocols: []string{"imap", "pop3"}})
+	must(c.t, err)
+	return source
+}
+
+// credential is one login by a token.
+type credential struct {
+	tokens  *oauth.Source
+	request oauth.Request
+}
+
+// Mechanisms implements doctor.Credential.
+func (c credential) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
+	token, err := c.tokens.Token(ctx, c.request)
+	if err != nil {
+		return nil, oauth.Fault(err)
+	}
+	return []sasl.Client{oauth.NewXOAUTH2Client(c.request.Mailbox, token.Value.Reveal())}, nil
+}
+
+// text is what a person reads of the diagnosis.
+func (c *clinic) text(d doctor.Diagnosis) string {
+	c.t.Helper()
+	var b strings.Builder
+	must(c.t, d.Text(&b, false))
+	return b.String()
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -15,22 +15,21 @@ import (
 	"drawbridge/proxy/login"
 )
 
-// imapDoctor speaks IMAP by go-imap's client, which begins with a greeting that has been read already.
-type imapDoctor struct {
+// imapClient speaks IMAP by go-imap's client, which begins with a greeting that has been read already.
+type imapClient struct {
 	client *imapclient.Client
 	tap    *tap
-	stop   func() bool
 }
 
-func newIMAPDoctor(conn *login.Conn, greeting string, stop func() bool) *imapDoctor {
+func newIMAPClient(conn *login.Conn, greeting string) mailClient {
 	t := &tap{Conn: conn.Stream(greeting + "\r\n")}
-	return &imapDoctor{client: imapclient.New(t, nil), tap: t, stop: stop}
+	return &imapClient{client: imapclient.New(t, nil), tap: t}
 }
 
-func (d *imapDoctor) capabilities() ([]string, error) {
-	caps, err := d.client.Capability().Wait()
+func (i *imapClient) capabilities() ([]string, error) {
+	caps, err := i.client.Capability().Wait()
 	if err != nil {
-		return nil, d.explain(err)
+		return nil, i.explain(err)
 	}
 	var list []string
 	for c := range caps {
@@ -43,21 +42,17 @@ func (d *imapDoctor) capabilities() ([]string, error) {
 // maxInitialLine is how long a command with an initial response may be, in bytes: Exchange's bound is 10,240.
 const maxInitialLine = 9000
 
-func (d *imapDoctor) login(client sasl.Client) error {
-	_, initial, err := client.Start()
-	if err != nil {
-		return err
-	}
+func (i *imapClient) login(client sasl.Client, _ string, initial []byte) error {
 	if len(initial)*4/3 > maxInitialLine {
-		delete(d.client.Caps(), imap.CapSASLIR) // the client has no other switch for it
+		delete(i.client.Caps(), imap.CapSASLIR) // the client has no other switch for it
 	}
-	return d.explain(d.client.Authenticate(client))
+	return i.explain(i.client.Authenticate(client))
 }
 
-func (d *imapDoctor) prove() (int, error) {
-	data, err := d.client.Status("INBOX", &imap.StatusOptions{NumMessages: true}).Wait()
+func (i *imapClient) prove() (int, error) {
+	data, err := i.client.Status("INBOX", &imap.StatusOptions{NumMessages: true}).Wait()
 	if err != nil {
-		return 0, d.explain(err)
+		return 0, i.explain(err)
 	}
 	if data.NumMessages == nil {
 		return 0, &saidError{"a STATUS without MESSAGES"}
@@ -66,7 +61,7 @@ func (d *imapDoctor) prove() (int, error) {
 }
 
 // explain finds what the upstream said: the client drops the text of a BYE.
-func (d *imapDoctor) explain(err error) error {
+func (i *imapClient) explain(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -78,35 +73,32 @@ func (d *imapDoctor) explain(err error) error {
 		}
 		return &saidError{line + " " + said.Text}
 	}
-	if bye := d.tap.bye(); bye != "" {
+	if bye := i.tap.bye(); bye != "" {
 		return &saidError{bye}
 	}
-	return login.RefuseSilent("answer", err).Err
+	return silent("answer", err)
 }
 
-func (d *imapDoctor) close() {
-	if d.client.State() != imap.ConnStateLogout {
-		_ = d.client.Logout().Wait()
+func (i *imapClient) quit() {
+	if i.client.State() != imap.ConnStateLogout {
+		_ = i.client.Logout().Wait()
 	}
-	_ = d.client.Close()
-	d.stop()
+	_ = i.client.Close()
 }
 
-// tap keeps the end of what was read.
+// tap keeps the last 4 KiB of what was read.
 type tap struct {
 	net.Conn
 	mu   sync.Mutex
 	last []byte
 }
 
-const tapSize = 4 << 10
-
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = append(t.last, p[:n]...)
-	t.last = t.last[max(0, len(t.last)-tapSize):]
+	t.last = t.last[max(0, len(t.last)-(4<<10)):]
 	return n, err
 }
 

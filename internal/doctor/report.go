@@ -1,36 +1,48 @@
-package main
+package doctor
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"drawbridge/inventory"
 )
 
-// finding is how a check came out.
-type finding string
+// Finding is how a check came out.
+type Finding string
 
 // The findings. A warning does not make the whole unwell; what was skipped could not be looked at because of an earlier failure.
 const (
-	findOK   finding = "ok"
-	findWarn finding = "warning"
-	findFail finding = "failed"
-	findSkip finding = "skipped"
+	OK      Finding = "ok"
+	Warning Finding = "warning"
+	Failed  Finding = "failed"
+	Skipped Finding = "skipped"
 )
 
-// check is one link on the way to a mailbox, as `drawbridge doctor --json` prints it.
-type check struct {
+// Check is one link on the way to a mailbox, as `drawbridge doctor --json` prints it.
+type Check struct {
 	Upstream string   `json:"upstream"`
 	Protocol string   `json:"protocol,omitempty"`
 	Mailbox  string   `json:"mailbox,omitempty"`
 	Step     string   `json:"check"`
-	Finding  finding  `json:"finding"`
+	Finding  Finding  `json:"finding"`
 	Detail   string   `json:"detail,omitempty"` // what was seen
 	Cause    string   `json:"cause,omitempty"`  // the probable one, and what to do
 	Mend     []string `json:"mend,omitempty"`   // lines to paste into PowerShell, or a shell
 	Wait     bool     `json:"wait,omitempty"`   // what was granted lately may not be in force yet
+}
+
+func good(step, detail string) Check { return Check{Step: step, Finding: OK, Detail: detail} }
+
+func bad(step, detail, cause string) Check {
+	return Check{Step: step, Finding: Failed, Detail: detail, Cause: cause}
+}
+
+// fail makes c a failure, by its cause and what mends it.
+func (c *Check) fail(cause string, mend ...string) {
+	c.Finding, c.Cause, c.Mend = Failed, cause, mend
 }
 
 // The steps, in the order in which they depend on each other.
@@ -52,73 +64,57 @@ const (
 	stepAccounts     = "accounts"
 )
 
-// diagnosis is all that a doctor found, in order.
-type diagnosis struct {
+// Diagnosis is all that was found, in order. It may be printed as it is: nothing in it moves a terminal's cursor.
+type Diagnosis struct {
 	Healthy bool    `json:"healthy"`
-	Checks  []check `json:"checks"`
+	Checks  []Check `json:"checks"`
 }
 
-func newDiagnosis(checks []check) diagnosis {
-	r := diagnosis{Healthy: true, Checks: checks}
+func newDiagnosis(checks []Check) Diagnosis {
+	r := Diagnosis{Healthy: true, Checks: checks}
 	for i := range checks {
 		c := &checks[i]
 		c.Detail, c.Cause = inventory.Printable(c.Detail), inventory.Printable(c.Cause)
-		r.Healthy = r.Healthy && c.Finding != findFail
+		r.Healthy = r.Healthy && c.Finding != Failed
 	}
 	return r
 }
 
-// json prints the report for programs.
-func (r diagnosis) json(w io.Writer) error {
+// JSON prints the diagnosis for programs.
+func (r Diagnosis) JSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
 }
 
-const hourNote = "Granted within the last hour? Wait and try again: it takes effect only after a while."
-
-// text prints the report for people. What mends several checks is printed with the first of them.
-func (r diagnosis) text(w io.Writer, colour bool) error {
+// Text prints the diagnosis for people. What mends several checks is printed with the first of them.
+func (r Diagnosis) Text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	last, printed := "", map[string]bool{}
 	for _, c := range r.Checks {
 		if heading := c.heading(); heading != last {
-			blankLine(&b)
-			b.WriteString(heading + "\n")
+			b.WriteString("\n" + heading + "\n")
 			last = heading
 		}
 		c.text(&b, colour)
-		if mend := strings.Join(c.Mend, "\n"); mend != "" && !printed[mend] {
+		if mend := strings.Join(c.Mend, "\n      "); mend != "" && !printed[mend] {
 			printed[mend] = true
-			mendText(&b, c.Mend)
+			b.WriteString("\n      " + mend + "\n\n")
 		}
 	}
-	blankLine(&b)
-	b.WriteString(r.summary())
-	_, err := io.WriteString(w, b.String())
+	text := strings.TrimPrefix(b.String()+"\n"+r.summary(), "\n")
+	_, err := io.WriteString(w, strings.ReplaceAll(text, "\n\n\n", "\n\n"))
 	return err
 }
 
-// blankLine ends a paragraph, once.
-func blankLine(b *strings.Builder) {
-	if text := b.String(); text != "" && !strings.HasSuffix(text, "\n\n") {
-		b.WriteByte('\n')
-	}
-}
-
-func (r diagnosis) count(f finding) (n int) {
+func (r Diagnosis) summary() string {
+	count := map[Finding]int{}
 	for _, c := range r.Checks {
-		if c.Finding == f {
-			n++
-		}
+		count[c.Finding]++
 	}
-	return n
-}
-
-func (r diagnosis) summary() string {
-	switch n := r.count(findFail); {
-	case n == 0 && r.count(findWarn) > 0:
+	switch n := count[Failed]; {
+	case n == 0 && count[Warning] > 0:
 		return "Nothing failed; look at what is marked warn.\n"
 	case n == 0:
 		return "All is well.\n"
@@ -129,16 +125,8 @@ func (r diagnosis) summary() string {
 	}
 }
 
-func mendText(b *strings.Builder, lines []string) {
-	b.WriteByte('\n')
-	for _, line := range lines {
-		b.WriteString("      " + line + "\n")
-	}
-	b.WriteByte('\n')
-}
-
 // heading is what a check belongs to: a link of an upstream, its token, or a mailbox.
-func (c check) heading() string {
+func (c Check) heading() string {
 	switch {
 	case c.Mailbox != "":
 		return c.Upstream + ", mailbox " + inventory.Printable(c.Mailbox)
@@ -150,16 +138,12 @@ func (c check) heading() string {
 	return c.Upstream + ", " + c.Protocol
 }
 
-func (c check) isToken() bool {
-	switch c.Step {
-	case stepToken, stepAudience, stepTenant, stepApplication, stepExpiry, stepRole:
-		return true
-	}
-	return false
+func (c Check) isToken() bool {
+	return slices.Contains([]string{stepToken, stepAudience, stepTenant, stepApplication, stepExpiry, stepRole}, c.Step)
 }
 
 // name is the step, and the protocol where the heading does not say it.
-func (c check) name() string {
+func (c Check) name() string {
 	if c.Protocol != "" && (c.Mailbox != "" || c.isToken()) {
 		return c.Protocol + " " + c.Step
 	}
@@ -167,29 +151,25 @@ func (c check) name() string {
 }
 
 // marks are what stands before a line, and its colour.
-var marks = map[finding]struct{ word, colour string }{
-	findOK:   {"ok", "\x1b[32m"},
-	findWarn: {"warn", "\x1b[33m"},
-	findFail: {"FAIL", "\x1b[31m"},
-	findSkip: {"-", ""},
+var marks = map[Finding]struct{ word, colour string }{
+	OK:      {"ok", "\x1b[32m"},
+	Warning: {"warn", "\x1b[33m"},
+	Failed:  {"FAIL", "\x1b[31m"},
+	Skipped: {"-", ""},
 }
 
-const noColour = "\x1b[0m"
-
-// indent is where what belongs to a check begins: below its detail.
-const indent = "                      "
-
-func (c check) text(b *strings.Builder, colour bool) {
+func (c Check) text(b *strings.Builder, colour bool) {
 	mark := marks[c.Finding]
 	word := fmt.Sprintf("%-4s", mark.word)
 	if colour && mark.colour != "" {
-		word = mark.colour + word + noColour
+		word = mark.colour + word + "\x1b[0m"
 	}
 	b.WriteString(strings.TrimRight(fmt.Sprintf("  %s  %-12s  %s", word, c.name(), c.Detail), " ") + "\n")
+	const indent = "                      " // to below the detail
 	if c.Cause != "" {
 		b.WriteString(indent + c.Cause + "\n")
 	}
 	if c.Wait {
-		b.WriteString(indent + hourNote + "\n")
+		b.WriteString(indent + "Granted within the last hour? Wait and try again: it takes effect only after a while.\n")
 	}
 }

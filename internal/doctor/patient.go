@@ -1,0 +1,87 @@
+package doctor
+
+import (
+	"context"
+	"sync"
+
+	"drawbridge/config"
+)
+
+// patient is an upstream under examination.
+type patient struct {
+	Upstream
+	targets []*Target
+	links   map[string]*link
+}
+
+func (p *patient) examine(ctx context.Context) []Check {
+	var checks []Check
+	for _, protocol := range p.protocols() {
+		l := &link{upstream: p.Upstream, protocol: protocol}
+		l.examine(ctx)
+		p.links[protocol] = l
+		checks = append(checks, l.checks...)
+	}
+	switch {
+	case p.Tokens == nil:
+		return checks
+	case p.OAuth2.Flow == config.FlowPassword:
+		return append(checks, p.untried("not tried",
+			"with flow password only a device's own password gets a token: run drawbridge try --account NAME"))
+	}
+	return append(checks, p.examineMailboxes(ctx)...)
+}
+
+// untried warns that no mailbox was looked at.
+func (p *patient) untried(detail, cause string) Check {
+	return Check{Upstream: p.Name, Step: stepAccounts, Finding: Warning, Detail: detail, Cause: cause}
+}
+
+func (p *patient) examineMailboxes(ctx context.Context) []Check {
+	perUser := p.OAuth2.Flow == config.FlowDeviceCode // each mailbox has a token of its own
+	token := &tokenCheckup{upstream: p.Upstream}
+	if !perUser {
+		token.examine(ctx)
+	}
+	checks := token.checks
+	var visits []*visit
+	for _, t := range p.targets {
+		if perUser {
+			token = &tokenCheckup{upstream: p.Upstream, mailbox: t.mailbox}
+			token.examine(ctx)
+		}
+		for _, protocol := range t.protocols[p.Name] {
+			if l := p.links[protocol]; l != nil {
+				visits = append(visits, &visit{mailbox: t.mailbox, protocol: protocol, link: l, token: token})
+			}
+		}
+	}
+	if len(visits) == 0 {
+		return append(checks, p.untried("none",
+			"no account opens a mailbox here, so no login could be tried: add one with drawbridge account add"))
+	}
+	tryAll(ctx, visits)
+	for i, v := range visits {
+		if perUser && (i == 0 || v.token != visits[i-1].token) {
+			checks = append(checks, v.token.checks...)
+		}
+		checks = append(checks, v.results(visits)...)
+	}
+	return checks
+}
+
+// maxVisits are tried at once: one could take an hour with a fleet, many would make Exchange throttle.
+const maxVisits = 8
+
+func tryAll(ctx context.Context, visits []*visit) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, maxVisits)
+	for _, v := range visits {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			v.try(ctx)
+		})
+	}
+	group.Wait()
+}
