@@ -26,7 +26,7 @@ import (
 type decider struct {
 	table     *policy.Table
 	upstreams map[string]*upstreamParts
-	book      *currentBook
+	book      *accounts.Keeper
 	failures  *proxy.Failures
 	verified  *proxy.Verified
 	stages    *setStages // nil: none is set

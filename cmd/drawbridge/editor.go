@@ -193,9 +193,9 @@ func (l *ledger) Totals(ctx context.Context) (inventory.Totals, error) {
 	return store.Totals(ctx)
 }
 
-// rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
+// Rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
 // SQLite file that cannot be emptied is removed: what was in it is in the journal.
-func (l *ledger) rebuild(ctx context.Context) error { return l.throughAfter(ctx, l.empty) }
+func (l *ledger) Rebuild(ctx context.Context) error { return l.throughAfter(ctx, l.empty) }
 
 // empty leaves nothing in the store.
 func (l *ledger) empty(ctx context.Context) error {

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/oauth":             {"proxy"},
 	"internal/accounts":          {"proxy"},
 	"internal/web":               {"inventory", "config"},
+	"internal/control":           {"inventory", "internal/accounts", "internal/web"},
 	"internal/sandbox":           {},
 	"config/internal/*":          {"config"},
 }

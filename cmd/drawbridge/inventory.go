@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
@@ -120,7 +120,7 @@ func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []strin
 	if len(from) > 0 {
 		return readLogs(c, from, f.format == "html")
 	}
-	err = withStock(c.Context(), cfg, func(s stock) (err error) {
+	err = withStock(c.Context(), cfg, func(s control.Stock) (err error) {
 		devices, _, err := s.Devices(c.Context(), inventory.Query{})
 		if err != nil {
 			return err
@@ -188,8 +188,7 @@ func (p printing) report(all found, now time.Time) report.Report {
 }
 
 func newInventoryRebuild() *cobra.Command {
-	var path string
-	c := &cobra.Command{
+	return onStock(&cobra.Command{
 		Use:   "rebuild",
 		Short: "Make the store anew from the journal",
 		Long: `Empties the store and makes it anew from the journal, with everything that people set: after the store was damaged, or
@@ -197,29 +196,18 @@ lost. The bridge may run meanwhile; its sessions go on. Several bridges that sha
 within a minute.`,
 		Example: "  drawbridge inventory rebuild --config drawbridge.yaml",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			return withStock(c.Context(), cfg, func(s stock) error { return rebuild(c.Context(), s, c.OutOrStdout()) })
-		},
-	}
-	configFlag(c, &path)
-	return c
-}
-
-func rebuild(ctx context.Context, s stock, out io.Writer) error {
-	began := time.Now()
-	if err := s.rebuild(ctx); err != nil {
+	}, func(c *cobra.Command, _ []string, s control.Stock) error {
+		began := time.Now()
+		if err := s.Rebuild(c.Context()); err != nil {
+			return err
+		}
+		_, total, err := s.Devices(c.Context(), inventory.Query{Limit: 1})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
 		return err
-	}
-	_, total, err := s.Devices(ctx, inventory.Query{Limit: 1})
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
-	return err
+	})
 }
 
 // errNoLines says that there was nothing in the files.

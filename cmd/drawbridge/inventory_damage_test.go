@@ -23,7 +23,7 @@ func TestInventory_TornLine(t *testing.T) {
 	w.start(w.bridge.cfg)
 	w.comes("127.0.0.2")
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
 	totals, err := w.bridge.ledger.Totals(t.Context())
 	must(t, err)

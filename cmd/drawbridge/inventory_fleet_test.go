@@ -102,7 +102,7 @@ func TestInventory_OfTheFleet(t *testing.T) {
 		t.Errorf("%d devices, want 10, a planned one and a stranger, without the one that was merged", len(devices))
 	}
 	live := printed(t, devices)
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	if got := printed(t, w.stored(t)); got != live {
 		t.Errorf("made anew:\n%s\nlive:\n%s", got, live)
 	}

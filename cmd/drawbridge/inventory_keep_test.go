@@ -44,7 +44,7 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 		t.Errorf("after retention:\n%s\nbefore:\n%s", after, before)
 	}
 	w.comes("127.0.0.2")
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, id+" 5")
 	whole := printed(t, w.stored(t))
 	if alone := fromFiles(t, append(journalFiles(t, w.dataDir()), snapshotOf(t, w.dataDir()))...); alone != whole {
@@ -85,7 +85,7 @@ func TestInventory_StoreFromAnOldCopy(t *testing.T) {
 	if err := w.bridge.ledger.through(t.Context()); err == nil || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
 		t.Errorf("with an old copy of the store: %v, want the mend", err)
 	}
-	must(t, w.bridge.ledger.rebuild(t.Context()))
+	must(t, w.bridge.ledger.Rebuild(t.Context()))
 	w.wantCounts(t, id+" 4")
 }
 

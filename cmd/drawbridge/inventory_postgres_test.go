@@ -76,7 +76,7 @@ func TestInventory_TwoBridgesOnOnePostgres(t *testing.T) {
 	until(t, "both to have told", func() bool { _ = north.counts(t); return south.counts(t) == all })
 	must(t, north.bridge.ledger.Set(t.Context(), "127.0.0.3/scanner@contoso.example", map[string]string{"owner": "Radiology"}, "test"))
 
-	must(t, north.bridge.ledger.rebuild(t.Context()))
+	must(t, north.bridge.ledger.Rebuild(t.Context()))
 	until(t, "the other bridge to have made its part anew", func() bool { _ = south.counts(t); return north.counts(t) == all })
 	d, err := south.bridge.ledger.Device(t.Context(), "127.0.0.3/scanner@contoso.example")
 	must(t, err)
