@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -19,7 +20,7 @@ type Listed struct {
 	Passwords  []string       `json:"passwords"` // their names
 	Sources    []netip.Prefix `json:"sources,omitempty"`
 	Protocols  []string       `json:"protocols,omitempty"`
-	Expires    *time.Time     `json:"expires,omitempty"`
+	Expires    time.Time      `json:"expires,omitzero"`
 	Disabled   bool           `json:"disabled,omitempty"`
 	Kept       bool           `json:"kept"` // in the data directory, not by the configuration
 	Note       string         `json:"note,omitempty"`
@@ -48,15 +49,12 @@ func (k *Keeper) List(now time.Time) ([]Listed, error) {
 
 func (k *Keeper) describe(a Account, now time.Time) Listed {
 	l := Listed{Login: a.Login, Aliases: a.Aliases, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox, Passwords: []string{},
-		Sources: a.Sources, Protocols: a.Protocols, Disabled: a.Disabled}
+		Sources: a.Sources, Protocols: a.Protocols, Expires: a.Expires, Disabled: a.Disabled}
 	if !a.IsPattern() {
 		l.Mailbox = a.mailbox()
 	}
 	for _, p := range a.Passwords {
 		l.Passwords = append(l.Passwords, p.Name)
-	}
-	if !a.Expires.IsZero() {
-		l.Expires = &a.Expires
 	}
 	switch {
 	case a.Disabled:
@@ -82,33 +80,21 @@ func Table(out io.Writer, list []Listed) error {
 }
 
 func (l Listed) row() []string {
-	from, expires, mailbox := "configuration", "never", l.Mailbox
+	from, expires, mailbox := "configuration", "never", cmp.Or(l.Mailbox, "as the login")
 	if l.Kept {
 		from = "data_dir"
 	}
-	if l.Expires != nil {
+	if !l.Expires.IsZero() {
 		expires = l.Expires.Format(time.RFC3339)
-	}
-	if mailbox == "" {
-		mailbox = "as the login"
 	}
 	var names, sources []string
 	for _, p := range l.Passwords {
-		if p == "" {
-			p = "unnamed"
-		}
-		names = append(names, p)
+		names = append(names, cmp.Or(p, "unnamed"))
 	}
 	for _, s := range l.Sources {
 		sources = append(sources, s.String())
 	}
-	return []string{strings.Join(append([]string{l.Login}, l.Aliases...), " "), mailbox, orElse(names, "none"), orElse(sources, "any"),
-		orElse(l.Protocols, "all"), expires, from, l.Note}
-}
-
-func orElse(list []string, empty string) string {
-	if len(list) == 0 {
-		return empty
-	}
-	return strings.Join(list, ", ")
+	or := func(list []string, empty string) string { return cmp.Or(strings.Join(list, ", "), empty) }
+	return []string{strings.Join(append([]string{l.Login}, l.Aliases...), " "), mailbox, or(names, "none"), or(sources, "any"),
+		or(l.Protocols, "all"), expires, from, l.Note}
 }

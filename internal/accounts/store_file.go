@@ -34,7 +34,7 @@ type Kept struct {
 	Passwords  []keptPassword `json:"passwords,omitempty"`
 	Sources    []netip.Prefix `json:"sources,omitempty"`
 	Protocols  []string       `json:"protocols,omitempty"`
-	Expires    *time.Time     `json:"expires,omitempty"`
+	Expires    time.Time      `json:"expires,omitzero"`
 	Disabled   bool           `json:"disabled,omitempty"`
 	Mailboxes  []string       `json:"mailboxes,omitempty"`
 	AnyMailbox bool           `json:"any_mailbox,omitempty"`
@@ -47,26 +47,20 @@ type keptPassword struct {
 
 // Keep is the form in which an account is written out.
 func Keep(a Account) Kept {
-	k := Kept{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
+	k := Kept{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols, Expires: a.Expires,
 		Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}
 	for _, p := range a.Passwords {
 		k.Passwords = append(k.Passwords, keptPassword(p))
-	}
-	if !a.Expires.IsZero() {
-		k.Expires = &a.Expires
 	}
 	return k
 }
 
 // Account is the account that was written out.
 func (k Kept) Account() Account {
-	a := Account{Login: k.Login, Aliases: k.Aliases, Mailbox: k.Mailbox, Sources: k.Sources, Protocols: k.Protocols,
+	a := Account{Login: k.Login, Aliases: k.Aliases, Mailbox: k.Mailbox, Sources: k.Sources, Protocols: k.Protocols, Expires: k.Expires,
 		Disabled: k.Disabled, Mailboxes: k.Mailboxes, AnyMailbox: k.AnyMailbox}
 	for _, p := range k.Passwords {
 		a.Passwords = append(a.Passwords, Password(p))
-	}
-	if k.Expires != nil {
-		a.Expires = *k.Expires
 	}
 	return a
 }

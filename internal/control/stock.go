@@ -41,6 +41,7 @@ type (
 		Device inventory.Device
 		None   bool // there is no such device
 	}
+	idOf   struct{ ID string }
 	daysOf struct {
 		ID    string
 		Since time.Time
@@ -57,7 +58,6 @@ type (
 		By  string
 	}
 	forgetting struct{ ID, By string }
-	idOf       struct{ ID string }
 )
 
 func serveStock(mux *http.ServeMux, now func(context.Context) Stock) {
