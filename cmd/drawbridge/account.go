@@ -4,10 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/control"
 )
+
+// accountsFolder is where the kept accounts are, in the data directory.
+const accountsFolder = "accounts"
 
 func newAccount() *cobra.Command {
 	c := &cobra.Command{
@@ -42,4 +51,72 @@ func keepOwners(dataDir string, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// newKeeper makes the keeper of the configuration's accounts and of those kept in its data directory.
+func newKeeper(cfg *config.Config) *accounts.Keeper {
+	o := accounts.KeeperOptions{Dir: filepath.Join(cfg.DataDir, accountsFolder), Unchecked: entraChecks(cfg)}
+	for _, a := range cfg.Accounts {
+		o.Configured = append(o.Configured, accountOf(a))
+	}
+	return accounts.NewKeeper(o)
+}
+
+// entraChecks reports whether an account may do without a password of its own.
+func entraChecks(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword })
+}
+
+func newAccountRemove() *cobra.Command {
+	var password string
+	c := &cobra.Command{
+		Use:   "remove LOGIN",
+		Short: "Remove a login, or revoke one of its passwords",
+		Long:  "Removes a login that is kept in the data directory, or revokes one of its passwords. Sessions that run go on.",
+		Example: `  drawbridge account remove scanner1
+  drawbridge account remove scanner1 --password basement`,
+		Args: oneArgument("login"),
+		PreRunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("password") && password == "" {
+				return &usageError{errors.New("--password needs the name of a password: see drawbridge account list")}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&password, "password", "", "revoke only the password of this `NAME`")
+	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
+		err := withAccounts(c.Context(), cfg, func(a control.Accounts) error { return a.Remove(c.Context(), args[0], password) })
+		if err != nil {
+			return oneSentence(err)
+		}
+		said := fmt.Sprintf("Removed the account %s.", args[0])
+		if password != "" {
+			said = fmt.Sprintf("Revoked the password %s of the account %s.", password, args[0])
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), said)
+		return err
+	})
+}
+
+func newAccountHash() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hash",
+		Short: "Make the argon2id hash of a password, for a configuration",
+		Long: `Asks for a password, or reads it as one line from standard input, and prints its argon2id hash: for admin.password, or for
+accounts that stand in the configuration. Write it there in single quotes.`,
+		Example: `  drawbridge account hash`,
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			password, err := askPassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
+			if err != nil {
+				return err
+			}
+			hash, err := accounts.Hash(password, accounts.DefaultParameters())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), hash)
+			return err
+		},
+	}
 }

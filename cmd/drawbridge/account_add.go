@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,17 +15,19 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/control"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
 
 // addFlags are what `drawbridge account add` is told.
 type addFlags struct {
-	config, mailbox, name, expires string
-	sources, protocols, aliases    []string
-	generate, json                 bool
-	length                         int
-	alphabet                       string
+	mailbox, name, expires      string
+	sources, protocols, aliases []string
+	generate                    bool
+	length                      int
+	alphabet                    string
+	json                        *bool
 }
 
 func newAccountAdd() *cobra.Command {
@@ -37,9 +41,14 @@ hash is kept.`,
 		Example: `  drawbridge account add scanner1 --mailbox scans@contoso.com --source 10.20.3.0/24 --generate
   drawbridge account add scanner1 --name basement < password.txt`,
 		Args: oneArgument("login"),
-		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
+		PreRunE: func(c *cobra.Command, _ []string) error {
+			if !f.generate && (c.Flags().Changed("length") || c.Flags().Changed("alphabet")) {
+				return &usageError{errors.New("--length and --alphabet are of a made password: add --generate")}
+			}
+			return nil
+		},
 	}
-	configFlag(c, &f.config)
+	f.json = jsonFlag(c)
 	flags := c.Flags()
 	flags.StringVar(&f.mailbox, "mailbox", "", "the `ADDRESS` of the mailbox that it opens; without it the login")
 	flags.StringSliceVar(&f.sources, "source", nil, "a `NETWORK` or address that it is accepted from, may be repeated; without it anywhere a listener allows")
@@ -50,18 +59,11 @@ hash is kept.`,
 	flags.BoolVar(&f.generate, "generate", false, "make a password and print it")
 	flags.IntVar(&f.length, "length", 8, "how many characters a made password has")
 	flags.StringVar(&f.alphabet, "alphabet", accounts.Digits, "what a made password is of: "+strings.Join(accounts.Alphabets(), ", "))
-	flags.BoolVar(&f.json, "json", false, "print JSON")
-	return c
+	return configured(c, f.run)
 }
 
-func (f *addFlags) run(c *cobra.Command, login string) error {
-	if !f.generate && (c.Flags().Changed("length") || c.Flags().Changed("alphabet")) {
-		return &usageError{errors.New("--length and --alphabet are of a made password: add --generate")}
-	}
-	cfg, err := loadConfig(f.config)
-	if err != nil {
-		return err
-	}
+func (f *addFlags) run(c *cobra.Command, args []string, cfg *config.Config) error {
+	login := args[0]
 	a, err := f.account(login, cfg.Timezone)
 	if err != nil {
 		return &usageError{err}
@@ -70,9 +72,9 @@ func (f *addFlags) run(c *cobra.Command, login string) error {
 	if err != nil {
 		return err
 	}
-	var result addedAccount
-	err = withAccounts(c.Context(), cfg, func(w accountChanger) (err error) {
-		result, err = w.add(c.Context(), addition{Account: wire(a), Name: f.name, Password: password.Reveal()})
+	var result accounts.Added
+	err = withAccounts(c.Context(), cfg, func(w control.Accounts) (err error) {
+		result, err = w.Add(c.Context(), accounts.Addition{Account: a, Name: f.name, Password: password})
 		return err
 	})
 	if err != nil {
@@ -124,7 +126,7 @@ func (f *addFlags) password(c *cobra.Command, login string) (secret.Secret, erro
 }
 
 // warn tells what will trouble the devices, or their owner.
-func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, password secret.Secret) {
+func (f *addFlags) warn(w io.Writer, cfg *config.Config, a accounts.Added, password secret.Secret) {
 	for _, why := range accounts.Weak(password) {
 		_, _ = fmt.Fprintf(w, "warning: the password is weak: %s\n", why)
 	}
@@ -136,8 +138,8 @@ func (f *addFlags) warn(w io.Writer, cfg *config.Config, a addedAccount, passwor
 }
 
 // tell says what was done. A made password stands alone on standard output, for scripts.
-func (f *addFlags) tell(c *cobra.Command, a addedAccount, password secret.Secret) error {
-	if f.json {
+func (f *addFlags) tell(c *cobra.Command, a accounts.Added, password secret.Secret) error {
+	if *f.json {
 		facts := struct {
 			Login        string `json:"login"`
 			Mailbox      string `json:"mailbox"`
@@ -160,4 +162,99 @@ func (f *addFlags) tell(c *cobra.Command, a addedAccount, password secret.Secret
 	_, _ = fmt.Fprintln(c.ErrOrStderr(), said+" Its password is shown this once:")
 	_, err := fmt.Fprintln(c.OutOrStdout(), password.Reveal())
 	return err
+}
+
+// maxImportFile is a little more than the importers take, which say what is too large.
+const maxImportFile = 17 << 20 // bytes
+
+func newAccountImport() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Add many logins from CSV, or from email-oauth2-proxy's configuration",
+		Long: `Adds the logins of a file, all or none; - is standard input. The first line of CSV names its columns, of which login
+is required:
+  ` + strings.Join(accounts.CSVColumns(), ",") + `
+What email-oauth2-proxy has is an account for each address, without a password: it waits for one (drawbridge account add).`,
+		Example: `  drawbridge account import devices.csv
+  drawbridge account import --format email-oauth2-proxy emailproxy.config`,
+		Args: oneArgument("file"),
+		PreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{"", accounts.FormatCSV, accounts.FormatEmailProxy}, format) {
+				return &usageError{fmt.Errorf("--format: %q is none: write %s or %s", format, accounts.FormatCSV, accounts.FormatEmailProxy)}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", "", accounts.FormatCSV+" or "+accounts.FormatEmailProxy+"; without it what the file looks like")
+	asJSON := jsonFlag(c)
+	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
+		return importAccounts(c, cfg, args[0], format, *asJSON)
+	})
+}
+
+// imported is what `drawbridge account import --json` prints.
+type imported struct {
+	Accounts []string `json:"accounts"` // their logins
+	Notes    []string `json:"notes"`
+}
+
+func importAccounts(c *cobra.Command, cfg *config.Config, file, format string, asJSON bool) error {
+	text, err := readFileOr(c.InOrStdin(), file)
+	if err != nil {
+		return err
+	}
+	what, err := accounts.ImportAs(c.Context(), format, text, accounts.CSVOptions{Location: cfg.Timezone})
+	if err == nil {
+		err = withAccounts(c.Context(), cfg, func(w control.Accounts) error { return w.Import(c.Context(), what.Accounts) })
+	}
+	if err != nil {
+		return tellEach(c.ErrOrStderr(), fmt.Sprintf("nothing was imported from %s", file), err)
+	}
+	told := imported{Accounts: []string{}, Notes: append([]string{}, what.Notes...)}
+	for _, a := range what.Accounts {
+		told.Accounts = append(told.Accounts, a.Login)
+	}
+	return told.print(c, asJSON)
+}
+
+func (i imported) print(c *cobra.Command, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(c.OutOrStdout()).Encode(i)
+	}
+	for _, n := range i.Notes {
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), "note: "+n)
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "Imported %s.\n", plural(len(i.Accounts), "account"))
+	return err
+}
+
+// readFileOr reads a file, or in where it is named -.
+func readFileOr(in io.Reader, file string) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the file to import: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxImportFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the file to import: %w", err)
+	}
+	return text, nil
+}
+
+// tellEach prints what several faults say, a line each, as validate does; a single one is a sentence like any other.
+func tellEach(w io.Writer, what string, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	if errors.Is(err, context.Canceled) || len(lines) == 1 {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	for _, l := range lines {
+		_, _ = fmt.Fprintln(w, l)
+	}
+	_, _ = fmt.Fprintf(w, "%s: %s\n", what, plural(len(lines), "fault"))
+	return &toldError{err}
 }

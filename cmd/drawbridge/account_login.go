@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/control"
 	"drawbridge/internal/oauth"
 )
 
@@ -21,8 +23,7 @@ const (
 )
 
 func newAccountLogin() *cobra.Command {
-	var path, upstream string
-	var asJSON bool
+	var upstream string
 	c := &cobra.Command{
 		Use:   "login MAILBOX",
 		Short: "Sign in for a mailbox, with flow device_code",
@@ -30,22 +31,16 @@ func newAccountLogin() *cobra.Command {
 access to that mailbox. The bridge keeps the sign-in, encrypted, and renews it. For upstreams with flow: device_code.`,
 		Example: "  drawbridge account login scans@contoso.com",
 		Args:    oneArgument("mailbox"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			u, err := signInUpstream(cfg, upstream)
-			if err != nil {
-				return err
-			}
-			return signInFor(c, cfg, signIn{Upstream: u.Name, Mailbox: args[0]}, asJSON)
-		},
 	}
-	configFlag(c, &path)
 	c.Flags().StringVar(&upstream, "upstream", "", "the `NAME` of the upstream, where several have flow: device_code")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	asJSON := jsonFlag(c)
+	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
+		u, err := signInUpstream(cfg, upstream)
+		if err != nil {
+			return err
+		}
+		return signInFor(c, cfg, u.Name, args[0], *asJSON)
+	})
 }
 
 // signInUpstream is the upstream of that name, or else the only one that needs a sign-in.
@@ -71,32 +66,35 @@ func signInUpstream(cfg *config.Config, name string) (config.Upstream, error) {
 	return found[0], nil
 }
 
-func signInFor(c *cobra.Command, cfg *config.Config, s signIn, asJSON bool) error {
+func signInFor(c *cobra.Command, cfg *config.Config, upstream, mailbox string, asJSON bool) error {
 	out := c.OutOrStdout()
-	show := func(p prompt) {
+	show := func(code, url string) {
 		if asJSON {
-			_ = json.NewEncoder(out).Encode(p)
+			_ = json.NewEncoder(out).Encode(control.Prompt{Code: code, URL: url})
 			return
 		}
-		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", printable(p.URL), printable(p.Code), s.Mailbox)
+		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", printable(url), printable(code), mailbox)
 	}
-	err := withAccounts(c.Context(), cfg, func(w accountChanger) error { return w.login(c.Context(), s, show) })
+	err := withAccounts(c.Context(), cfg, func(a control.Accounts) error { return a.SignIn(c.Context(), upstream, mailbox, show) })
 	if err != nil {
 		return oneSentence(err)
 	}
 	if asJSON {
 		return nil
 	}
-	_, err = fmt.Fprintf(out, "Signed in: sessions for %s use it from now on.\n", s.Mailbox)
+	_, err = fmt.Fprintf(out, "Signed in: sessions for %s use it from now on.\n", mailbox)
 	return err
 }
 
-// localAccounts changes the accounts itself, while no bridge runs.
-type localAccounts struct{ *keeper }
+// localAccounts are changed by the command itself, while no bridge runs.
+type localAccounts struct {
+	*accounts.Keeper
+	cfg *config.Config
+}
 
-// login signs in with a Source of its own: the bridge finds the sign-in when it starts.
-func (l localAccounts) login(ctx context.Context, s signIn, show func(prompt)) error {
-	u, err := signInUpstream(l.cfg, s.Upstream)
+// SignIn implements control.Accounts with a Source of its own: the bridge finds the sign-in when it starts.
+func (l localAccounts) SignIn(ctx context.Context, upstream, mailbox string, show func(code, url string)) error {
+	u, err := signInUpstream(l.cfg, upstream)
 	if err != nil {
 		return err
 	}
@@ -109,5 +107,20 @@ func (l localAccounts) login(ctx context.Context, s signIn, show func(prompt)) e
 		return err
 	}
 	defer source.Close()
-	return source.Login(ctx, s.Mailbox, func(code, url string) { show(prompt{Code: code, URL: url}) })
+	return source.Login(ctx, mailbox, show)
+}
+
+// servedAccounts are those of the running bridge.
+type servedAccounts struct {
+	*accounts.Keeper
+	upstreams map[string]*upstreamParts
+}
+
+// SignIn implements control.Accounts.
+func (s servedAccounts) SignIn(ctx context.Context, upstream, mailbox string, show func(code, url string)) error {
+	u := s.upstreams[upstream]
+	if u == nil || u.tokens == nil {
+		return fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again", upstream)
+	}
+	return u.tokens.Login(ctx, mailbox, show)
 }

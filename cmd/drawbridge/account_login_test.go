@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/internal/control"
 	"drawbridge/internal/sandbox"
 )
 
@@ -28,7 +28,7 @@ func (w *accountWorld) startLogin(ctx context.Context) (code string, ended <-cha
 		_ = writer.Close()
 		end <- err
 	}()
-	var p prompt
+	var p control.Prompt
 	if err := json.NewDecoder(reader).Decode(&p); err != nil {
 		w.t.Fatalf("the command showed no code: %v, it ended by %v", err, <-end)
 	}
@@ -114,35 +114,5 @@ func TestAccount_LoginShowsCodeAndURL(t *testing.T) {
 	must(t, <-ended)
 	if got := out.String(); !strings.HasPrefix(got, "Open "+w.entra.URL()) || !strings.HasSuffix(got, "\nSigned in: sessions for "+boss+" use it from now on.\n") {
 		t.Errorf("got %q", got)
-	}
-}
-
-// TestAccount_BridgeOfAnotherVersion does not know the question, and one that is no answer is told as such.
-func TestAccount_BridgeOfAnotherVersion(t *testing.T) {
-	t.Parallel()
-	w := newAccountWorld(t, "")
-	d, err := openDataDir(w.dataDir())
-	must(t, err)
-	defer func() { _ = d.Close() }()
-	serveControl(t, w.dataDir(), answerAll(404, "404 page not found"))
-	if _, _, err := w.account("47114711", "add", "x"); err == nil || !strings.Contains(err.Error(), "restart it with this version") {
-		t.Errorf("got %v", err)
-	}
-	serveControl(t, w.dataDir(), answerAll(200, "<html>"))
-	if _, _, err := w.account("", "list", "--unknown"); err == nil || !strings.Contains(err.Error(), "cannot be read") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestAccount_ControlSocketQuotesNoPassword sends the bridge what it cannot read.
-func TestAccount_ControlSocketQuotesNoPassword(t *testing.T) {
-	t.Parallel()
-	w := newAccountWorld(t, "")
-	w.serve()
-	for _, question := range []any{map[string]any{"Password": 47114711}, map[string]any{"CanaryOfTheMine": "x"}, "CanaryOfTheMine", nil} {
-		_, err := ask[done](t.Context(), w.dataDir(), pathAdd, question)
-		if err == nil || bytes.Contains([]byte(err.Error()), []byte("4711")) || strings.Contains(err.Error(), "Canary") {
-			t.Errorf("%v: got %v, want a refusal that quotes nothing", question, err)
-		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
 )
@@ -133,7 +134,7 @@ func TestAccount_ChangesHoldAtOnceInTheRunningBridge(t *testing.T) {
 	w.done("of the basement\n", "add", "scanner1", "--name", "basement")
 	w.reads(sandbox.POP3, "scanner1", "of the basement")
 	w.reads(sandbox.POP3, "scanner1", generated)
-	w.done("", "remove", "scanner1", "--password", firstPassword)
+	w.done("", "remove", "scanner1", "--password", "first")
 	w.refused(sandbox.POP3, "scanner1", generated)
 	w.reads(sandbox.POP3, "scanner1", "of the basement")
 	w.done("", "remove", "scanner1")
@@ -182,7 +183,7 @@ func TestAccount_AddedBeforeTheBridgeStarts(t *testing.T) {
 	w := newAccountWorld(t, "")
 	must(t, os.MkdirAll(w.dataDir(), 0o700))
 	w.done("of the basement\n", "add", "scanner1", "--mailbox", scans)
-	w.done("", "import", "--format", formatEmailProxy, w.file("["+scans+"]\n"))
+	w.done("", "import", "--format", accounts.FormatEmailProxy, w.file("["+scans+"]\n"))
 	w.serve()
 	w.reads(sandbox.IMAP, "scanner1", "of the basement")
 	w.refused(sandbox.IMAP, scans, "anything")

@@ -3,21 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
-
-// answerAll answers everything with the same.
-func answerAll(status int, text string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(text))
-	})
-}
 
 // lockedBuffer is written by one goroutine and read by another.
 type lockedBuffer struct {
@@ -74,36 +65,6 @@ func TestAccount_UnknownNamesOfStrangersAreHarmless(t *testing.T) {
 	}
 	if got := list[len(list)-6].Login; got != names[5] || list[0].Count != 2 {
 		t.Errorf("got %q and count %d, want %q and 2", got, list[0].Count, names[5])
-	}
-}
-
-func TestAccount_WithConfigQuotesThePath(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ line, path, want string }{
-		{"drawbridge account add 'x'", "", "drawbridge account add 'x'"},
-		{"drawbridge account add 'x'", "/etc/a b/it's.yaml", `drawbridge account add --config '/etc/a b/it'\''s.yaml' 'x'`},
-		{"", "drawbridge.yaml", ""},
-	} {
-		if got := withConfig(c.line, c.path); got != c.want {
-			t.Errorf("%q with %q: got %q, want %q", c.line, c.path, got, c.want)
-		}
-	}
-}
-
-func TestAccount_FormatOfAnImport(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":                                  formatCSV,
-		"login,mailbox\n":                   formatCSV,
-		"\uFEFFlogin;mailbox\n":             formatCSV,
-		"# a comment\n\n[a@b.example]\n":    formatEmailProxy,
-		"\uFEFF[Server setup]\n":            formatEmailProxy,
-		"login\n[a@b.example]\n":            formatCSV,
-		"\r\n  [a@b.example]\r\nx = login,": formatEmailProxy,
-	} {
-		if got := formatOf([]byte(text)); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
 	}
 }
 

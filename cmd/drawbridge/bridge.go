@@ -18,6 +18,7 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/control"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -38,7 +39,7 @@ type bridge struct {
 	failures  *guard.Failures
 	verified  *guard.Verified
 	decider   *decider
-	keeper    *keeper
+	keeper    *accounts.Keeper
 	unknown   *accounts.Unknown
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
@@ -88,7 +89,7 @@ func (b *bridge) openData() (err error) {
 }
 
 func (b *bridge) openControl() (err error) {
-	b.control, err = listenControl(b.data.path)
+	b.control, err = control.Listen(b.data.path)
 	return err
 }
 
@@ -162,11 +163,13 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 
 // controlHandler is what the owner of the data directory may ask.
 func (b *bridge) controlHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", web.Health(b.readiness))
-	b.accountsHandler(mux)
-	b.inventoryHandler(mux)
-	return mux
+	return control.Handler(control.Options{
+		Readiness: b.readiness, Accounts: servedAccounts{b.keeper, b.decider.upstreams}, Unknown: b.unknown,
+		Stock: func(ctx context.Context) control.Stock {
+			b.ledger.CatchUpSoon(ctx)
+			return b.ledger.Current()
+		},
+	})
 }
 
 // readiness is what /readyz says now.

@@ -43,20 +43,16 @@ type authority struct {
 }
 
 func newCertsCA() *cobra.Command {
-	var path string
-	var asJSON bool
 	c := &cobra.Command{
 		Use:     "ca",
 		Short:   "Create the local CA if there is none, and describe it",
 		Example: "  drawbridge certs ca --config drawbridge.yaml",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withCA(path, func(ca *certs.CA) error { return describeCA(ca, asJSON, c.OutOrStdout()) })
-		},
 	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	asJSON := jsonFlag(c)
+	return onCA(c, func(c *cobra.Command, _ []string, ca *certs.CA) error {
+		return describeCA(ca, *asJSON, c.OutOrStdout())
+	})
 }
 
 func describeCA(ca *certs.CA, asJSON bool, out io.Writer) error {
@@ -71,7 +67,7 @@ func describeCA(ca *certs.CA, asJSON bool, out io.Writer) error {
 }
 
 func newCertsExport() *cobra.Command {
-	var path, format, outFile string
+	var format, outFile string
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Export the local CA's certificate, for import into devices",
@@ -79,14 +75,12 @@ func newCertsExport() *cobra.Command {
 (.cer, .crt) or pkcs7 (.p7b).`,
 		Example: "  drawbridge certs export --format der --out drawbridge-ca.cer",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withCA(path, func(ca *certs.CA) error { return exportCA(ca, format, outFile, c.OutOrStdout()) })
-		},
 	}
-	configFlag(c, &path)
 	c.Flags().StringVar(&format, "format", "pem", "the form: pem, der or pkcs7")
 	c.Flags().StringVarP(&outFile, "out", "o", "", "write to this `FILE` instead of standard output")
-	return c
+	return onCA(c, func(c *cobra.Command, _ []string, ca *certs.CA) error {
+		return exportCA(ca, format, outFile, c.OutOrStdout())
+	})
 }
 
 func exportCA(ca *certs.CA, format, outFile string, out io.Writer) error {
@@ -105,7 +99,7 @@ func exportCA(ca *certs.CA, format, outFile string, out io.Writer) error {
 }
 
 func newCertsIssue() *cobra.Command {
-	var path, certFile, keyFile string
+	var certFile, keyFile string
 	c := &cobra.Command{
 		Use:   "issue NAME...",
 		Short: "Issue a certificate of the local CA for names and addresses",
@@ -113,14 +107,10 @@ func newCertsIssue() *cobra.Command {
 same devices trust. The bridge's own certificates need no command.`,
 		Example: "  drawbridge certs issue fax.contoso.local 10.20.0.6 --cert fax.pem --key fax.key",
 		Args:    atLeastOneName,
-		RunE: func(_ *cobra.Command, names []string) error {
-			return withCA(path, func(ca *certs.CA) error { return issue(ca, names, certFile, keyFile) })
-		},
 	}
-	configFlag(c, &path)
 	c.Flags().StringVar(&certFile, "cert", "certificate.pem", "write the certificate to this `FILE`")
 	c.Flags().StringVar(&keyFile, "key", "certificate.key", "write its private key to this `FILE`, readable by its owner only")
-	return c
+	return onCA(c, func(_ *cobra.Command, names []string, ca *certs.CA) error { return issue(ca, names, certFile, keyFile) })
 }
 
 func atLeastOneName(c *cobra.Command, names []string) error {
@@ -155,20 +145,22 @@ func writeNew(path, flag string, data []byte, mode fs.FileMode) error {
 }
 
 func newCertsList() *cobra.Command {
-	var path string
-	var asJSON bool
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List the listeners' certificates",
 		Example: "  drawbridge certs list --config drawbridge.yaml --json",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withCertificates(path, func(s *certs.Source) error { return listCertificates(s.List(), asJSON, c.OutOrStdout()) })
-		},
 	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	asJSON := jsonFlag(c)
+	return configured(c, func(c *cobra.Command, _ []string, cfg *config.Config) error {
+		return inDataDir(cfg, func(dir string) error {
+			s, err := openCertificates(context.Background(), cfg, dir, zap.NewNop())
+			if err != nil {
+				return err
+			}
+			return listCertificates(s.List(), *asJSON, c.OutOrStdout())
+		})
+	})
 }
 
 func listCertificates(list []certs.Facts, asJSON bool, out io.Writer) error {
@@ -188,34 +180,23 @@ func listCertificates(list []certs.Facts, asJSON bool, out io.Writer) error {
 	return w.Flush()
 }
 
-// withCA opens the CA of a configuration's data directory. Files that it makes belong to whom the directory belongs.
-func withCA(path string, do func(*certs.CA) error) error {
-	return inDataDir(path, func(cfg *config.Config, dir string) error {
-		ca, err := certs.OpenCA(dir)
-		if err != nil {
-			return err
-		}
-		return do(ca)
-	})
-}
-
-func withCertificates(path string, do func(*certs.Source) error) error {
-	return inDataDir(path, func(cfg *config.Config, dir string) error {
-		s, err := openCertificates(context.Background(), cfg, dir, zap.NewNop())
-		if err != nil {
-			return err
-		}
-		return do(s)
+// onCA adds --config to a command, and has do run it with the CA of the data directory that it names. Files that it makes
+// belong to whom the directory belongs.
+func onCA(c *cobra.Command, do func(c *cobra.Command, args []string, ca *certs.CA) error) *cobra.Command {
+	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
+		return inDataDir(cfg, func(dir string) error {
+			ca, err := certs.OpenCA(dir)
+			if err != nil {
+				return err
+			}
+			return do(c, args, ca)
+		})
 	})
 }
 
 // inDataDir calls do with the certificates folder of a configuration. While a bridge runs, which holds the lock, the
 // folder is shared with it: the certificates' own locks see to that.
-func inDataDir(path string, do func(cfg *config.Config, dir string) error) error {
-	cfg, err := loadConfig(path)
-	if err != nil {
-		return err
-	}
+func inDataDir(cfg *config.Config, do func(dir string) error) error {
 	d, err := openDataDir(cfg.DataDir)
 	if err != nil && !errors.Is(err, errLocked) {
 		return err
@@ -223,7 +204,7 @@ func inDataDir(path string, do func(cfg *config.Config, dir string) error) error
 	if d != nil {
 		defer func() { _ = d.Close() }()
 	}
-	if err := do(cfg, filepath.Join(cfg.DataDir, certificates)); err != nil {
+	if err := do(filepath.Join(cfg.DataDir, certificates)); err != nil {
 		return err
 	}
 	return keepOwners(cfg.DataDir, lockFile, certificates)

@@ -12,7 +12,6 @@ import (
 // What is kept in the data directory besides what packages keep in folders of their own.
 const (
 	lockFile     = "lock"
-	controlFile  = "control.sock"
 	certificates = "certificates"
 	verifiedFile = "verified.json"
 )

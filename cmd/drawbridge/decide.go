@@ -29,7 +29,7 @@ import (
 type decider struct {
 	table     *policy.Table
 	upstreams map[string]*upstreamParts
-	book      *currentBook
+	book      *accounts.Keeper
 	failures  *guard.Failures
 	verified  *guard.Verified
 	stages    func(device string) inventory.Stage // what a device was set to; nil: none was

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
@@ -35,13 +36,11 @@ logged in from there. Changes hold at once, whether the bridge runs or not, and 
 	return c
 }
 
-// deviceCommand runs do with the inventory of the configuration at path.
-func deviceCommand(ctx context.Context, path string, do func(stock) error) error {
-	cfg, err := loadConfig(path)
-	if err != nil {
-		return err
-	}
-	return withStock(ctx, cfg, do)
+// onStock adds --config to a command, and has do run it with the inventory of the configuration that it names.
+func onStock(c *cobra.Command, do func(c *cobra.Command, args []string, s control.Stock) error) *cobra.Command {
+	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
+		return withStock(c.Context(), cfg, func(s control.Stock) error { return do(c, args, s) })
+	})
 }
 
 // unknownDevice says what to do about an id that the inventory does not have.
@@ -53,8 +52,6 @@ func unknownDevice(id string, err error) error {
 }
 
 func newDeviceList() *cobra.Command {
-	var path, due string
-	var asJSON bool
 	var q inventory.Query
 	var readiness, stages, categories, steps []string
 	c := &cobra.Command{
@@ -62,25 +59,13 @@ func newDeviceList() *cobra.Command {
 		Short:   "List devices",
 		Example: `  drawbridge device list --readiness legacy,obsolete --sort last_seen --descending`,
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkQuery(readiness, stages, categories, steps, due, q.Sort); err != nil {
+		PreRunE: func(*cobra.Command, []string) error {
+			if err := checkQuery(readiness, stages, categories, steps, q.DueBefore, q.Sort); err != nil {
 				return &usageError{err}
 			}
-			q.Readiness, q.Stages, q.Categories, q.Steps = readiness, asTyped[inventory.Stage](stages), asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
-			q.DueBefore = due
-			return deviceCommand(c.Context(), path, func(s stock) error {
-				devices, _, err := s.Devices(c.Context(), q)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return report.JSON(c.OutOrStdout(), slices.Values(devices))
-				}
-				return printTable(c.OutOrStdout(), devices)
-			})
+			return nil
 		},
 	}
-	configFlag(c, &path)
 	flags := c.Flags()
 	flags.StringVar(&q.Search, "search", "", "only those with `TEXT` in id, names, MAC, vendor, owner or note")
 	flags.StringSliceVar(&readiness, "readiness", nil, "only ready, legacy, obsolete, unknown")
@@ -88,11 +73,21 @@ func newDeviceList() *cobra.Command {
 	flags.StringSliceVar(&categories, "category", nil, "only such as printer_scanner, medical")
 	flags.StringSliceVar(&steps, "next-step", nil, "only such as repoint, enable_tls, update, replace")
 	flags.StringArrayVar(&q.Owners, "owner", nil, `only of this owner; "" is those without one`)
-	flags.StringVar(&due, "due-before", "", "only with a deadline before a `DATE`")
+	flags.StringVar(&q.DueBefore, "due-before", "", "only with a deadline before a `DATE`")
 	flags.StringVar(&q.Sort, "sort", "", "sort by "+strings.Join(inventory.SortKeys[:], ", "))
 	flags.BoolVar(&q.Descending, "descending", false, "the other way round")
-	flags.BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	asJSON := jsonFlag(c)
+	return onStock(c, func(c *cobra.Command, _ []string, s control.Stock) error {
+		q.Readiness, q.Stages, q.Categories, q.Steps = readiness, asTyped[inventory.Stage](stages), asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
+		devices, _, err := s.Devices(c.Context(), q)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return report.JSON(c.OutOrStdout(), slices.Values(devices))
+		}
+		return printTable(c.OutOrStdout(), devices)
+	})
 }
 
 // checkQuery refuses words that no device can have: a list that is empty because of a slip reads as if all were done.
@@ -137,38 +132,50 @@ type shownDevice struct {
 }
 
 func newDeviceShow() *cobra.Command {
-	var path string
-	var asJSON bool
 	c := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show all that is known of a device",
 		Example: "  drawbridge device show 10.20.3.7/scanner1",
 		Args:    oneArgument("device"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return deviceCommand(c.Context(), path, func(s stock) error {
-				d, err := s.Device(c.Context(), args[0])
-				if err != nil {
-					return unknownDevice(args[0], err)
-				}
-				history, err := s.History(c.Context(), d.ID)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return json.NewEncoder(c.OutOrStdout()).Encode(shownDevice{d, history})
-				}
-				return showDevice(c.OutOrStdout(), d, history)
-			})
-		},
 	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	asJSON := jsonFlag(c)
+	return onStock(c, func(c *cobra.Command, args []string, s control.Stock) error {
+		d, err := s.Device(c.Context(), args[0])
+		if err != nil {
+			return unknownDevice(args[0], err)
+		}
+		history, err := s.History(c.Context(), d.ID)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(c.OutOrStdout()).Encode(shownDevice{d, history})
+		}
+		return showDevice(c.OutOrStdout(), d, history)
+	})
+}
+
+// someDevices wants the id of one device at least.
+func someDevices(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
+	}
+	return nil
+}
+
+// each has do change each of some devices, and tells what of those that were.
+func each(c *cobra.Command, ids []string, done string, do func(id string) error) error {
+	for _, id := range ids {
+		if err := do(id); err != nil {
+			return unknownDevice(id, err)
+		}
+		_, _ = fmt.Fprintf(c.OutOrStdout(), "%s %s.\n", inventory.Printable(id), done)
+	}
+	return nil
 }
 
 func newDeviceSet() *cobra.Command {
-	var path string
-	values := make(map[string]*string)
+	given, set := make(map[string]*string), make(map[string]string)
 	c := &cobra.Command{
 		Use:   "set ID…",
 		Short: "Set what is planned for devices",
@@ -177,15 +184,9 @@ one. A stage that is set comes before all rules: warn tells the device's user, b
 login on. A deadline is a plan and blocks nothing.`,
 		Example: `  drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01 --cost 450
   drawbridge device set 10.20.3.7/scanner1 --stage ""`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			set := make(map[string]string)
-			for key, value := range values {
+		Args: someDevices,
+		PreRunE: func(c *cobra.Command, _ []string) error {
+			for key, value := range given {
 				if c.Flags().Changed(key) {
 					set[key] = *value
 				}
@@ -193,22 +194,15 @@ login on. A deadline is a plan and blocks nothing.`,
 			if len(set) == 0 {
 				return &usageError{fmt.Errorf("%s needs something to set, such as --owner Radiology", c.CommandPath())}
 			}
-			return deviceCommand(c.Context(), path, func(s stock) error {
-				for _, id := range args {
-					if err := s.Set(c.Context(), id, set, editedBy()); err != nil {
-						return unknownDevice(id, err)
-					}
-					_, _ = fmt.Fprintf(c.OutOrStdout(), "%s is set.\n", inventory.Printable(id))
-				}
-				return nil
-			})
+			return nil
 		},
 	}
-	configFlag(c, &path)
 	for key, help := range settingHelp {
-		values[key] = c.Flags().String(key, "", help)
+		given[key] = c.Flags().String(key, "", help)
 	}
-	return c
+	return onStock(c, func(c *cobra.Command, args []string, s control.Stock) error {
+		return each(c, args, "is set", func(id string) error { return s.Set(c.Context(), id, set, editedBy()) })
+	})
 }
 
 // settingHelp tells what can be set.
@@ -223,7 +217,6 @@ var settingHelp = map[string]string{
 }
 
 func newDeviceMerge() *cobra.Command {
-	var path string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "merge FROM INTO",
@@ -238,51 +231,30 @@ did before included. What is set of INTO counts, and where nothing is, what is s
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
-			into, told := "", "is a device of its own again"
-			if !undo {
-				into, told = args[1], "is counted with "+inventory.Printable(args[1])
-			}
-			return deviceCommand(c.Context(), path, func(s stock) error {
-				if err := s.Merge(c.Context(), args[0], into, editedBy()); err != nil {
-					return unknownDevice(args[0], err)
-				}
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%s %s.\n", inventory.Printable(args[0]), told)
-				return err
-			})
-		},
 	}
-	configFlag(c, &path)
 	c.Flags().BoolVar(&undo, "undo", false, "part a device from the one it was merged into")
-	return c
+	return onStock(c, func(c *cobra.Command, args []string, s control.Stock) error {
+		into, told := "", "is a device of its own again"
+		if !undo {
+			into, told = args[1], "is counted with "+inventory.Printable(args[1])
+		}
+		if err := s.Merge(c.Context(), args[0], into, editedBy()); err != nil {
+			return unknownDevice(args[0], err)
+		}
+		_, err := fmt.Fprintf(c.OutOrStdout(), "%s %s.\n", inventory.Printable(args[0]), told)
+		return err
+	})
 }
 
 func newDeviceRemove() *cobra.Command {
-	var path string
-	c := &cobra.Command{
+	return onStock(&cobra.Command{
 		Use:   "remove ID…",
 		Short: "Take devices off the list",
 		Long: `Takes devices off the list, and forgets what was set for them. One that comes again is listed again, with what it did
 before: that it was removed and came back stands in its history.`,
 		Example: "  drawbridge device remove 10.20.3.7/scanner1",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			return deviceCommand(c.Context(), path, func(s stock) error {
-				for _, id := range args {
-					if err := s.Remove(c.Context(), id, editedBy()); err != nil {
-						return unknownDevice(id, err)
-					}
-					_, _ = fmt.Fprintf(c.OutOrStdout(), "%s is off the list.\n", inventory.Printable(id))
-				}
-				return nil
-			})
-		},
-	}
-	configFlag(c, &path)
-	return c
+		Args:    someDevices,
+	}, func(c *cobra.Command, args []string, s control.Stock) error {
+		return each(c, args, "is off the list", func(id string) error { return s.Remove(c.Context(), id, editedBy()) })
+	})
 }

@@ -9,13 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"drawbridge/internal/control"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
 
 func newDeviceImport() *cobra.Command {
-	var path, dates string
+	var dates string
 	var i deviceImport
+	var sheet report.Sheet
 	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Read an export back that was edited in Excel",
@@ -27,7 +29,7 @@ which one counts. Rows that cannot be read are told with their line, and then no
   drawbridge device import devices.csv --dry-run
   drawbridge device import devices.csv`,
 		Args: oneArgument("file"),
-		RunE: func(c *cobra.Command, args []string) error {
+		PreRunE: func(c *cobra.Command, args []string) (err error) {
 			if i.ours && i.theirs {
 				return &usageError{errors.New("--ours and --theirs cannot both hold")}
 			}
@@ -35,22 +37,17 @@ which one counts. Rows that cannot be read are told with their line, and then no
 			if !known {
 				return &usageError{fmt.Errorf("--dates is day-first or month-first, not %q", dates)}
 			}
-			i.dates = order
-			sheet, err := readSheet(c.InOrStdin(), args[0])
-			if err != nil {
-				return err
-			}
-			i.out = c.OutOrStdout()
-			return deviceCommand(c.Context(), path, func(s stock) error { return i.run(c.Context(), s, sheet) })
+			i.dates, i.out = order, c.OutOrStdout()
+			sheet, err = readSheet(c.InOrStdin(), args[0])
+			return err
 		},
 	}
-	configFlag(c, &path)
 	c.Flags().BoolVar(&i.dryRun, "dry-run", false, "tell what would be set, and set nothing")
 	c.Flags().BoolVar(&i.fresh, "new", false, "take rows of devices that the inventory does not have, which then are listed")
 	c.Flags().StringVar(&dates, "dates", "", "how Excel wrote dates such as 3/1/2027, where the file does not show it: day-first or month-first")
 	c.Flags().BoolVar(&i.ours, "ours", false, "in a conflict leave what is set here")
 	c.Flags().BoolVar(&i.theirs, "theirs", false, "in a conflict take what stands in the file")
-	return c
+	return onStock(c, func(c *cobra.Command, _ []string, s control.Stock) error { return i.run(c.Context(), s, sheet) })
 }
 
 func readSheet(stdin io.Reader, name string) (report.Sheet, error) {
@@ -72,7 +69,7 @@ type deviceImport struct {
 	out                         io.Writer
 }
 
-func (i *deviceImport) run(ctx context.Context, s stock, sheet report.Sheet) error {
+func (i *deviceImport) run(ctx context.Context, s control.Stock, sheet report.Sheet) error {
 	devices, _, err := s.Devices(ctx, inventory.Query{})
 	if err != nil {
 		return err
@@ -133,7 +130,7 @@ func (i *deviceImport) tell(sheet report.Sheet, plan report.Plan) {
 
 // set makes the changes, device by device. One that fails ends it: what was set before stays set, and importing the file
 // once more goes on.
-func (i *deviceImport) set(ctx context.Context, s stock, plan report.Plan) error {
+func (i *deviceImport) set(ctx context.Context, s control.Stock, plan report.Plan) error {
 	by := editedBy() + ", import"
 	if err := s.Import(ctx, plan.New, by); err != nil {
 		return err

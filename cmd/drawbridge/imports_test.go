@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"proxy/internal/*":           {"proxy/login"}, // for tests
 	"internal/oauth":             {"proxy/login"},
 	"internal/accounts":          {"proxy/login"},
+	"internal/control":           {"inventory", "internal/accounts", "internal/web"},
 	"internal/doctor":            {"config", "proxy", "proxy/login", "internal/accounts", "internal/oauth", "inventory"},
 	"internal/watch":             {"inventory"},
 	"internal/web":               {"inventory", "config", "internal/watch"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +12,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
 
 // inventoryFlags are what `drawbridge inventory` is told.
 type inventoryFlags struct {
-	config    string
 	from      []string
 	since     string
+	begin     time.Time // what since means
 	format    string
 	columns   string
 	separator string
@@ -48,9 +48,8 @@ A session must be in the files once: name either the bridge's log or its journal
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return f.run(c, append(f.from, args...)) },
+		PreRunE: func(*cobra.Command, []string) error { return f.check() },
 	}
-	configFlag(c, &f.config)
 	c.Flags().StringArrayVar(&f.from, "from", nil, "make the inventory of these `LOG` files alone; - is standard input")
 	c.Flags().StringVar(&f.since, "since", "", "only devices seen since a `TIME`: 2026-11-01, or 30d before now")
 	c.Flags().StringVar(&f.format, "format", "table", "`FORMAT`: table, csv, json or html")
@@ -59,7 +58,7 @@ A session must be in the files once: name either the bridge's log or its journal
 	c.Flags().StringVar(&f.currency, "currency", "", "what stands before sums in html, such as EUR")
 	c.Flags().BoolVar(&f.strangers, "strangers", true, "list sources without a verified login too")
 	c.AddCommand(newInventoryRebuild())
-	return c
+	return configured(c, f.run)
 }
 
 // gcPercent is how much garbage there may be while an inventory is made, in percent of what is kept. Go's 100 is more than
@@ -73,34 +72,37 @@ type found struct {
 	totals  inventory.Totals
 }
 
-func (f *inventoryFlags) run(c *cobra.Command, from []string) error {
-	if !slices.Contains([]string{"table", "csv", "json", "html"}, f.format) {
-		return &usageError{fmt.Errorf("there is no format %q: table, csv, json or html", f.format)}
+// separators are what may separate the cells of CSV, by their names.
+func separators() map[string]rune { return map[string]rune{",": ',', ";": ';', "tab": '\t'} }
+
+// check refuses what cannot be meant.
+func (f *inventoryFlags) check() (err error) {
+	switch {
+	case !slices.Contains([]string{"table", "csv", "json", "html"}, f.format):
+		err = fmt.Errorf("there is no format %q: table, csv, json or html", f.format)
+	case separators()[f.separator] == 0:
+		err = fmt.Errorf(`%q does not separate cells: ",", ";" or "tab"`, f.separator)
+	case !slices.Contains([]report.Columns{report.Default, report.ServiceNow, report.Lansweeper}, report.Columns(f.columns)):
+		err = fmt.Errorf("there is no set of columns %q: %s, %s or %s", f.columns, report.Default, report.ServiceNow, report.Lansweeper)
+	default:
+		f.begin, err = parseSince(f.since, time.Now())
 	}
-	separators := map[string]rune{",": ',', ";": ';', "tab": '\t'}
-	if separators[f.separator] == 0 {
-		return &usageError{fmt.Errorf(`%q does not separate cells: ",", ";" or "tab"`, f.separator)}
-	}
-	if !slices.Contains([]report.Columns{report.Default, report.ServiceNow, report.Lansweeper}, report.Columns(f.columns)) {
-		return &usageError{fmt.Errorf("there is no set of columns %q: %s, %s or %s", f.columns, report.Default, report.ServiceNow, report.Lansweeper)}
-	}
-	since, err := parseSince(f.since, time.Now())
 	if err != nil {
 		return &usageError{err}
 	}
-	cfg, err := loadConfig(f.config)
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	all, err := f.find(c, cfg, from)
+	all, err := f.find(c, cfg, append(f.from, args...))
 	if err != nil {
 		return err
 	}
 	all.devices = only(all.devices, func(d *inventory.Device) bool {
-		return !d.LastSeen.Before(since) && (f.strangers || d.Account != inventory.Stranger)
+		return !d.LastSeen.Before(f.begin) && (f.strangers || d.Account != inventory.Stranger)
 	})
-	p := printing{cfg: cfg, csv: report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators[f.separator]}, currency: f.currency}
+	p := printing{cfg: cfg, csv: report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}, currency: f.currency}
 	return p.print(c.OutOrStdout(), f.format, all)
 }
 
@@ -120,7 +122,7 @@ func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []strin
 	if len(from) > 0 {
 		return readLogs(c, from, f.format == "html")
 	}
-	err = withStock(c.Context(), cfg, func(s stock) (err error) {
+	err = withStock(c.Context(), cfg, func(s control.Stock) (err error) {
 		devices, _, err := s.Devices(c.Context(), inventory.Query{})
 		if err != nil {
 			return err
@@ -188,8 +190,7 @@ func (p printing) report(all found, now time.Time) report.Report {
 }
 
 func newInventoryRebuild() *cobra.Command {
-	var path string
-	c := &cobra.Command{
+	return onStock(&cobra.Command{
 		Use:   "rebuild",
 		Short: "Make the store anew from the journal",
 		Long: `Empties the store and makes it anew from the journal, with everything that people set: after the store was damaged, or
@@ -197,29 +198,18 @@ lost. The bridge may run meanwhile; its sessions go on. Several bridges that sha
 within a minute.`,
 		Example: "  drawbridge inventory rebuild --config drawbridge.yaml",
 		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			return withStock(c.Context(), cfg, func(s stock) error { return rebuild(c.Context(), s, c.OutOrStdout()) })
-		},
-	}
-	configFlag(c, &path)
-	return c
-}
-
-func rebuild(ctx context.Context, s stock, out io.Writer) error {
-	began := time.Now()
-	if err := s.Rebuild(ctx); err != nil {
+	}, func(c *cobra.Command, _ []string, s control.Stock) error {
+		began := time.Now()
+		if err := s.Rebuild(c.Context()); err != nil {
+			return err
+		}
+		_, total, err := s.Devices(c.Context(), inventory.Query{Limit: 1})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
 		return err
-	}
-	_, total, err := s.Devices(ctx, inventory.Query{Limit: 1})
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
-	return err
+	})
 }
 
 // errNoLines says that there was nothing in the files.

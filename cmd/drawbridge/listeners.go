@@ -76,14 +76,15 @@ func (b *bridge) openServer() error {
 
 // openDecider makes all that decides about a login.
 func (b *bridge) openDecider() (err error) {
-	d := &decider{failures: b.failures, verified: b.verified, book: &currentBook{}}
+	d := &decider{failures: b.failures, verified: b.verified}
 	if d.table, err = newPolicy(b.cfg); err != nil {
 		return err
 	}
 	d.stages, d.contact = b.ledger.Stage, b.cfg.Contact
 	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
-	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
-	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {
+	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg)
+	d.book = b.keeper
+	if err := b.keeper.Serve(checker, b.unknown); err != nil {
 		return err
 	}
 	vault, err := openVault(b.cfg, b.data.path)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"drawbridge/config"
 )
 
 // version is set by the linker: -ldflags "-X main.version=1.2.3".
@@ -164,3 +166,20 @@ func configFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVarP(path, "config", "c", "", "the configuration `FILE`; without it the built-in defaults hold")
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 }
+
+// configured adds --config to a command, and has do run it with the configuration that it names.
+func configured(c *cobra.Command, do func(c *cobra.Command, args []string, cfg *config.Config) error) *cobra.Command {
+	var path string
+	configFlag(c, &path)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cfg, err := loadConfig(path)
+		if err != nil {
+			return err
+		}
+		return do(c, args, cfg)
+	}
+	return c
+}
+
+// jsonFlag adds --json to a command.
+func jsonFlag(c *cobra.Command) *bool { return c.Flags().Bool("json", false, "print JSON") }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/inventory"
 	"drawbridge/inventory/journal"
 	"drawbridge/inventory/ledger"
@@ -16,11 +17,11 @@ import (
 
 // withStock calls do with the inventory: the running bridge's, or, where none holds the data directory, the directory's own
 // under its lock. What it makes belongs to the directory's owner.
-func withStock(ctx context.Context, cfg *config.Config, do func(stock) error) error {
+func withStock(ctx context.Context, cfg *config.Config, do func(control.Stock) error) error {
 	return whileBusy(ctx, cfg, func() error {
 		d, err := openDataDir(cfg.DataDir)
 		if errors.Is(err, errLocked) {
-			return do(remoteStock{cfg.DataDir})
+			return do(control.RemoteStock{Dir: cfg.DataDir})
 		}
 		if err != nil {
 			return err
@@ -43,7 +44,7 @@ func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory
 
 // withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
 // journal tells, reading says why, and only rebuild does something about it.
-func withLedger(ctx context.Context, cfg *config.Config, do func(stock) error) (err error) {
+func withLedger(ctx context.Context, cfg *config.Config, do func(control.Stock) error) (err error) {
 	var files *logs
 	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { files.records.Change(c) }, zap.NewNop())
 	if err != nil {

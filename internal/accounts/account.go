@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -40,6 +41,12 @@ func (p Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "{"+p.N
 
 // IsPattern reports whether the account stands for many logins.
 func (a Account) IsPattern() bool { return isPattern(a.Login) }
+
+// names are the login and its aliases.
+func (a *Account) names() []string { return append([]string{a.Login}, a.Aliases...) }
+
+// mailbox is the one that the account opens.
+func (a *Account) mailbox() string { return cmp.Or(a.Mailbox, a.Login) }
 
 // clone returns a copy that shares nothing with a.
 func (a Account) clone() Account {

@@ -61,7 +61,7 @@ func (b *Book) add(e *entry) {
 // claim makes sure that no two accounts have one name.
 func claim(owners map[string]string, a Account, f *faults) {
 	key := "login"
-	for _, name := range append([]string{a.Login}, a.Aliases...) {
+	for _, name := range a.names() {
 		if other, taken := owners[fold(name)]; taken {
 			f.add(key, "the account %q has the name %q already: remove one", other, name)
 		} else {

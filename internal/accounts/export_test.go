@@ -28,3 +28,6 @@ func Encode(list []Account) ([]byte, error) { return encodeAccounts(list) }
 
 // CostOfUnknown are the parameters of the check that an unknown name costs.
 func (b *Book) CostOfUnknown() Parameters { return b.dummy.recipe.Parameters }
+
+// FormatOf tells the format of a text to import.
+func FormatOf(text []byte) string { return formatOf(text) }

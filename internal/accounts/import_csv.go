@@ -12,17 +12,8 @@ import (
 	"time"
 )
 
-// What an importer reads at most.
-const (
-	maxImport = 16 << 20 // bytes
-	maxRows   = 20_000
-)
-
-// Import is what an importer took over.
-type Import struct {
-	Accounts []Account
-	Notes    []string // what was left out, and what is weak: a sentence each
-}
+// maxRows is how many accounts ImportCSV reads at most.
+const maxRows = 20_000
 
 // CSVOptions are how ImportCSV reads. The zero value works.
 type CSVOptions struct {
@@ -66,18 +57,6 @@ func accountsOf(rows []csvRow) []Account {
 		list[i] = row.account
 	}
 	return list
-}
-
-// readImport reads a file to import, less the mark that Excel puts in front.
-func readImport(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxImport+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the file to import: %w", err)
-	}
-	if len(text) > maxImport {
-		return nil, fmt.Errorf("the file to import is larger than %d MiB: split it", maxImport>>20)
-	}
-	return bytes.TrimPrefix(text, []byte("\uFEFF")), nil
 }
 
 // readRows reads all rows and checks them, but for their passwords.

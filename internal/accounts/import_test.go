@@ -169,3 +169,19 @@ func FuzzImportCSV(f *testing.F) {
 		}
 	})
 }
+
+func TestImportAs_Format(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                  accounts.FormatCSV,
+		"login,mailbox\n":                   accounts.FormatCSV,
+		"\uFEFFlogin;mailbox\n":             accounts.FormatCSV,
+		"# a comment\n\n[a@b.example]\n":    accounts.FormatEmailProxy,
+		"\uFEFF[Server setup]\n":            accounts.FormatEmailProxy,
+		"login\n[a@b.example]\n":            accounts.FormatCSV,
+		"\r\n  [a@b.example]\r\nx = login,": accounts.FormatEmailProxy,
+	} {
+		if got := accounts.FormatOf([]byte(text)); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -60,13 +60,7 @@ func (s *Store) Add(accounts ...Account) error {
 
 // Remove removes the account that has the name login, an alias too.
 func (s *Store) Remove(login string) error {
-	return s.change(func(list []Account) ([]Account, error) {
-		i, err := indexOf(list, login)
-		if err != nil {
-			return nil, err
-		}
-		return slices.Delete(list, i, i+1), nil
-	})
+	return s.at(login, func(list []Account, i int) ([]Account, error) { return slices.Delete(list, i, i+1), nil })
 }
 
 // AddPassword gives the account one more password. It takes the time of a hash.
@@ -75,14 +69,7 @@ func (s *Store) AddPassword(login, name string, password secret.Secret) error {
 	if err != nil {
 		return err
 	}
-	return s.change(func(list []Account) ([]Account, error) {
-		i, err := indexOf(list, login)
-		if err != nil {
-			return nil, err
-		}
-		list[i].Passwords = append(list[i].Passwords, Password{Name: name, Hash: hash})
-		return list, nil
-	})
+	return s.Update(login, func(a *Account) { a.Passwords = append(a.Passwords, Password{Name: name, Hash: hash}) })
 }
 
 // hashFor hashes a password as the account's others are. That is not done under the lock.
@@ -101,11 +88,7 @@ func (s *Store) hashFor(login string, password secret.Secret) (string, error) {
 // RevokePassword takes a password from the account. The last one can not be revoked, since where Entra ID checks passwords
 // an account without one would be open to every password that it takes: disable or remove the account.
 func (s *Store) RevokePassword(login, name string) error {
-	return s.change(func(list []Account) ([]Account, error) {
-		i, err := indexOf(list, login)
-		if err != nil {
-			return nil, err
-		}
+	return s.at(login, func(list []Account, i int) ([]Account, error) {
 		left := slices.DeleteFunc(list[i].Passwords, func(p Password) bool { return fold(p.Name) == fold(name) })
 		if len(left) == len(list[i].Passwords) {
 			return nil, fmt.Errorf("%q, %q: %w", login, name, ErrNoPassword)
@@ -120,13 +103,20 @@ func (s *Store) RevokePassword(login, name string) error {
 
 // Update changes the account that has the name login, an alias too, by f: to disable it, or give it other sources.
 func (s *Store) Update(login string, f func(*Account)) error {
+	return s.at(login, func(list []Account, i int) ([]Account, error) {
+		f(&list[i])
+		return list, nil
+	})
+}
+
+// at is change where the account i that has the name login, an alias too, is what changes.
+func (s *Store) at(login string, f func(list []Account, i int) ([]Account, error)) error {
 	return s.change(func(list []Account) ([]Account, error) {
 		i, err := indexOf(list, login)
 		if err != nil {
 			return nil, err
 		}
-		f(&list[i])
-		return list, nil
+		return f(list, i)
 	})
 }
 

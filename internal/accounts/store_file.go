@@ -19,20 +19,22 @@ const (
 	maxStoreFile = 64 << 20 // bytes
 )
 
-// kept is the file: the one place where a hash is written out.
-type kept struct {
-	Version  int           `json:"version"`
-	Accounts []keptAccount `json:"accounts"`
+// file is what a Store's file has.
+type file struct {
+	Version  int    `json:"version"`
+	Accounts []Kept `json:"accounts"`
 }
 
-type keptAccount struct {
+// Kept is an account as it is written out: the one form that has its hashes. It is for the Store's file, and for the owner of
+// that, and never printed or logged.
+type Kept struct {
 	Login      string         `json:"login"`
 	Aliases    []string       `json:"aliases,omitempty"`
 	Mailbox    string         `json:"mailbox,omitempty"`
 	Passwords  []keptPassword `json:"passwords,omitempty"`
 	Sources    []netip.Prefix `json:"sources,omitempty"`
 	Protocols  []string       `json:"protocols,omitempty"`
-	Expires    *time.Time     `json:"expires,omitempty"`
+	Expires    time.Time      `json:"expires,omitzero"`
 	Disabled   bool           `json:"disabled,omitempty"`
 	Mailboxes  []string       `json:"mailboxes,omitempty"`
 	AnyMailbox bool           `json:"any_mailbox,omitempty"`
@@ -43,26 +45,22 @@ type keptPassword struct {
 	Hash string `json:"hash"`
 }
 
-func keep(a Account) keptAccount {
-	k := keptAccount{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
+// Keep is the form in which an account is written out.
+func Keep(a Account) Kept {
+	k := Kept{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols, Expires: a.Expires,
 		Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}
 	for _, p := range a.Passwords {
 		k.Passwords = append(k.Passwords, keptPassword(p))
 	}
-	if !a.Expires.IsZero() {
-		k.Expires = &a.Expires
-	}
 	return k
 }
 
-func (k keptAccount) account() Account {
-	a := Account{Login: k.Login, Aliases: k.Aliases, Mailbox: k.Mailbox, Sources: k.Sources, Protocols: k.Protocols,
+// Account is the account that was written out.
+func (k Kept) Account() Account {
+	a := Account{Login: k.Login, Aliases: k.Aliases, Mailbox: k.Mailbox, Sources: k.Sources, Protocols: k.Protocols, Expires: k.Expires,
 		Disabled: k.Disabled, Mailboxes: k.Mailboxes, AnyMailbox: k.AnyMailbox}
 	for _, p := range k.Passwords {
 		a.Passwords = append(a.Passwords, Password(p))
-	}
-	if k.Expires != nil {
-		a.Expires = *k.Expires
 	}
 	return a
 }
@@ -97,33 +95,33 @@ func decodeAccounts(r io.Reader) ([]Account, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	var file kept
-	if err := d.Decode(&file); err != nil {
+	var read file
+	if err := d.Decode(&read); err != nil {
 		return nil, fmt.Errorf("the file is damaged, put a copy back: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is damaged, put a copy back: something follows its end")
 	}
-	if file.Version != storeVersion {
-		return nil, fmt.Errorf("the file has version %d, this program knows %d: run the one that wrote it", file.Version, storeVersion)
+	if read.Version != storeVersion {
+		return nil, fmt.Errorf("the file has version %d, this program knows %d: run the one that wrote it", read.Version, storeVersion)
 	}
 	var accounts []Account
-	for _, k := range file.Accounts {
-		accounts = append(accounts, k.account())
+	for _, k := range read.Accounts {
+		accounts = append(accounts, k.Account())
 	}
 	return accounts, nil
 }
 
 func encodeAccounts(accounts []Account) ([]byte, error) {
-	file := kept{Version: storeVersion, Accounts: []keptAccount{}}
+	written := file{Version: storeVersion, Accounts: []Kept{}}
 	for _, a := range accounts {
-		file.Accounts = append(file.Accounts, keep(a))
+		written.Accounts = append(written.Accounts, Keep(a))
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(file)
+	err := e.Encode(written)
 	return b.Bytes(), err
 }
 

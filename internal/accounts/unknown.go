@@ -13,11 +13,12 @@ const maxUnknown = 1000
 
 // UnknownLogin is a login that was tried and that no account has.
 type UnknownLogin struct {
-	Login       string // as typed first, cut at MaxLogin; whatever a stranger sent: escape it
-	Source      netip.Addr
-	Protocol    string
-	Count       int
-	First, Last time.Time
+	Login    string     `json:"login"` // as typed first, cut at MaxLogin; whatever a stranger sent: escape it
+	Source   netip.Addr `json:"source"`
+	Protocol string     `json:"protocol"`
+	Count    int        `json:"count"`
+	First    time.Time  `json:"first"` // UTC, as Last is
+	Last     time.Time  `json:"last"`
 }
 
 // Unknown remembers the last 1,000 logins that no account has, by login, source and protocol. A nil one remembers nothing.
@@ -44,6 +45,7 @@ func (u *Unknown) Note(login string, source netip.Addr, protocol string, now tim
 	}
 	login = strings.Clone(login[:min(len(login), MaxLogin)])
 	k := unknownKey{fold(login), source.Unmap(), protocol}
+	now = now.UTC()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if e, ok := u.rows[k]; ok {
@@ -96,22 +98,26 @@ func (u *Unknown) List() []UnknownLogin {
 	return all
 }
 
-// AddLine returns the command that adds an account for login, to be pasted into a shell as it is. Strangers choose their
-// names: only one of letters, digits and ._@+- has a line. An invalid source stands for anywhere.
-func AddLine(login string, source netip.Addr) (line string, ok bool) {
+// AddLine returns the command that adds an account for login, to be pasted into a shell as it is; config is the path of the
+// configuration, empty where none was named. Strangers choose their names: only one of letters, digits and ._@+- has a line,
+// others none. An invalid source stands for anywhere.
+func AddLine(login string, source netip.Addr, config string) string {
 	odd := func(r rune) bool {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		return !letter && !strings.ContainsRune("._@+-", r)
 	}
 	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, odd) {
-		return "", false
+		return ""
 	}
 	words := []string{"drawbridge account add"}
+	if config != "" {
+		words = append(words, "--config '"+strings.ReplaceAll(config, "'", `'\''`)+"'")
+	}
 	if source.IsValid() {
 		words = append(words, "--source "+source.Unmap().WithZone("").String())
 	}
 	if login[0] == '-' {
 		words = append(words, "--") // or it would be taken for an option
 	}
-	return strings.Join(append(words, "'"+login+"'"), " "), true
+	return strings.Join(append(words, "'"+login+"'"), " ")
 }

@@ -67,29 +67,31 @@ func TestUnknown_NilRemembersNothing(t *testing.T) {
 }
 
 func TestAddLine(t *testing.T) {
-	tests := []struct{ login, source, want string }{
-		{"fax7", "10.20.3.7", "drawbridge account add --source 10.20.3.7 'fax7'"},
-		{"a.b_c+d-e@x.example", "::ffff:10.20.3.7", "drawbridge account add --source 10.20.3.7 'a.b_c+d-e@x.example'"},
-		{"fax7", "fe80::1%eth0", "drawbridge account add --source fe80::1 'fax7'"},
-		{"fax7", "", "drawbridge account add 'fax7'"},
-		{"--help", "10.0.0.1", "drawbridge account add --source 10.0.0.1 -- '--help'"},
-		{"", "10.0.0.1", ""},
-		{`CONTOSO\fax7`, "10.0.0.1", ""},
-		{"a b", "10.0.0.1", ""},
-		{"a'b", "10.0.0.1", ""},
-		{"a$(id)", "10.0.0.1", ""},
-		{"a\n", "10.0.0.1", ""},
-		{"jürgen", "10.0.0.1", ""},
-		{strings.Repeat("x", 321), "10.0.0.1", ""},
+	tests := []struct{ login, source, config, want string }{
+		{"fax7", "10.20.3.7", "", "drawbridge account add --source 10.20.3.7 'fax7'"},
+		{"a.b_c+d-e@x.example", "::ffff:10.20.3.7", "", "drawbridge account add --source 10.20.3.7 'a.b_c+d-e@x.example'"},
+		{"fax7", "fe80::1%eth0", "", "drawbridge account add --source fe80::1 'fax7'"},
+		{"fax7", "", "", "drawbridge account add 'fax7'"},
+		{"--help", "10.0.0.1", "", "drawbridge account add --source 10.0.0.1 -- '--help'"},
+		{"", "10.0.0.1", "", ""},
+		{`CONTOSO\fax7`, "10.0.0.1", "", ""},
+		{"a b", "10.0.0.1", "", ""},
+		{"a'b", "10.0.0.1", "", ""},
+		{"a$(id)", "10.0.0.1", "", ""},
+		{"a\n", "10.0.0.1", "", ""},
+		{"jürgen", "10.0.0.1", "", ""},
+		{strings.Repeat("x", 321), "10.0.0.1", "", ""},
+		{"x", "", "/etc/a b/it's.yaml", `drawbridge account add --config '/etc/a b/it'\''s.yaml' 'x'`},
+		{"x", "10.0.0.1", "drawbridge.yaml", "drawbridge account add --config 'drawbridge.yaml' --source 10.0.0.1 'x'"},
+		{"a b", "10.0.0.1", "drawbridge.yaml", ""},
 	}
 	for _, test := range tests {
 		var source netip.Addr
 		if test.source != "" {
 			source = netip.MustParseAddr(test.source)
 		}
-		got, ok := accounts.AddLine(test.login, source)
-		if got != test.want || ok != (test.want != "") {
-			t.Errorf("%q: got %q, %v; want %q", test.login, got, ok, test.want)
+		if got := accounts.AddLine(test.login, source, test.config); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.login, got, test.want)
 		}
 	}
 }
@@ -99,8 +101,8 @@ func FuzzAddLine(f *testing.F) {
 	f.Add("-x")
 	f.Add("'; id #")
 	f.Fuzz(func(t *testing.T, login string) {
-		line, ok := accounts.AddLine(login, netip.MustParseAddr("10.0.0.1"))
-		if ok && (strings.Count(line, "'") != 2 || !strings.HasSuffix(line, " '"+login+"'")) {
+		line := accounts.AddLine(login, netip.MustParseAddr("10.0.0.1"), "")
+		if line != "" && (strings.Count(line, "'") != 2 || !strings.HasSuffix(line, " '"+login+"'")) {
 			t.Errorf("%q became %q", login, line)
 		}
 	})
@@ -111,7 +113,7 @@ func TestAddLine_IsReadByAShellAsItIs(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh on this machine") // nothing to paste into
 	}
-	line, _ := accounts.AddLine("-a.b_c+d@x.example", netip.MustParseAddr("10.20.3.7"))
+	line := accounts.AddLine("-a.b_c+d@x.example", netip.MustParseAddr("10.20.3.7"), "")
 	out, err := exec.Command(sh, "-c", `drawbridge() { printf '%s|' "$@"; }; `+line).Output()
 	if want := "account|add|--source|10.20.3.7|--|-a.b_c+d@x.example|"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v; want %q", out, err, want)

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"context"
@@ -13,13 +13,17 @@ import (
 	"time"
 )
 
+// socketFile is the socket's name in the data directory.
+const socketFile = "control.sock"
+
 // maxSocketPath is how long the path of a Unix socket may be (sun_path of unix(7)), its ending NUL not counted.
 const maxSocketPath = 107
 
-// listenControl opens the socket by which commands speak to the running bridge. Only its owner may: mode 0600 in a
-// directory of mode 0700. The caller holds the directory's lock, so a socket that is there already is a dead one.
-func listenControl(dir string) (net.Listener, error) {
-	path := filepath.Join(dir, controlFile)
+// Listen opens the socket of the data directory dir, by which commands speak to the running bridge. Only its owner may: mode
+// 0600 in a directory of mode 0700. The caller holds the directory's lock, so a socket that is there already is a dead one,
+// and closes the listener; the socket's file stays.
+func Listen(dir string) (net.Listener, error) {
+	path := filepath.Join(dir, socketFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old control socket: %w", err)
 	}
@@ -53,15 +57,14 @@ func withSocketPath(path string, do func(path string) error) error {
 	return do("/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + filepath.Base(path))
 }
 
-// controlClient speaks HTTP with the bridge that has the data directory dir.
-func controlClient(dir string, timeout time.Duration) *http.Client {
-	path := filepath.Join(dir, controlFile)
+// client speaks HTTP with the bridge that has the data directory dir.
+func client(dir string, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, _, _ string) (c net.Conn, err error) {
-				err = withSocketPath(path, func(short string) (err error) {
+				err = withSocketPath(filepath.Join(dir, socketFile), func(short string) (err error) {
 					var d net.Dialer
 					c, err = d.DialContext(ctx, "unix", short)
 					return err
