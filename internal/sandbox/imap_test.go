@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -264,24 +263,6 @@ func TestIMAP_LargeMessageUpAndDown(t *testing.T) {
 		t.Error("the message came back changed")
 	}
 	p.play("< )\n< 4 OK FETCH completed.\n> 5 NOOP\n< 5 OK NOOP completed.")
-}
-
-func TestFilter_HoldsNothingOfALiteral(t *testing.T) {
-	const size = 64 << 20
-	f := sandbox.NewFilter(io.Discard, func(line []byte) []byte { return line })
-	fmt.Fprintf(f, "* 1 FETCH (BODY[] {%d}\r\n", size)
-	piece := make([]byte, 64<<10)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range size / len(piece) {
-		if _, err := f.Write(piece); err != nil {
-			t.Fatal(err)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
-		t.Errorf("the filter allocated %d bytes for a literal of %d", grown, size)
-	}
 }
 
 func TestIMAP_FoldersAndExpunge(t *testing.T) {
