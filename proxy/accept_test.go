@@ -205,7 +205,7 @@ func TestServer_PROXYHeaderIsRequiredFromBalancersOnly(t *testing.T) {
 }
 
 func TestServer_SilenceAfterSTLSIsToldAsSuch(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.listener.StartTLS, w.listener.HandshakeTimeout = true, 100*time.Millisecond })
+	w := newWorld(t, func(w *world) { w.listener.StartTLS, w.listener.HandshakeTimeout = true, time.Second })
 	d := newDevice(t, w.dialRaw())
 	d.hear("+OK ready")
 	d.say("STLS")

@@ -166,14 +166,14 @@ func TestIMAP_SeventeenthSessionIsNotConnected(t *testing.T) {
 }
 
 func TestIMAP_TokenEndsInTheMiddleOfIDLE(t *testing.T) {
-	e := newExchange(t, sandbox.Account{Address: address, Tokens: []sandbox.Token{{Value: token, Life: 200 * time.Millisecond}}})
+	e := newExchange(t, sandbox.Account{Address: address, Tokens: []sandbox.Token{{Value: token, Life: 2 * time.Second}}})
 	dialTLS(t, e, listen(t, e, sandbox.ListenOptions{Personality: sandbox.TCPProxy})).play(proxyGreeting +
 		"> a AUTHENTICATE XOAUTH2 " + xoauth2(address, token) + "\n< a OK AUTHENTICATE completed.\n> b IDLE\n< + IDLE accepted, awaiting DONE command.\n< * BYE Session invalidated - AccessTokenExpired\n$")
 }
 
 func TestIMAP_IdleLimits(t *testing.T) {
 	e := newExchange(t)
-	l := listen(t, e, sandbox.ListenOptions{Idle: 100 * time.Millisecond})
+	l := listen(t, e, sandbox.ListenOptions{Idle: time.Second})
 	dialTLS(t, e, l).play(classicGreeting + login + "< * BYE Connection is closed. 13\n$")
 	early := listen(t, e, sandbox.ListenOptions{LoginIdle: 50 * time.Millisecond})
 	dialTLS(t, e, early).play(classicGreeting + "$")
