@@ -208,7 +208,7 @@ func TestServer_PROXYHeaderIsRequiredFromBalancersOnly(t *testing.T) {
 }
 
 func TestServer_SilenceAfterSTLSIsToldAsSuch(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.listener.StartTLS, w.listener.HandshakeTimeout = true, 100*time.Millisecond })
+	w := newWorld(t, func(w *world) { w.listener.StartTLS, w.listener.HandshakeTimeout = true, time.Second })
 	d := newDevice(t, w.dialRaw())
 	d.hear("+OK ready")
 	d.say("STLS")
@@ -247,6 +247,14 @@ func TestServer_NoMoreThanTheLimitsSessions(t *testing.T) {
 	}
 	_ = first.Close()
 	w.expect(inventory.OutcomeAbandoned, inventory.PhaseLogin, inventory.EndedByDevice, "closed the connection before it logged in")
+	for began := time.Now(); ; time.Sleep(time.Millisecond) { // the record comes before its session has left
+		if leave, _, ok := w.listener.Sessions.Enter(netip.MustParseAddr("127.0.0.1")); ok {
+			leave()
+			break
+		} else if time.Since(began) > patience {
+			t.Fatal("the session that ended never left")
+		}
+	}
 	again := w.dial(0)
 	again.hear("+OK ready")
 }

@@ -148,6 +148,9 @@ func full(t *testing.T, ip string, port int) {
 		}
 		t.Cleanup(func() { _ = c.Close() })
 	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("this system's backlog cannot be filled")
+	}
 	t.Skip("this system's backlog cannot be filled")
 }
 

@@ -12,7 +12,7 @@ import (
 func TestAccount_FilesBelongToTheOwnerOfTheDataDirectory(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root makes files for others")
+		skipUnlessCI(t, "only root makes files for others")
 	}
 	const somebody = 12345
 	w := newAccountWorld(t, "")

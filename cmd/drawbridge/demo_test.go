@@ -12,8 +12,13 @@ import (
 	"drawbridge/internal/sandbox"
 )
 
-// TestDemo_OnceShowsEveryDeviceAndLeavesNothing runs the demo as a user would; TestMain sees that no goroutine stays.
 func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
+	demoOnce(t)
+}
+
+// demoOnce runs the demo as a user would, and returns how long it took; TestMain sees that no goroutine stays.
+func demoOnce(t *testing.T) (took time.Duration) {
+	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("XDG_STATE_HOME", dir)
@@ -22,9 +27,7 @@ func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
 	if code := run(t.Context(), []string{"demo", "--once"}, &stdout, &stderr); code != exitDone {
 		t.Errorf("exit %d, want 0", code)
 	}
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("the demo took %v, want less than 20 s", took)
-	}
+	took = time.Since(began)
 	if stderr.Len() > 0 {
 		t.Errorf("standard error: %s", &stderr)
 	}
@@ -51,6 +54,7 @@ func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("the demo left %v behind", left)
 	}
+	return took
 }
 
 // TestDemo_TellsADeviceThatDoesNotEndAsItShould expects the wrong thing of each device.

@@ -12,10 +12,15 @@ import (
 	"drawbridge/inventory"
 )
 
-// TestModern_RefusedLoginsReadAlike has logins fail for every reason that a stranger must not learn. What they read is the same, and
-// no sooner than after a second; the records tell them apart.
 func TestModern_RefusedLoginsReadAlike(t *testing.T) {
 	t.Parallel()
+	readAlike(t)
+}
+
+// readAlike has logins fail for every reason that a stranger must not learn. What they read is the same, and no sooner than after a
+// second; the records tell them apart. It returns how long the longest waited.
+func readAlike(t *testing.T) (longest time.Duration) {
+	t.Helper()
 	w := newModernWorld(t, modernOptions{accounts: modernAccount(t, scannerLogin, scannerMailbox, scannerCode, "") +
 		modernAccount(t, "old", scannerMailbox, "4711", ", expires: 2020-01-01") +
 		modernAccount(t, "off", scannerMailbox, "4711", ", disabled: true") +
@@ -34,28 +39,34 @@ func TestModern_RefusedLoginsReadAlike(t *testing.T) {
 		reasons := map[string]string{}
 		for i, got := range all {
 			got.want(t, wrongPassword[protocol], inventory.OutcomeLoginFailed, inventory.PhaseDecide, "")
-			if got.reads != all[0].reads || got.took < time.Second || got.took > 4*time.Second {
+			if got.reads != all[0].reads || got.took < time.Second {
 				t.Errorf("%s over %s read %q after %v, want %q after one second", knocks[i].name, protocol, got.reads, got.took, all[0].reads)
 			}
 			if same, ok := reasons[got.record.Reason]; ok || got.record.Reason == "" {
 				t.Errorf("the records of %s and %s give the same reason: %q", same, knocks[i].name, got.record.Reason)
 			}
 			reasons[got.record.Reason] = knocks[i].name
+			longest = max(longest, got.took)
 		}
 	}
 	if dials, tokens := w.exchange.Log().Count(sandbox.Accepted), w.entra.Log().Tokens(); dials != 0 || tokens != 0 {
 		t.Errorf("%d connections and %d requests for a token, want none for a login that is wrong here", dials, tokens)
 	}
+	return longest
 }
 
-// TestModern_WrongLoginsTouchNothing lets strangers guess while sessions are up. Every guess is checked: no pair, source or account has
-// so many failures that it is refused unasked.
 func TestModern_WrongLoginsTouchNothing(t *testing.T) {
 	t.Parallel()
-	const (
-		wrong, atOnce = 1000, 250
-		devices       = 25 // each is guessed at 20 times; after 30 it would be closed to strangers
-	)
+	guessInVain(t, 25)
+}
+
+// guessInVain lets strangers guess while sessions are up, forty times as often as there are devices: after 30 guesses at one it would be
+// closed to strangers. Every guess is checked: no pair, source or account has so many failures that it is refused unasked. It returns how
+// long the right logins took afterwards, one after the other.
+func guessInVain(t *testing.T, devices int) (took time.Duration) {
+	t.Helper()
+	const atOnce = 250
+	wrong := 40 * devices
 	device := func(i int) string { return fmt.Sprintf("%s%d", scannerLogin, i%devices) }
 	list := ""
 	for i := range devices {
@@ -79,10 +90,9 @@ func TestModern_WrongLoginsTouchNothing(t *testing.T) {
 		got := w.try(t, k)
 		got.want(t, loggedIn[k.protocol], inventory.OutcomeBridged, inventory.PhaseRelay, "")
 	}
-	if took := time.Since(began); took > devices*200*time.Millisecond {
-		t.Errorf("%d right logins afterwards took %v, want them served at once", devices, took)
-	}
+	took = time.Since(began)
 	w.wantOneToken(t, len(running)+devices)
+	return took
 }
 
 // stay has three devices log in that stay, by both protocols.

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,40 +15,6 @@ import (
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
 )
-
-// restartDevices is how many devices log in when the bridge of BenchmarkRestart2000 is up again.
-const restartDevices = 2000
-
-// BenchmarkRestart2000 restarts a bridge whose 2,000 devices, each with a password of its own, all come back at once, by TLS 1.0 and both
-// protocols, on two CPUs, which the devices, Entra ID and Exchange share with it. It reports how long the last device waited for its OK
-// (s/all, of which the contract's acceptance grants 30), the median device (s/half), and what a login costs (cpu-ms/login, all of these
-// programs together). Then 100 of them poll again (cpu-ms/poll), which costs no argon2. Making the accounts takes half a minute. Run it with
-//
-//	go test -run '^$' -bench Restart2000 -benchtime 1x ./cmd/drawbridge
-func BenchmarkRestart2000(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	fleet := newReturning(b, restartDevices, accounts.DefaultParameters())
-	for b.Loop() {
-		b.StopTimer()
-		w := newModernWorld(b, modernOptions{accounts: fleet.list, noScanner: true})
-		for i := range restartDevices {
-			w.openMailbox(fleet.mailbox(i))
-		}
-		b.StartTimer()
-		waited, cpu := fleet.login(w, restartDevices)
-		b.StopTimer()
-		slices.Sort(waited)
-		b.ReportMetric(waited[len(waited)-1].Seconds(), "s/all")
-		b.ReportMetric(waited[len(waited)/2].Seconds(), "s/half")
-		b.ReportMetric(cpu.Seconds()*1000/restartDevices, "cpu-ms/login")
-		fleet.wantRemembered(w)
-		const polls = 100
-		_, cpu = fleet.login(w, polls)
-		b.ReportMetric(cpu.Seconds()*1000/polls, "cpu-ms/poll")
-		w.end()
-		b.StartTimer()
-	}
-}
 
 // TestModern_SecondPollCostsNoArgon2 has half of the devices log in twice. Their passwords are remembered, so that the second time costs no
 // argon2, and those of the others are not.
@@ -102,12 +66,11 @@ func (f *returning) account(i int) string  { return fmt.Sprintf("device%d", i) }
 func (f *returning) password(i int) string { return fmt.Sprintf("code-%d-%d", i, i*i) }
 func (f *returning) mailbox(i int) string  { return fmt.Sprintf("device%d@contoso.example", i) }
 
-// login has the first n devices log in at once. It returns how long each waited from its first byte to its OK, and the time that
-// all CPUs needed. Each leaves when it is in.
-func (f *returning) login(w *modernWorld, n int) (waited []time.Duration, cpu time.Duration) {
+// login has the first n devices log in at once. It returns how long each waited from its first byte to its OK. Each leaves when it is in.
+func (f *returning) login(w *modernWorld, n int) (waited []time.Duration) {
 	f.t.Helper()
 	waited = make([]time.Duration, n)
-	before, began := cpuTime(f.t), time.Now()
+	began := time.Now()
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
@@ -116,7 +79,7 @@ func (f *returning) login(w *modernWorld, n int) (waited []time.Duration, cpu ti
 		})
 	}
 	group.Wait()
-	return waited, cpuTime(f.t) - before
+	return waited
 }
 
 // visit is one device's login.
@@ -164,12 +127,4 @@ func (f *returning) wantRemembered(w *modernWorld) {
 	if n := f.remembered(w); n != f.n {
 		f.t.Errorf("%d of %d passwords that were right are remembered, want all", n, f.n)
 	}
-}
-
-// cpuTime is what this process has used of all CPUs.
-func cpuTime(t testing.TB) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

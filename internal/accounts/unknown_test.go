@@ -111,7 +111,7 @@ func FuzzAddLine(f *testing.F) {
 func TestAddLine_IsReadByAShellAsItIs(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("no sh on this machine") // nothing to paste into
+		missing(t, "no sh on this machine") // nothing to paste into
 	}
 	line := accounts.AddLine("-a.b_c+d@x.example", netip.MustParseAddr("10.20.3.7"), "")
 	out, err := exec.Command(sh, "-c", `drawbridge() { printf '%s|' "$@"; }; `+line).Output()

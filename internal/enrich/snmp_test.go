@@ -59,6 +59,12 @@ func TestSNMP_AnswerToAnotherRequestIsPassedOver(t *testing.T) {
 }
 
 func TestSNMP_BytesThatAreNoAnswerAreAnError(t *testing.T) {
+	askForNoAnswer(t)
+}
+
+// askForNoAnswer returns how long the longest of these questions took.
+func askForNoAnswer(t *testing.T) (longest time.Duration) {
+	t.Helper()
 	whole := mustMarshal(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: 1, Variables: says("HP")})
 	for _, bytes := range []string{"", "\x00", "HTTP/1.1 400 Bad Request\r\n", "\x30\x84\xff\xff\xff\xff\x02\x01\x01", "\x30\x82\x00", string(whole[:len(whole)/2]), strings.Repeat("\x30\x80", 30_000)} {
 		a := v2c("public", nil, nil)
@@ -67,10 +73,9 @@ func TestSNMP_BytesThatAreNoAnswerAreAnError(t *testing.T) {
 		if said, err := asking(a.listen(t)).Ask(t.Context(), address("127.0.0.1")); err == nil {
 			t.Errorf("%.20q said %q", bytes, said)
 		}
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("%.20q took %s", bytes, took)
-		}
+		longest = max(longest, time.Since(began))
 	}
+	return longest
 }
 
 func TestSNMP_IsAskedOnceAndInsideThePrefixesOnly(t *testing.T) {
@@ -96,6 +101,12 @@ func TestSNMP_IsAskedOnceAndInsideThePrefixesOnly(t *testing.T) {
 }
 
 func TestSNMP_SilentDeviceIsAskedOnceAndEndsWithRun(t *testing.T) {
+	askASilentOne(t)
+}
+
+// askASilentOne returns how long Run went on after its context had ended.
+func askASilentOne(t *testing.T) (took time.Duration) {
+	t.Helper()
 	a, asked := v2c("", nil, nil), make(chan struct{}, 10)
 	a.reply = func(*gosnmp.SnmpPacket) [][]byte { asked <- struct{}{}; return nil }
 	e := enrich.New(enrich.Options{SNMP: asking(a.listen(t)), RegistryDir: t.TempDir()})
@@ -110,13 +121,12 @@ func TestSNMP_SilentDeviceIsAskedOnceAndEndsWithRun(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("Run ended %s after its context", took)
-	}
+	took = time.Since(began)
 	e.Facts(address("127.0.0.1"))
 	if s := e.Stats(); s.SNMPAsked != 1 || s.SNMPFailed != 1 {
 		t.Errorf("%+v", s)
 	}
+	return took
 }
 
 func TestRun_RefusesOptionsThatMakeNoSense(t *testing.T) {

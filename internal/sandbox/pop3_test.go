@@ -156,7 +156,7 @@ func TestPOP3_TextprotoClient(t *testing.T) {
 }
 
 func TestPOP3_Bounds(t *testing.T) {
-	e := newExchange(t, sandbox.Account{Address: address, Password: password, Tokens: []sandbox.Token{{Value: token, Life: 100 * time.Millisecond}}})
+	e := newExchange(t, sandbox.Account{Address: address, Password: password, Tokens: []sandbox.Token{{Value: token, Life: 2 * time.Second}}})
 	l := listen(t, e, sandbox.ListenOptions{Protocol: sandbox.POP3, MaxSessions: 1})
 	dialTLS(t, e, l).play(popGreeting + "> AUTH XOAUTH2\n< + \n> " + xoauth2(address, token) + "\n< +OK User successfully authenticated.\n< -ERR Session invalidated - AccessTokenExpired\n$")
 	if err := e.Log().WaitCount(testContext(t), sandbox.Closed, 1); err != nil {
@@ -164,6 +164,6 @@ func TestPOP3_Bounds(t *testing.T) {
 	}
 	dialTLS(t, e, l).play(popGreeting + popLogin)
 	dialTLS(t, e, l).play(popGreeting + "> USER scans@contoso.example\n< +OK\n> PASS pass \"word\" \\1\n< -ERR Logon failure: unknown user name or bad password.")
-	short := listen(t, e, sandbox.ListenOptions{Protocol: sandbox.POP3, Idle: 50 * time.Millisecond})
+	short := listen(t, e, sandbox.ListenOptions{Protocol: sandbox.POP3, Idle: time.Second})
 	dialTLS(t, e, short).play(popGreeting + popLogin + "$")
 }

@@ -265,10 +265,16 @@ func TestQueue_KeepsTo64MiB(t *testing.T) {
 // TestWriter_RealFullDisk writes to a real file that the kernel does not let grow (RLIMIT_FSIZE), in a process of its
 // own, since the limit is one of processes.
 func TestWriter_RealFullDisk(t *testing.T) {
+	writeToFullDisk(t)
+}
+
+// writeToFullDisk runs its test in a process of its own, and returns there how long a session waited for the disk.
+func writeToFullDisk(t *testing.T) (took time.Duration) {
+	t.Helper()
 	dir := os.Getenv("DRAWBRIDGE_TEST_FULL_DISK")
 	if dir == "" {
-		runSelf(t, "TestWriter_RealFullDisk", "DRAWBRIDGE_TEST_FULL_DISK="+filepath.Join(t.TempDir(), "journal"))
-		return
+		runSelf(t, t.Name(), "DRAWBRIDGE_TEST_FULL_DISK="+filepath.Join(t.TempDir(), "journal"))
+		return 0
 	}
 	ossignal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -286,9 +292,7 @@ func TestWriter_RealFullDisk(t *testing.T) {
 	}
 	began := time.Now()
 	j.Admitted(session(10))
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("Admitted took %v", took)
-	}
+	took = time.Since(began)
 	h := j.Health()
 	if !errors.Is(h.Err, syscall.EFBIG) || h.Pending == 0 || h.Lost != 0 {
 		t.Errorf("while it is full: %+v", h)
@@ -304,4 +308,5 @@ func TestWriter_RealFullDisk(t *testing.T) {
 	if strings.Join(got[:len(got)-1], " ") != numbers(11) || stats != (Stats{Lines: 12}) {
 		t.Errorf("got %v, %+v", got, stats)
 	}
+	return took
 }

@@ -86,20 +86,6 @@ func damaged(t *testing.T) string {
 	return path
 }
 
-func TestReadOnlyFile(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may write any file")
-	}
-	path := filepath.Join(t.TempDir(), "inventory.db")
-	if err := os.WriteFile(path, nil, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	_, err := sqlstore.Open(t.Context(), sqlstore.Options{SQLite: path})
-	if err == nil || !strings.Contains(err.Error(), "must be able to write") {
-		t.Error(err)
-	}
-}
-
 // A schema that a newer drawbridge made is left as it is.
 func TestNewerSchema(t *testing.T) {
 	onBoth(t, func(t *testing.T, o sqlstore.Options) {

@@ -1,11 +1,11 @@
+//go:build measure
+
 package main
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,52 +13,20 @@ import (
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
-	"drawbridge/inventory"
-	"drawbridge/proxy"
-	"drawbridge/proxy/login"
 )
 
 // How the times of refused logins are sampled.
 const (
-	sampleSize    = 200 // logins of each kind
-	timedAccounts = 20  // that share the wrong passwords: an account closes to strangers after 30
-	timedAtOnce   = 160
-	timedPace     = 5 * time.Millisecond
+	sampleSize  = 200 // logins of each kind
+	timedAtOnce = 160
+	timedPace   = 5 * time.Millisecond
 )
 
-// timedKinds are logins that must not be told apart. n counts up to sampleSize.
-var timedKinds = map[string]func(n int) (name, password string){
-	"unknown name":                     func(n int) (string, string) { return fmt.Sprintf("nobody%d", n), scannerCode },
-	"wrong password":                   func(n int) (string, string) { return timedAccount("printer", n), fmt.Sprintf("wrong%d", n) },
-	"wrong password, account blocked":  func(n int) (string, string) { return timedAccount("blocked", n), fmt.Sprintf("wrong%d", n) },
-	"right password, account disabled": func(n int) (string, string) { return timedAccount("off", n), scannerCode },
-}
-
-func timedAccount(kind string, n int) string { return fmt.Sprintf("%s%d", kind, n%timedAccounts) }
-
-// blockedAlone is an account that is blocked, and that the samples leave alone.
-const blockedAlone = "blocked-alone"
-
-// contact is whom the devices of blocked accounts are told to ask.
-const contact = "IT service desk, ext. 4711"
-
-// blocking refuses accounts by stage, behind the check of the password, as a Decider must.
-type blocking struct{ proxy.Decider }
-
-// Decide implements proxy.Decider.
-func (b blocking) Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
-	d, err := b.Decider.Decide(ctx, now, s, c)
-	if err == nil && strings.HasPrefix(c.Account, "blocked") {
-		err = &login.Refusal{Reason: login.Blocked, Text: contact, Err: fmt.Errorf("stage block")}
-	}
-	return d, err
-}
-
-// TestModern_RefusedLoginsTakeAlike times logins that are refused for reasons which a stranger must not learn, each from a source of its
+// TestMeasure_RefusedLoginsTakeAlike times logins that are refused for reasons which a stranger must not learn, each from a source of its
 // own, mixed at random. A statistic that finds one millisecond (TestAlike) must find nothing. A difference that is there shows in
 // every sample; one by chance does not, so that it counts only when it shows twice.
-func TestModern_RefusedLoginsTakeAlike(t *testing.T) {
-	w := newModernWorld(t, modernOptions{accounts: timedList(t), decider: func(d proxy.Decider) proxy.Decider { return blocking{d} }})
+func TestMeasure_RefusedLoginsTakeAlike(t *testing.T) {
+	w := newAlikeWorld(t, timedMemory(t))
 	differ := w.timed(t, sandbox.IMAP, 0)
 	if len(differ) > 0 {
 		t.Logf("once more, since these differ: %v", differ)
@@ -68,33 +36,17 @@ func TestModern_RefusedLoginsTakeAlike(t *testing.T) {
 	if len(differ) > 0 {
 		t.Errorf("the times tell these apart: %v", differ)
 	}
-	for protocol, reads := range map[sandbox.Protocol]string{
-		sandbox.IMAP: "NO [CONTACTADMIN] This device may no longer read mail here. " + contact,
-		sandbox.POP3: "-ERR [SYS/PERM] This device may no longer read mail here. " + contact,
-	} {
-		got := w.try(t, knock{protocol: protocol, source: "127.7.0.1", name: blockedAlone, password: scannerCode})
-		got.want(t, reads, inventory.OutcomeRefused, inventory.PhaseDecide, "stage block")
-	}
 }
 
-// timedList are the accounts. Their hash costs some milliseconds, on a slow machine or under the race detector too: less would not show
-// that it was left out, and with more the waiting for turns would hide it.
-func timedList(t *testing.T) string {
+// timedMemory lets a hash cost some milliseconds, on a slow machine too: less would not show that it was left out, and with more the
+// waiting for turns would hide it.
+func timedMemory(t *testing.T) uint32 {
 	t.Helper()
 	const cost, tried = 3 * time.Millisecond, 2 << 10
 	began := time.Now()
 	_, err := accounts.Hash(secret.New(scannerCode), accounts.Parameters{Memory: tried, Time: 1, Threads: 1})
 	must(t, err)
-	memory := min(max(tried*int(cost/time.Microsecond)/int(time.Since(began)/time.Microsecond+1), 64), 8<<10)
-	hash, err := accounts.Hash(secret.New(scannerCode), accounts.Parameters{Memory: uint32(memory), Time: 1, Threads: 1})
-	must(t, err)
-	list := fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q}\n", blockedAlone, scannerMailbox, hash)
-	for n := range timedAccounts {
-		for _, kind := range []string{"printer", "blocked", "off"} {
-			list += fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q, disabled: %t}\n", timedAccount(kind, n), scannerMailbox, hash, kind == "off")
-		}
-	}
-	return list
+	return uint32(min(max(tried*int(cost/time.Microsecond)/int(time.Since(began)/time.Microsecond+1), 64), 8<<10))
 }
 
 // timed samples every kind and returns the pairs of kinds that the times tell apart.
@@ -133,7 +85,7 @@ type timedKnock struct {
 func (w *modernWorld) sample(t *testing.T, protocol sandbox.Protocol, round int) map[string][]time.Duration {
 	t.Helper()
 	var all []*timedKnock
-	for kind, credentials := range timedKinds {
+	for kind, credentials := range alikeKinds {
 		for n := range sampleSize {
 			k := &timedKnock{knock: knock{protocol: protocol}, kind: kind, n: n}
 			k.name, k.password = credentials(n)
