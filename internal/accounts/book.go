@@ -114,7 +114,7 @@ func (b *Book) find(login string) found {
 	}
 	var near *entry
 	for _, e := range b.patterns {
-		if !matches(e.login, folded) {
+		if !e.pattern.Matches(folded) {
 			continue
 		}
 		if mailbox, ok := e.mailboxes.named(folded); ok {

@@ -6,20 +6,23 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/glob"
 )
 
 // entry is one account, ready for lookups. It is immutable.
 type entry struct {
 	account   Account // with its defaults
 	login     string  // folded
-	lock      *lock   // nil: without a password here
+	pattern   glob.Pattern
+	lock      *lock // nil: without a password here
 	mailboxes mailboxes
 }
 
 // mailboxes are those that an account may open.
 type mailboxes struct {
 	listed   map[string]string // folded -> as listed
-	patterns []string          // folded
+	patterns []glob.Pattern
 }
 
 // named returns the mailbox of that name, spelled as listed, or as asked for where a pattern lets it through.
@@ -28,7 +31,7 @@ func (m mailboxes) named(name string) (string, bool) {
 		return listed, true
 	}
 	folded := fold(name)
-	fits := func(pattern string) bool { return matches(pattern, folded) }
+	fits := func(p glob.Pattern) bool { return p.Matches(folded) }
 	return folded, slices.ContainsFunc(m.patterns, fits)
 }
 
@@ -38,10 +41,10 @@ func compile(a Account, unchecked bool, f *faults) *entry {
 	compileNames(&a, f)
 	compileMailboxes(&a, f)
 	compileBounds(&a, f)
-	e := &entry{account: a, login: fold(a.Login), mailboxes: mailboxes{listed: make(map[string]string)}}
+	e := &entry{account: a, login: fold(a.Login), pattern: glob.CompileStars(a.Login), mailboxes: mailboxes{listed: make(map[string]string)}}
 	for _, m := range a.Mailboxes {
 		if isPattern(m) {
-			e.mailboxes.patterns = append(e.mailboxes.patterns, fold(m))
+			e.mailboxes.patterns = append(e.mailboxes.patterns, glob.CompileStars(m))
 			continue
 		}
 		e.mailboxes.listed[fold(m)] = m
