@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"drawbridge/internal/glob"
+	"drawbridge/internal/passwordhash"
 )
 
 // entry is one account, ready for lookups. It is immutable.
@@ -152,7 +153,7 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 	}
 	l := &lock{}
 	for _, p := range a.Passwords {
-		r, key, err := parseHash(p.Hash)
+		r, key, err := passwordhash.Parse(p.Hash)
 		if err != nil {
 			f.add("password", "%s%v", prefix(p.Name), err)
 			continue
@@ -161,7 +162,7 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 			f.add("password", "%s%v", prefix(p.Name), err)
 		}
 	}
-	l.binding = fold(a.Login) + "\x00" + l.recipe.phc(nil)
+	l.binding = fold(a.Login) + "\x00" + l.recipe.PHC("")
 	return l
 }
 
@@ -173,7 +174,7 @@ func prefix(password string) string {
 }
 
 // take adds one password; several must be named.
-func (l *lock) take(r recipe, key, name string, several bool) error {
+func (l *lock) take(r passwordhash.Recipe, key, name string, several bool) error {
 	if err := passwordNameFault(name, several); err != nil {
 		return err
 	}
