@@ -22,17 +22,18 @@ var mayImport = map[string][]string{
 	"inventory/sqlstore":         {"inventory"},
 	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
 	"internal/enrich":            {"internal/enrich/vendors"},
+	"internal/passwordmemory":    {},
 	"internal/postgrestest":      {}, // for tests
 	"internal/enrich/vendors":    {},
 	"internal/enrich/internal/*": {"internal/enrich/vendors"},
-	"proxy":                      {"inventory", "internal/hello"},
+	"proxy":                      {"inventory", "internal/hello", "internal/passwordmemory"},
 	"proxy/imaplogin":            {"proxy"},
 	"proxy/pop3login":            {"proxy"},
 	"proxy/internal/*":           {"proxy"}, // for tests
 	"proxy/policy":               {"proxy", "inventory", "config"},
 	"internal/oauth":             {"proxy"},
-	"internal/accounts":          {"proxy"},
-	"internal/web":               {"inventory", "config"},
+	"internal/accounts":          {"proxy", "internal/passwordmemory"},
+	"internal/web":               {"inventory", "config", "internal/passwordmemory"},
 	"internal/sandbox":           {},
 	"config/internal/*":          {"config"},
 }

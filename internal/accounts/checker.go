@@ -4,8 +4,16 @@ import (
 	"context"
 	"net/netip"
 	"runtime"
+	"time"
 
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/proxy"
+)
+
+// How long a verified password is remembered, and how many are.
+const (
+	rememberFor   = 24 * time.Hour
+	maxRemembered = 100_000
 )
 
 // CheckerOptions are the limits of password checks.
@@ -20,7 +28,8 @@ type CheckerOptions struct {
 // use, by several Books at once.
 type Checker struct {
 	turns  *turns
-	memory *memory
+	hasher *passwordmemory.Hasher
+	memory *passwordmemory.Memory[string] // the keys that passwords opened
 	shared func(netip.Addr) bool
 }
 
@@ -32,7 +41,8 @@ func NewChecker(o CheckerOptions) *Checker {
 	if o.Shared == nil {
 		o.Shared = func(netip.Addr) bool { return false }
 	}
-	return &Checker{turns: newTurns(o.Parallel), memory: newMemory(maxRemembered), shared: o.Shared}
+	return &Checker{turns: newTurns(o.Parallel), hasher: passwordmemory.NewHasher(),
+		memory: passwordmemory.New[string](maxRemembered, rememberFor), shared: o.Shared}
 }
 
 // enter waits for the turn of a check, which ends with leave.
