@@ -1,13 +1,12 @@
 package accounts
 
 import (
-	"context"
 	"net/netip"
 	"runtime"
 	"time"
 
+	"drawbridge/internal/fairqueue"
 	"drawbridge/internal/passwordmemory"
-	"drawbridge/proxy"
 )
 
 // How long a verified password is remembered, and how many are.
@@ -27,7 +26,7 @@ type CheckerOptions struct {
 // Checker is what outlives a Book: the turns of password checks, and which passwords were right. It is safe for concurrent
 // use, by several Books at once.
 type Checker struct {
-	turns  *turns
+	turns  *fairqueue.Slots[turnKey]
 	hasher *passwordmemory.Hasher
 	memory *passwordmemory.Memory[string] // the keys that passwords opened
 	shared func(netip.Addr) bool
@@ -43,14 +42,4 @@ func NewChecker(o CheckerOptions) *Checker {
 	}
 	return &Checker{turns: newTurns(o.Parallel), hasher: passwordmemory.NewHasher(),
 		memory: passwordmemory.New[string](maxRemembered, rememberFor), shared: o.Shared}
-}
-
-// enter waits for the turn of a check, which ends with leave.
-func (c *Checker) enter(ctx context.Context, source netip.Addr, login string) (leave func(), err error) {
-	k := turnKey{source: proxy.KeyOf(source)}
-	if c.shared(source) {
-		// The name as typed, known or not: else waiting would tell which names there are.
-		k.login = fold(login[:min(len(login), MaxLogin)])
-	}
-	return c.turns.enter(ctx, k)
 }
