@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/smallstep/pkcs7"
+
+	"drawbridge/internal/wholefile"
 )
 
 const (
@@ -165,7 +167,7 @@ func makeCA(dir string, now time.Time) error {
 		}
 		return err
 	}
-	return syncFolder(dir)
+	return wholefile.SyncFolder(dir)
 }
 
 func writeCA(folder string, now time.Time) error {
@@ -185,10 +187,10 @@ func writeCA(folder string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(folder, caKeyFile), keyPEM); err != nil {
+	if err := wholefile.Create(filepath.Join(folder, caKeyFile), 0o600, wholefile.Bytes(keyPEM)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(folder, caCertFile), encodeCertificates(der))
+	return wholefile.Create(filepath.Join(folder, caCertFile), 0o600, wholefile.Bytes(encodeCertificates(der)))
 }
 
 // caTemplate begins a day before the first leaf does: some verifiers want lifetimes nested.

@@ -39,31 +39,3 @@ func readPEM(name, kind string) ([]byte, error) {
 	}
 	return block.Bytes, nil
 }
-
-// writeFile writes a new file that only its owner can read, down to the disk.
-func writeFile(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
-}
-
-// syncFolder makes a rename in the folder last through a power cut. File systems that cannot are left alone.
-func syncFolder(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_ = f.Sync()
-	return nil
-}

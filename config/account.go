@@ -173,7 +173,7 @@ func loginName(text string) (string, *mistake) {
 		return "", wrong("write 1 to 256 printable ASCII characters, without blanks at the ends", "%s is no login", quoted(text))
 	}
 	if isPattern(text) {
-		return glob(text)
+		return accountPattern(text)
 	}
 	return text, nil
 }
@@ -191,7 +191,7 @@ func mailboxName(text string) (string, *mistake) {
 		return "", wrong("write an address such as scans@contoso.com", "%s is no mailbox", quoted(text))
 	}
 	if isPattern(text) {
-		return glob(text)
+		return accountPattern(text)
 	}
 	return text, nil
 }

@@ -26,9 +26,6 @@ func KnownKeys(t *testing.T) map[string]bool {
 	return all
 }
 
-// GlobMatches is globMatches, which no single key of a configuration shows alone.
-func GlobMatches(pattern, name string) bool { return globMatches(pattern, name) }
-
 // CheckHash tells whether a password's hash is taken.
 func CheckHash(text string) bool { return checkHash(text, "") == nil }
 

@@ -4,29 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"drawbridge/config"
 )
-
-func FuzzGlobMatches(f *testing.F) {
-	for _, seed := range [][2]string{{"*@contoso.com", "fax1@contoso.com"}, {"a*b*c", "aXbXbc"}, {"?*?", "ab"}, {"**", ""}, {"", "a"}, {"A?", "aé"}} {
-		f.Add(seed[0], seed[1])
-	}
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if len(pattern) > 64 || strings.ToLower(pattern+name) != strings.ToValidUTF8(strings.ToLower(pattern+name), "") {
-			t.Skip("patterns are text")
-		}
-		form := regexp.QuoteMeta(strings.ToLower(pattern))
-		form = strings.ReplaceAll(strings.ReplaceAll(form, `\*`, ".*"), `\?`, ".")
-		want := regexp.MustCompile("(?s)^(?:" + form + ")$").MatchString(strings.ToLower(name))
-		if got := config.GlobMatches(pattern, name); got != want {
-			t.Errorf("%q fits %q: %t, want %t", pattern, name, got, want)
-		}
-	})
-}
 
 func FuzzHash(f *testing.F) {
 	for _, seed := range []string{hash, "$argon2id$v=19$m=1,t=1,p=1$a$a", "$2y$10$x", "$argon2id$v=19$m=262144,t=10,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"} {

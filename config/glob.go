@@ -1,28 +1,15 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// globMatches tells whether a pattern of account names fits a name: * stands for any run of characters, ? for one. Case
-// makes no difference.
+	"drawbridge/internal/glob"
+)
+
+// globMatches tells whether a pattern of account names fits a name.
 func globMatches(pattern, name string) bool {
-	p, s := []rune(strings.ToLower(pattern)), []rune(strings.ToLower(name))
-	star, mark, i, j := -1, 0, 0, 0
-	for j < len(s) {
-		switch {
-		case i < len(p) && p[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(p) && (p[i] == '?' || p[i] == s[j]):
-			i++
-			j++
-		case star >= 0: // the last * takes one character more
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(string(p[i:]), "*") == ""
+	p := glob.Compile(pattern)
+	return p.Matches(glob.Fold(name))
 }
 
 // mayMatch tells whether a pattern may fit a name, or one of the names that a second pattern stands for. Of two patterns
@@ -46,9 +33,9 @@ func covers(pattern, name string) bool {
 	return globMatches(pattern, name) // what is wild in name is taken by a * of pattern, for nothing else fits it
 }
 
-// ends returns what stands before the first wild character and behind the last one, in lower case.
+// ends returns what stands before the first wild character and behind the last one, folded.
 func ends(pattern string) (head, tail string) {
-	pattern = strings.ToLower(pattern)
+	pattern = glob.Fold(pattern)
 	if !isPattern(pattern) {
 		return pattern, pattern
 	}

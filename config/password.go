@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/secret"
 )
 
@@ -17,15 +18,8 @@ type NamedPassword struct {
 	Hash secret.Secret // an argon2id hash in the PHC string format
 }
 
-// Bounds of what checking one password may cost, and of a hash's two parts.
-const (
-	maxHashMemory = 256 << 10 // KiB
-	maxHashPasses = 10
-	maxHashLanes  = 4
-
-	minSalt, maxSalt = 8, 64  // bytes
-	minTag, maxTag   = 16, 64 // bytes
-)
+// maxHashPasses is how many passes a hash here may need; the other bounds are package passwordhash's.
+const maxHashPasses = 10
 
 // hashForm is the PHC string format of argon2id, version 1.3 (RFC 9106).
 var hashForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
@@ -50,22 +44,22 @@ func checkHash(text, mend string) *mistake {
 	if m := checkCost(memory, passes, lanes); m != nil {
 		return m
 	}
-	if !hasBytes(part[4], minSalt, maxSalt) {
-		return wrong(mend, "the salt of the hash is not %d to %d bytes in base64 without padding", minSalt, maxSalt)
+	if !hasBytes(part[4], passwordhash.MinSalt, passwordhash.MaxSalt) {
+		return wrong(mend, "the salt of the hash is not %d to %d bytes in base64 without padding", passwordhash.MinSalt, passwordhash.MaxSalt)
 	}
-	if !hasBytes(part[5], minTag, maxTag) {
-		return wrong(mend, "the last part of the hash is not %d to %d bytes in base64 without padding", minTag, maxTag)
+	if !hasBytes(part[5], passwordhash.MinKey, passwordhash.MaxKey) {
+		return wrong(mend, "the last part of the hash is not %d to %d bytes in base64 without padding", passwordhash.MinKey, passwordhash.MaxKey)
 	}
 	return nil
 }
 
 func checkCost(memory, passes, lanes int) *mistake {
 	switch {
-	case memory > maxHashMemory:
+	case memory > passwordhash.MaxMemory:
 		return wrong("make the hash with m=262144 (256 MiB) at most", "the hash needs m=%d KiB of memory at each check", memory)
 	case passes > maxHashPasses:
 		return wrong("make the hash with t=10 at most", "the hash needs t=%d passes at each check", passes)
-	case lanes > maxHashLanes:
+	case lanes > passwordhash.MaxThreads:
 		return wrong("make the hash with p=4 at most", "the hash needs p=%d lanes at each check", lanes)
 	case memory < 8*lanes: // RFC 9106, section 3.1
 		return wrong("make the hash with m=19456", "m=%d KiB is less than argon2id can work with", memory)

@@ -53,7 +53,7 @@ func (m *Match) read(o *object) {
 	oneOrSome(o, "source", &m.Source, prefix)
 	oneOrSome(o, "listener", &m.Listener, word)
 	oneOrSome(o, "protocol", &m.Protocol, oneOf(protocol.Names()...))
-	oneOrSome(o, "account", &m.Account, glob)
+	oneOrSome(o, "account", &m.Account, accountPattern)
 	oneOrSome(o, "readiness", &m.Readiness, oneOf("ready", "legacy", "obsolete", "unknown"))
 	m.readBlockers(o)
 }
@@ -93,8 +93,8 @@ func (r *Rule) read(o *object) {
 	}
 }
 
-// glob reads a pattern for account names: * stands for any run of characters, ? for one, all else for itself.
-func glob(text string) (string, *mistake) {
+// accountPattern reads a pattern for account names: * stands for any run of characters, ? for one, all else for itself.
+func accountPattern(text string) (string, *mistake) {
 	switch {
 	case text == "":
 		return "", wrong(`write a name or a pattern such as "*@contoso.com"`, "an empty pattern matches no account")

@@ -4,18 +4,20 @@ import (
 	"sync"
 
 	"drawbridge/internal/hello"
+	"drawbridge/internal/lru"
 )
 
 // Hellos lets sessions share equal hellos, so that one that idles for an hour holds a pointer and not a copy. It
 // remembers a bounded number of them, the most recent ones. It is safe for concurrent use.
 type Hellos struct {
-	mu            sync.Mutex
-	half          int
-	recent, older map[string]*hello.Hello // by key
+	mu    sync.Mutex
+	byKey *lru.Table[string, *hello.Hello]
 }
 
 // NewHellos returns an empty cache of at most limit hellos, at least two.
-func NewHellos(limit int) *Hellos { return &Hellos{half: max(limit/2, 1)} }
+func NewHellos(limit int) *Hellos {
+	return &Hellos{byKey: lru.New[string, *hello.Hello](max(limit, 2), nil)}
+}
 
 // Share returns a hello equal to h that may be shared: an earlier one where it is remembered, h otherwise. Equal is
 // what has the same hello.Key, so GREASE values, which are drawn anew for each connection, may be another session's.
@@ -27,15 +29,9 @@ func (c *Hellos) Share(h *hello.Hello) *hello.Hello {
 	key := h.Key()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.recent[key]; ok {
-		return known
+	known := c.byKey.Touch(key)
+	if *known == nil {
+		*known = h
 	}
-	if known, ok := c.older[key]; ok {
-		h = known
-	}
-	if c.recent == nil || len(c.recent) >= c.half {
-		c.recent, c.older = make(map[string]*hello.Hello), c.recent
-	}
-	c.recent[key] = h
-	return h
+	return *known
 }

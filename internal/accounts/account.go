@@ -71,28 +71,6 @@ func fold(name string) string { return strings.ToLower(name) }
 
 func isPattern(name string) bool { return strings.Contains(name, "*") }
 
-// matches reports whether name fits pattern, both folded. A * is any run of characters, all else itself.
-func matches(pattern, name string) bool {
-	star, rest := -1, 0 // the last * seen, and how far into name it reaches
-	p, n := 0, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, rest = p, n
-			p++
-		case p < len(pattern) && pattern[p] == name[n]:
-			p++
-			n++
-		case star >= 0:
-			rest++
-			p, n = star+1, rest
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}
-
 // nameFault says why no device could log in with a name, empty where one can. Logins are ASCII: devices' 8-bit names are
 // refused before they come here.
 func nameFault(name string) string {

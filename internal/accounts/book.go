@@ -42,8 +42,9 @@ func NewBook(accounts []Account, o Options) (*Book, error) {
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
-	b.dummy = dummy(b.commonParameters())
-	return b, nil
+	var err error
+	b.dummy, err = dummy(b.commonParameters())
+	return b, err
 }
 
 func (b *Book) add(e *entry) {
@@ -89,8 +90,8 @@ func (b *Book) commonParameters() Parameters {
 }
 
 func dearer(p, q Parameters) bool {
-	if p.work() != q.work() {
-		return p.work() > q.work()
+	if p.Work() != q.Work() {
+		return p.Work() > q.Work()
 	}
 	return p.Memory > q.Memory || p.Memory == q.Memory && p.Threads > q.Threads
 }
@@ -114,7 +115,7 @@ func (b *Book) find(login string) found {
 	}
 	var near *entry
 	for _, e := range b.patterns {
-		if !matches(e.login, folded) {
+		if !e.pattern.Matches(folded) {
 			continue
 		}
 		if mailbox, ok := e.mailboxes.named(folded); ok {

@@ -1,11 +1,18 @@
 package accounts
 
 import (
-	"context"
 	"net/netip"
 	"runtime"
+	"time"
 
-	"drawbridge/internal/source"
+	"drawbridge/internal/fairqueue"
+	"drawbridge/internal/passwordmemory"
+)
+
+// How long a verified password is remembered, and how many are.
+const (
+	rememberFor   = 24 * time.Hour
+	maxRemembered = 100_000
 )
 
 // CheckerOptions are the limits of password checks.
@@ -19,8 +26,9 @@ type CheckerOptions struct {
 // Checker is what outlives a Book: the turns of password checks, and which passwords were right. It is safe for concurrent
 // use, by several Books at once.
 type Checker struct {
-	turns  *turns
-	memory *memory
+	turns  *fairqueue.Slots[turnKey]
+	hasher *passwordmemory.Hasher
+	memory *passwordmemory.Memory[string] // the keys that passwords opened
 	shared func(netip.Addr) bool
 }
 
@@ -32,15 +40,6 @@ func NewChecker(o CheckerOptions) *Checker {
 	if o.Shared == nil {
 		o.Shared = func(netip.Addr) bool { return false }
 	}
-	return &Checker{turns: newTurns(o.Parallel), memory: newMemory(maxRemembered), shared: o.Shared}
-}
-
-// enter waits for the turn of a check, which ends with leave.
-func (c *Checker) enter(ctx context.Context, from netip.Addr, login string) (leave func(), err error) {
-	k := turnKey{source: source.KeyOf(from)}
-	if c.shared(from) {
-		// The name as typed, known or not: else waiting would tell which names there are.
-		k.login = fold(login[:min(len(login), MaxLogin)])
-	}
-	return c.turns.enter(ctx, k)
+	return &Checker{turns: newTurns(o.Parallel), hasher: passwordmemory.NewHasher(),
+		memory: passwordmemory.New[string](maxRemembered, rememberFor), shared: o.Shared}
 }

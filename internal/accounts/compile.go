@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/glob"
+	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/protocol"
 )
 
@@ -14,14 +16,15 @@ import (
 type entry struct {
 	account   Account // with its defaults
 	login     string  // folded
-	lock      *lock   // nil: without a password here
+	pattern   glob.Pattern
+	lock      *lock // nil: without a password here
 	mailboxes mailboxes
 }
 
 // mailboxes are those that an account may open.
 type mailboxes struct {
 	listed   map[string]string // folded -> as listed
-	patterns []string          // folded
+	patterns []glob.Pattern
 }
 
 // named returns the mailbox of that name, spelled as listed, or as asked for where a pattern lets it through.
@@ -30,7 +33,7 @@ func (m mailboxes) named(name string) (string, bool) {
 		return listed, true
 	}
 	folded := fold(name)
-	fits := func(pattern string) bool { return matches(pattern, folded) }
+	fits := func(p glob.Pattern) bool { return p.Matches(folded) }
 	return folded, slices.ContainsFunc(m.patterns, fits)
 }
 
@@ -40,10 +43,10 @@ func compile(a Account, unchecked bool, f *faults) *entry {
 	compileNames(&a, f)
 	compileMailboxes(&a, f)
 	compileBounds(&a, f)
-	e := &entry{account: a, login: fold(a.Login), mailboxes: mailboxes{listed: make(map[string]string)}}
+	e := &entry{account: a, login: fold(a.Login), pattern: glob.CompileStars(a.Login), mailboxes: mailboxes{listed: make(map[string]string)}}
 	for _, m := range a.Mailboxes {
 		if isPattern(m) {
-			e.mailboxes.patterns = append(e.mailboxes.patterns, fold(m))
+			e.mailboxes.patterns = append(e.mailboxes.patterns, glob.CompileStars(m))
 			continue
 		}
 		e.mailboxes.listed[fold(m)] = m
@@ -151,7 +154,7 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 	}
 	l := &lock{}
 	for _, p := range a.Passwords {
-		r, key, err := parseHash(p.Hash)
+		r, key, err := passwordhash.Parse(p.Hash)
 		if err != nil {
 			f.add("password", "%s%v", prefix(p.Name), err)
 			continue
@@ -160,7 +163,7 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 			f.add("password", "%s%v", prefix(p.Name), err)
 		}
 	}
-	l.binding = fold(a.Login) + "\x00" + l.recipe.phc(nil)
+	l.binding = fold(a.Login) + "\x00" + l.recipe.PHC("")
 	return l
 }
 
@@ -172,7 +175,7 @@ func prefix(password string) string {
 }
 
 // take adds one password; several must be named.
-func (l *lock) take(r recipe, key, name string, several bool) error {
+func (l *lock) take(r passwordhash.Recipe, key, name string, several bool) error {
 	if err := passwordNameFault(name, several); err != nil {
 		return err
 	}

@@ -11,15 +11,6 @@ func (c *Checker) Enter(ctx context.Context, source netip.Addr, login string) (f
 	return c.enter(ctx, source, login)
 }
 
-// CheckHash says what is wrong with a PHC string, and writes a good one again.
-func CheckHash(s string) (again string, err error) {
-	r, key, err := parseHash(s)
-	if err != nil {
-		return "", err
-	}
-	return r.phc([]byte(key)), nil
-}
-
 // Decode reads the text of a Store's file.
 func Decode(r io.Reader) ([]Account, error) { return decodeAccounts(r) }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/secret"
 )
 
@@ -72,10 +73,10 @@ func (r *csvRow) checkPassword() error {
 		return err
 	}
 	if r.isHash() {
-		_, _, err := parseHash(r.password.Reveal())
+		_, _, err := passwordhash.Parse(r.password.Reveal())
 		return err
 	}
-	return passwordFault(r.password)
+	return passwordhash.Fault(r.password.Reveal())
 }
 
 // isHash reports whether the password is one that is hashed already.

@@ -8,5 +8,3 @@ import "io/fs"
 func keepOwner(_, _ string) error { return nil }
 
 func private(fs.FileInfo) error { return nil }
-
-func syncFolder(string) error { return nil }

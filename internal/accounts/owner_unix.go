@@ -37,13 +37,3 @@ func private(info fs.FileInfo) error {
 	}
 	return nil
 }
-
-// syncFolder makes a rename in dir outlive a power cut.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"drawbridge/internal/wholefile"
 )
 
 const (
@@ -125,7 +127,8 @@ func encodeAccounts(accounts []Account) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// writeAccounts replaces the file at path as a whole, and makes its folder where there is none.
+// writeAccounts replaces the file at path as a whole, and makes its folder where there is none. The file belongs to the
+// owner of the one before it, or else of its folder.
 func writeAccounts(path string, accounts []Account) error {
 	text, err := encodeAccounts(accounts)
 	if err != nil {
@@ -135,16 +138,18 @@ func writeAccounts(path string, accounts []Account) error {
 	if err := makeFolder(dir); err != nil {
 		return err
 	}
-	fresh := path + ".new"
-	if err := writeNew(fresh, path, text); err != nil {
-		_ = os.Remove(fresh)
+	draft := path + ".new"
+	return wholefile.WriteBy(draft, path, 0o600, func(w io.Writer) error {
+		model := path
+		if _, err := os.Stat(path); err != nil {
+			model = dir
+		}
+		if err := keepOwner(draft, model); err != nil {
+			return err
+		}
+		_, err := w.Write(text)
 		return err
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		_ = os.Remove(fresh)
-		return err
-	}
-	return syncFolder(dir)
+	})
 }
 
 // makeFolder makes dir, closed to others, and gives it to the owner of the folder around it.
@@ -157,28 +162,4 @@ func makeFolder(dir string) error {
 		return err
 	}
 	return keepOwner(dir, filepath.Dir(dir))
-}
-
-// writeNew writes text to a new file at fresh, which belongs to the owner of the file at path, or else of its folder.
-func writeNew(fresh, path string, text []byte) error {
-	_ = os.Remove(fresh) // of a run that was killed
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	model := path
-	if _, err := os.Stat(path); err != nil {
-		model = filepath.Dir(path)
-	}
-	if err := keepOwner(fresh, model); err != nil {
-		return err
-	}
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
 }

@@ -1,11 +1,13 @@
 package accounts
 
 import (
-	"container/list"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"drawbridge/internal/lru"
 )
 
 // maxUnknown is how many an Unknown remembers.
@@ -24,9 +26,8 @@ type UnknownLogin struct {
 // Unknown remembers the last 1,000 logins that no account has, by login, source and protocol. A nil one remembers nothing.
 // It is safe for concurrent use.
 type Unknown struct {
-	mu    sync.Mutex
-	rows  map[unknownKey]*list.Element // of *UnknownLogin
-	order list.List                    // the one that tried last comes last
+	mu   sync.Mutex
+	rows *lru.Table[unknownKey, UnknownLogin] // the one that tried last comes last
 }
 
 type unknownKey struct {
@@ -36,7 +37,7 @@ type unknownKey struct {
 }
 
 // NewUnknown returns an empty Unknown.
-func NewUnknown() *Unknown { return &Unknown{rows: make(map[unknownKey]*list.Element)} }
+func NewUnknown() *Unknown { return &Unknown{rows: lru.New[unknownKey, UnknownLogin](maxUnknown, nil)} }
 
 // Note adds one attempt.
 func (u *Unknown) Note(login string, source netip.Addr, protocol string, now time.Time) {
@@ -48,23 +49,12 @@ func (u *Unknown) Note(login string, source netip.Addr, protocol string, now tim
 	now = now.UTC()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if e, ok := u.rows[k]; ok {
-		l := e.Value.(*UnknownLogin)
-		l.Count++
-		l.Last = now
-		u.order.MoveToBack(e)
-		return
+	l := u.rows.Touch(k)
+	if l.Count == 0 {
+		*l = UnknownLogin{Login: login, Source: k.source, Protocol: protocol, First: now}
 	}
-	if len(u.rows) >= maxUnknown {
-		u.drop(u.order.Front())
-	}
-	l := &UnknownLogin{Login: login, Source: k.source, Protocol: protocol, Count: 1, First: now, Last: now}
-	u.rows[k] = u.order.PushBack(l)
-}
-
-func (u *Unknown) drop(e *list.Element) {
-	l := u.order.Remove(e).(*UnknownLogin)
-	delete(u.rows, unknownKey{fold(l.Login), l.Source, l.Protocol})
+	l.Count++
+	l.Last = now
 }
 
 // Forget drops what was noted of a login: it has an account now.
@@ -75,12 +65,10 @@ func (u *Unknown) Forget(login string) {
 	folded := fold(login)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for e := u.order.Front(); e != nil; {
-		next := e.Next()
-		if fold(e.Value.(*UnknownLogin).Login) == folded {
-			u.drop(e)
+	for k := range u.rows.All {
+		if k.login == folded {
+			u.rows.Remove(k)
 		}
-		e = next
 	}
 }
 
@@ -91,10 +79,11 @@ func (u *Unknown) List() []UnknownLogin {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all := make([]UnknownLogin, 0, len(u.rows))
-	for e := u.order.Back(); e != nil; e = e.Prev() {
-		all = append(all, *e.Value.(*UnknownLogin))
+	all := make([]UnknownLogin, 0, u.rows.Len())
+	for _, l := range u.rows.All {
+		all = append(all, *l)
 	}
+	slices.Reverse(all)
 	return all
 }
 

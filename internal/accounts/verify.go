@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/internal/secret"
 	"drawbridge/proxy/login"
 )
@@ -64,7 +65,7 @@ func (b *Book) Verify(ctx context.Context, a Attempt) (Identity, error) {
 // time of an answer would tell a right password from a wrong one.
 func (b *Book) remembered(a *Attempt, f found) (Identity, bool) {
 	l := f.entry.lock
-	key, ok := b.checker.memory.recall(l.binding, a.Password, a.Now)
+	key, ok := b.checker.memory.Recall(b.digest(a, l), a.Now)
 	if !ok {
 		return Identity{}, false
 	}
@@ -75,6 +76,11 @@ func (b *Book) remembered(a *Attempt, f found) (Identity, bool) {
 	id := f.identity()
 	id.Checked, id.PasswordName, id.Remembered = true, l.names[i], true
 	return id, true
+}
+
+// digest stands for a password together with the lock it is tried on.
+func (b *Book) digest(a *Attempt, l *lock) passwordmemory.Digest {
+	return b.checker.hasher.Sum(l.binding, a.Password.Reveal())
 }
 
 // check waits for its turn and does the work of one argon2id check, whatever it is for.
@@ -96,7 +102,7 @@ func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity,
 	}
 	i := l.open(a.Password)
 	if no.what == "" && i >= 0 {
-		b.checker.memory.remember(l.binding, a.Password, l.keys[i], a.Now)
+		b.checker.memory.Remember(b.digest(&a, l), l.keys[i], a.Now)
 		id := f.identity()
 		id.Checked, id.PasswordName = true, l.names[i]
 		return id, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/internal/enrich/vendors"
+	"drawbridge/internal/lru"
 )
 
 // Facts are what is known of an address. What is empty is not known, or not so.
@@ -43,9 +44,10 @@ type Enricher struct {
 
 	dropped, namesAsked, namesFailed, snmpAsked, snmpFailed atomic.Uint64
 
-	mu     sync.Mutex
-	memory *memory
-	missed map[netip.Addr]bool // addresses that the neighbour table did not have, to be looked for once more; maxWaiting at most
+	mu        sync.Mutex
+	memory    *lru.Table[netip.Addr, entry] // the addresses known: a further one displaces the one not seen for longest
+	displaced uint64
+	missed    map[netip.Addr]bool // addresses that the neighbour table did not have, to be looked for once more; maxWaiting at most
 }
 
 // New returns an Enricher that does what the options allow, once Run runs. Of options that [Options.Validate] refuses only
@@ -56,9 +58,9 @@ func New(o Options) *Enricher {
 		names:        make(chan netip.Addr, maxWaiting),
 		descriptions: make(chan netip.Addr, maxWaiting),
 		tells:        make(chan netip.Addr, maxWaiting),
-		memory:       newMemory(maxAddresses),
 		missed:       make(map[netip.Addr]bool),
 	}
+	e.memory = lru.New(maxAddresses, func(netip.Addr, entry) { e.displaced++ })
 	e.neighbours.read = e.options.Neighbours
 	e.registry.Store(new(vendors.Registry))
 	if registry, err := vendors.Embedded(); err == nil { // Run reports the error
@@ -79,9 +81,9 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	known := e.memory.see(addr)
+	known := e.memory.Touch(addr)
 	e.noteMAC(known, mac)
-	e.haveTold(known)
+	e.haveTold(addr, known)
 	if mac == "" && e.options.MACAddress && !known.missed && len(e.missed) < maxWaiting {
 		known.missed, e.missed[addr] = true, true
 	}
@@ -100,8 +102,8 @@ func (e *Enricher) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Stats{
-		Addresses:        len(e.memory.byAddr),
-		Displaced:        e.memory.displaced,
+		Addresses:        e.memory.Len(),
+		Displaced:        e.displaced,
 		Dropped:          e.dropped.Load(),
 		NamesAsked:       e.namesAsked.Load(),
 		NamesFailed:      e.namesFailed.Load(),

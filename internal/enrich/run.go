@@ -94,24 +94,24 @@ func (e *Enricher) learnDescription(ctx context.Context, addr netip.Addr) {
 func (e *Enricher) update(addr netip.Addr, change func(*entry)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if known := e.memory.get(addr); known != nil {
+	if known := e.memory.Get(addr); known != nil {
 		change(known)
-		e.haveTold(known)
+		e.haveTold(addr, known)
 	}
 }
 
-// haveTold queues an entry of which Learned does not know everything. What finds the queue full comes up
+// haveTold queues an address of which Learned does not know everything. What finds the queue full comes up
 // with the next Facts. e.mu is held.
-func (e *Enricher) haveTold(known *entry) {
+func (e *Enricher) haveTold(addr netip.Addr, known *entry) {
 	if known.told != toldOf(known.facts) && !known.telling {
-		known.telling = e.queue(e.tells, known.addr)
+		known.telling = e.queue(e.tells, addr)
 	}
 }
 
 // tell tells Learned what of addr it does not know.
 func (e *Enricher) tell(_ context.Context, addr netip.Addr) {
 	e.mu.Lock()
-	known := e.memory.get(addr)
+	known := e.memory.Get(addr)
 	if known == nil {
 		e.mu.Unlock()
 		return

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"drawbridge/internal/wholefile"
 )
 
 // vaultMagic begins every file of a vault; then follow the key's id, the nonce and the sealed content.
@@ -134,7 +136,8 @@ func (v *Vault) get(slot string) ([]byte, error) {
 func (v *Vault) put(slot string, content []byte) error {
 	sealed := append([]byte(vaultMagic), v.keyID...)
 	sealed = append(sealed, v.aead.Seal(nil, nil, content, v.bound(slot))...)
-	if err := writeWhole(v.path(slot), sealed); err != nil {
+	path := v.path(slot)
+	if err := wholefile.WriteBy(draftBeside(path), path, 0o600, wholefile.Bytes(sealed)); err != nil {
 		return fmt.Errorf("write a refresh token: %w", err)
 	}
 	return nil

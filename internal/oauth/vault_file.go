@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"drawbridge/internal/wholefile"
 )
 
 // ownSecret reads the secret in path, and makes one where there is none. Of two processes that make one at once both
@@ -39,47 +41,16 @@ func ownSecret(path string) ([]byte, error) {
 func makeSecret(path string) error {
 	raw := make([]byte, minSecret)
 	_, _ = rand.Read(raw) // never fails
-	staged, err := stage(path, []byte(hex.EncodeToString(raw)))
-	if err != nil {
+	draft := draftBeside(path)
+	if err := wholefile.Create(draft, 0o600, wholefile.Bytes([]byte(hex.EncodeToString(raw)))); err != nil {
 		return err
 	}
-	defer os.Remove(staged)
-	if err := os.Link(staged, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer os.Remove(draft)
+	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return wholefile.SyncFolder(filepath.Dir(path))
 }
 
-// writeWhole replaces the file at path, 0600, so that it is the old or the new one after a crash.
-func writeWhole(path string, content []byte) error {
-	staged, err := stage(path, content)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(staged, path); err != nil {
-		return errors.Join(err, os.Remove(staged))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// stage writes content to a new file beside path, 0600, and returns its name.
-func stage(path string, content []byte) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-// syncDir makes a rename last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// draftBeside names a draft of the file at path that no other process has: two may write one slot at once.
+func draftBeside(path string) string { return filepath.Join(filepath.Dir(path), ".new-"+rand.Text()) }

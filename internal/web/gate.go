@@ -1,16 +1,17 @@
 package web
 
 import (
-	"container/list"
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
+
+	"drawbridge/internal/fairqueue"
+	"drawbridge/internal/lru"
+	"drawbridge/internal/passwordmemory"
+	"drawbridge/internal/source"
 )
 
 // The bounds of logins: two mistakes are free, then a source waits 2 s, 4, 8 … up to 15 minutes before its password is
@@ -41,41 +42,37 @@ const (
 type gate struct {
 	verify func(ctx context.Context, password string) bool
 	now    func() time.Time
-	turn   chan struct{} // holds one token: whoever has it may check
-	queue  chan struct{} // whoever waits or checks
+	turn   *fairqueue.Slots[struct{}] // whoever has it may check
 
-	mu       sync.Mutex
-	sources  map[netip.Prefix]*list.Element
-	recent   *list.List // of *failures, the latest failure first
-	key      [32]byte
-	accepted [sha256.Size]byte // keyed hash of the password that was right, so that polls cost no check
-	known    bool
+	hasher   *passwordmemory.Hasher
+	accepted *passwordmemory.Memory[struct{}] // the password that was right, so that polls cost no check
+
+	mu      sync.Mutex
+	sources *lru.Table[source.Key, failures] // the latest failure comes last
 }
 
 // failures are one source's.
 type failures struct {
-	source netip.Prefix
-	count  int
-	last   time.Time
-	early  int // wrong passwords since then that came while it had to wait
+	count int
+	last  time.Time
+	early int // wrong passwords since then that came while it had to wait
 }
 
 func newGate(verify func(context.Context, string) bool, now func() time.Time) *gate {
-	g := &gate{
-		verify: verify, now: now, sources: make(map[netip.Prefix]*list.Element), recent: list.New(),
-		turn: make(chan struct{}, 1), queue: make(chan struct{}, maxWaiting+1),
+	return &gate{
+		verify: verify, now: now, turn: fairqueue.NewSlots[struct{}](fairqueue.Bounds{All: 1, MaxWaiting: maxWaiting}),
+		hasher: passwordmemory.NewHasher(), accepted: passwordmemory.New[struct{}](1, 0),
+		sources: lru.New[source.Key, failures](maxSources, nil),
 	}
-	_, _ = rand.Read(g.key[:]) // never fails (crypto/rand, since Go 1.24)
-	return g
 }
 
 // try checks a password that came from a source, and returns how long the source has to wait where it is tooMany. The
 // password that was right before neither waits nor counts, unless the source goes on guessing while it has to wait.
-func (g *gate) try(ctx context.Context, source netip.Prefix, password string) (verdict, time.Duration) {
+func (g *gate) try(ctx context.Context, from source.Key, password string) (verdict, time.Duration) {
 	if len(password) > maxPassword {
 		password = password[:maxPassword+1] // wrong in any case
 	}
-	known, wait := g.early(source, g.hash(password))
+	known, wait := g.early(from, g.hasher.Sum(password))
 	if known {
 		return accepted, 0
 	}
@@ -86,48 +83,31 @@ func (g *gate) try(ctx context.Context, source netip.Prefix, password string) (v
 		return busy, 0
 	}
 	defer g.leave()
-	if wait := g.wait(source); wait > 0 { // it failed meanwhile
+	if wait := g.wait(from); wait > 0 { // it failed meanwhile
 		return tooMany, wait
 	}
 	if !g.verify(ctx, password) {
-		g.failed(source)
+		g.failed(from)
 		return wrong, 0
 	}
-	g.succeeded(source, password)
+	g.succeeded(from, password)
 	return accepted, 0
 }
 
 func (g *gate) enter(ctx context.Context) bool {
-	select {
-	case g.queue <- struct{}{}:
-	default:
-		return false
-	}
 	ctx, cancel := context.WithTimeout(ctx, longestTurn)
 	defer cancel()
-	select {
-	case g.turn <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		<-g.queue
-		return false
-	}
+	return g.turn.Acquire(ctx, struct{}{}) == nil
 }
 
-func (g *gate) leave() { <-g.turn; <-g.queue }
-
-func (g *gate) hash(password string) [sha256.Size]byte {
-	mac := hmac.New(sha256.New, g.key[:])
-	mac.Write([]byte(password))
-	return [sha256.Size]byte(mac.Sum(nil))
-}
+func (g *gate) leave() { g.turn.Release(struct{}{}) }
 
 // early tells whether a password is the one that was right before, and otherwise how long the source has to wait.
-func (g *gate) early(source netip.Prefix, password [sha256.Size]byte) (known bool, wait time.Duration) {
+func (g *gate) early(from source.Key, password passwordmemory.Digest) (known bool, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	known = g.known && hmac.Equal(password[:], g.accepted[:])
-	f, wait := g.waits(source)
+	_, known = g.accepted.Recall(password, g.now())
+	f, wait := g.waits(from)
 	if wait == 0 {
 		return known, 0
 	}
@@ -138,23 +118,22 @@ func (g *gate) early(source netip.Prefix, password [sha256.Size]byte) (known boo
 	return false, wait
 }
 
-func (g *gate) wait(source netip.Prefix) time.Duration {
+func (g *gate) wait(from source.Key) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, wait := g.waits(source)
+	_, wait := g.waits(from)
 	return wait
 }
 
 // waits returns how long a source has to wait, and what it got wrong where it does. g.mu is held.
-func (g *gate) waits(source netip.Prefix) (*failures, time.Duration) {
-	e, ok := g.sources[source]
-	if !ok {
+func (g *gate) waits(from source.Key) (*failures, time.Duration) {
+	f := g.sources.Get(from)
+	if f == nil {
 		return nil, 0
 	}
-	f := e.Value.(*failures)
 	since := g.now().Sub(f.last)
 	if since >= forgetAfter {
-		g.forget(e)
+		g.sources.Remove(from)
 		return nil, 0
 	}
 	return f, max(0, backOff(f.count)-since)
@@ -168,51 +147,26 @@ func backOff(count int) time.Duration {
 	return min(longestWait, time.Second<<min(count-freeFailures, 20))
 }
 
-func (g *gate) failed(source netip.Prefix) {
+func (g *gate) failed(from source.Key) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	e, ok := g.sources[source]
-	if !ok {
-		if g.recent.Len() >= maxSources {
-			g.forget(g.recent.Back())
-		}
-		e = g.recent.PushFront(&failures{source: source})
-		g.sources[source] = e
-	}
-	f := e.Value.(*failures)
+	f := g.sources.Touch(from)
 	f.count, f.last, f.early = f.count+1, g.now(), 0
-	g.recent.MoveToFront(e)
 }
 
-func (g *gate) succeeded(source netip.Prefix, password string) {
-	sum := g.hash(password)
+func (g *gate) succeeded(from source.Key, password string) {
+	g.accepted.Remember(g.hasher.Sum(password), struct{}{}, g.now())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.accepted, g.known = sum, true
-	if e, ok := g.sources[source]; ok {
-		g.forget(e)
-	}
+	g.sources.Remove(from)
 }
 
-func (g *gate) forget(e *list.Element) {
-	delete(g.sources, e.Value.(*failures).source)
-	g.recent.Remove(e)
-}
-
-// sourceOf returns where a request came from; IPv6 by /64, since one host has all of it.
-func sourceOf(r *http.Request) netip.Prefix {
+// sourceOf returns where a request came from, whatever the interface.
+func sourceOf(r *http.Request) source.Key {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Prefix{} // all that have none share one
+		return source.Key{} // all that have none share one
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	bits := 64
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		bits = 32
-	}
-	p, _ := ip.Prefix(bits)
-	return p
+	ip, _ := netip.ParseAddr(host) // the zero one where it is none
+	return source.KeyOf(ip.WithZone(""))
 }

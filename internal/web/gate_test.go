@@ -6,21 +6,23 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"drawbridge/internal/source"
 )
 
 func TestGate_HoldsABoundedNumberOfSources(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := newGate(func(context.Context, string) bool { return false }, func() time.Time { return now })
-	source := func(i int) netip.Prefix {
-		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+	numbered := func(i int) source.Key {
+		return source.KeyOf(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
 	}
 	for i := range maxSources + 100 {
-		g.try(t.Context(), source(i), "x")
+		g.try(t.Context(), numbered(i), "x")
 	}
-	if len(g.sources) != maxSources || g.recent.Len() != maxSources {
-		t.Errorf("%d and %d sources are held", len(g.sources), g.recent.Len())
+	if g.sources.Len() != maxSources {
+		t.Errorf("%d sources are held", g.sources.Len())
 	}
-	if _, ok := g.sources[source(0)]; ok {
+	if g.sources.Get(numbered(0)) != nil {
 		t.Error("the source that failed longest ago is still held")
 	}
 }
@@ -28,17 +30,17 @@ func TestGate_HoldsABoundedNumberOfSources(t *testing.T) {
 func TestGate_ForgetsAfterAnHour(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := newGate(func(context.Context, string) bool { return false }, func() time.Time { return now })
-	var source netip.Prefix
+	var nowhere source.Key
 	for range 40 {
-		g.try(t.Context(), source, "x")
+		g.try(t.Context(), nowhere, "x")
 		now = now.Add(longestWait)
 	}
 	now = now.Add(-1)
-	if v, wait := g.try(t.Context(), source, "x"); v != tooMany || wait != 1 {
+	if v, wait := g.try(t.Context(), nowhere, "x"); v != tooMany || wait != 1 {
 		t.Errorf("after 40 failures: %v, %v", v, wait)
 	}
 	now = now.Add(forgetAfter)
-	if g.wait(source) != 0 || len(g.sources) != 0 {
+	if g.wait(nowhere) != 0 || g.sources.Len() != 0 {
 		t.Error("an hour later it still waits")
 	}
 }
@@ -53,7 +55,7 @@ func TestBackOff(t *testing.T) {
 
 func TestSourceOf(t *testing.T) {
 	for remote, want := range map[string]string{
-		"10.0.0.1:99": "10.0.0.1/32", "[::ffff:10.0.0.1]:99": "10.0.0.1/32", "[2001:db8::1:2:3:4]:5": "2001:db8::/64", "[fe80::1%eth0]:5": "fe80::/64", "@": "invalid Prefix", "": "invalid Prefix",
+		"10.0.0.1:99": "10.0.0.1", "[::ffff:10.0.0.1]:99": "10.0.0.1", "[2001:db8::1:2:3:4]:5": "2001:db8::/64", "[fe80::1%eth0]:5": "fe80::/64", "@": "invalid IP", "": "invalid IP", "printer:5": "invalid IP",
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = remote
@@ -87,7 +89,7 @@ func TestLoginStore_IsBounded(t *testing.T) {
 func TestGate_TheRememberedPasswordCannotBeGuessedAt(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := newGate(func(_ context.Context, password string) bool { return password == "right" }, func() time.Time { return now })
-	admin, guesser := netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("10.0.0.66/32")
+	admin, guesser := source.KeyOf(netip.MustParseAddr("10.0.0.1")), source.KeyOf(netip.MustParseAddr("10.0.0.66"))
 	if v, _ := g.try(t.Context(), admin, "right"); v != accepted {
 		t.Fatalf("the admin's login: %v", v)
 	}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"drawbridge/internal/wholefile"
 )
 
 // archiveRetry is how long the archive waits after an error.
@@ -114,31 +115,14 @@ func (a *archive) compress(number int64) error {
 }
 
 // writeCompressed makes a file at path, whole or not at all, of what write writes.
-func writeCompressed(path string, write func(w io.Writer) error) (err error) {
-	f, err := os.OpenFile(path+temporarySuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = f.Close() // closed before where it mattered
+func writeCompressed(path string, write func(w io.Writer) error) error {
+	return wholefile.WriteBy(path+temporarySuffix, path, 0o600, func(w io.Writer) error {
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 		if err != nil {
-			_ = os.Remove(f.Name())
+			return err
 		}
-	}()
-	z, err := zstd.NewWriter(f, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(write(z), z.Close()); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDirectory(filepath.Dir(path))
+		return errors.Join(write(z), z.Close())
+	})
 }
 
 // stoppable is a reader that ends with an error once stop is closed.

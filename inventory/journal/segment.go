@@ -132,13 +132,3 @@ func compressedPath(dir, journal string, number int64) string {
 }
 
 func snapshotPath(dir, journal string) string { return filepath.Join(dir, journal+snapshotSuffix) }
-
-// syncDirectory makes names that were made or removed in dir survive a power cut.
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }() // it was only read
-	return d.Sync()
-}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"drawbridge/internal/wholefile"
 )
 
 // retry is how long the writer waits after an error.
@@ -147,7 +149,7 @@ func (w *writer) open() error {
 		return fmt.Errorf("open a segment of the journal: %w", err)
 	}
 	w.file = f
-	return syncDirectory(w.dir)
+	return wholefile.SyncFolder(w.dir)
 }
 
 // rotate goes on in a new segment. Where that cannot be opened it goes on in the old one.
@@ -166,7 +168,7 @@ func (w *writer) rotate() error {
 	if err != nil {
 		return fmt.Errorf("close a segment of the journal: %w", err)
 	}
-	return syncDirectory(w.dir)
+	return wholefile.SyncFolder(w.dir)
 }
 
 func (w *writer) sync() error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"drawbridge/internal/wholefile"
 	"drawbridge/inventory"
 )
 
@@ -58,23 +59,8 @@ func (s *setStages) replace(settings map[string]map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(s.path, data); err != nil {
+	if err := wholefile.Write(s.path, 0o600, wholefile.Bytes(data)); err != nil {
 		return fmt.Errorf("keep the stages that devices were set to: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file whole or not at all, for its owner alone.
-func replaceFile(path string, data []byte) error {
-	draft := path + ".new"
-	f, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in the data directory
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(draft, path)
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"time"
 
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/proxy/login"
 )
 
@@ -12,7 +13,7 @@ type Check struct {
 	guesses  *Guesses // nil: the password is no guess at an upstream's
 	key      pairKey
 	user     string // without domain
-	digest   digest
+	digest   passwordmemory.Digest
 	shared   bool // the source stands for many devices
 	held     bool // as verified: neither counts nor waits
 	token    bool // no password was verified
@@ -27,11 +28,19 @@ type Check struct {
 
 func (f *Failures) newCheck(a Attempt) *Check {
 	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
-	c.digest = f.digests.digest(a.Upstream, c.key.account, a.Password, a.Token)
+	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.key.account, a.Password.Reveal())
 	if g := f.guesses[a.Upstream]; g != nil && !a.Token {
 		c.guesses, c.user = g, login.UserOf(a.Account)
 	}
 	return c
+}
+
+// kindOf keeps a token from ever having a password's digest.
+func kindOf(a Attempt) string {
+	if a.Token {
+		return "token"
+	}
+	return "password"
 }
 
 // begun ends Begin.
@@ -72,8 +81,7 @@ func (c *Check) Done(v login.Verdict) {
 
 // accepted remembers the password and forgives the pair its failures.
 func (f *Failures) accepted(c *Check, now time.Time) {
-	f.held.DropOldest(func(until *time.Time) bool { return !now.Before(*until) })
-	*f.held.Touch(c.digest) = now.Add(heldFor)
+	f.held.Remember(c.digest, struct{}{}, now)
 	if c.token {
 		f.verified.recordToken(c.key, now)
 	} else {
@@ -87,7 +95,7 @@ func (f *Failures) accepted(c *Check, now time.Time) {
 
 // refused counts a failed check, but for one of a password that was held as verified: that is held no longer.
 func (f *Failures) refused(c *Check, now time.Time) {
-	f.held.Remove(c.digest)
+	f.held.Forget(c.digest)
 	if c.held {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/internal/lru"
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/internal/secret"
 	"drawbridge/internal/source"
 	"drawbridge/proxy/login"
@@ -57,14 +58,14 @@ type Failures struct {
 	verified *Verified
 	guesses  map[string]*Guesses
 	gateways map[netip.Addr]bool
-	digests  *digester
+	digests  *passwordmemory.Hasher
 
 	mu       sync.Mutex
 	active   map[pairKey]*pair // those with a session that waits or checks
 	pairs    *lru.Table[pairKey, tally]
 	sources  *lru.Table[source.Key, tally]
-	accounts *lru.Table[string, tally] // failures from sources never verified for the account
-	held     *lru.Table[digest, time.Time]
+	accounts *lru.Table[string, tally]        // failures from sources never verified for the account
+	held     *passwordmemory.Memory[struct{}] // passwords held as verified
 }
 
 // NewFailures returns a Failures that has counted nothing yet.
@@ -73,12 +74,12 @@ func NewFailures(o FailureOptions) *Failures {
 		verified: o.Verified,
 		guesses:  o.Guesses,
 		gateways: make(map[netip.Addr]bool),
-		digests:  newDigester(),
+		digests:  passwordmemory.NewHasher(),
 		active:   make(map[pairKey]*pair),
 		pairs:    lru.New[pairKey, tally](maxTallies, nil),
 		sources:  lru.New[source.Key, tally](maxTallies, nil),
 		accounts: lru.New[string, tally](maxTallies, nil),
-		held:     lru.New[digest, time.Time](maxHeld, nil),
+		held:     passwordmemory.New[struct{}](maxHeld, heldFor),
 	}
 	if f.verified == nil {
 		f.verified = newVerified("")
@@ -125,7 +126,7 @@ func (f *Failures) passes(c *Check, now time.Time) (bool, error) {
 	if err := f.closedTo(c, now); err != nil {
 		return false, err
 	}
-	if until := f.held.Get(c.digest); until != nil && now.Before(*until) && f.trusts(c, now) {
+	if _, held := f.held.Recall(c.digest, now); held && f.trusts(c, now) {
 		c.held = true
 		return true, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/internal/source"
+	"drawbridge/internal/wholefile"
 	"drawbridge/proxy/login"
 )
 
@@ -165,31 +166,18 @@ func (v *Verified) snapshot(now time.Time) []verifiedLine {
 }
 
 // writeLines replaces the file at path as a whole.
-func writeLines(path string, lines []verifiedLine) (err error) {
-	fresh := path + ".new"
-	_ = os.Remove(fresh) // of a run that was killed
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func writeLines(path string, lines []verifiedLine) error {
+	err := wholefile.Write(path, 0o600, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		for _, l := range lines {
+			if err := e.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("write the verified logins: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(fresh)
-			err = fmt.Errorf("write the verified logins: %w", err)
-		}
-	}()
-	w := bufio.NewWriter(f)
-	e := json.NewEncoder(w)
-	for _, l := range lines {
-		if err := e.Encode(l); err != nil {
-			return err
-		}
-	}
-	for _, step := range []func() error{w.Flush, f.Sync, f.Close} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return os.Rename(fresh, path)
+	return nil
 }

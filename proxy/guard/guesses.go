@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drawbridge/internal/lru"
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/proxy/login"
 )
 
@@ -36,10 +37,10 @@ type Guesses struct {
 	o GuessOptions
 
 	mu       sync.Mutex
-	flights  map[digest]chan struct{}    // checks under way whose answer is shared; closed at their end
-	accepted *lru.Table[digest, memory]  // once accepted
-	refused  *lru.Table[digest, memory]  // never accepted
-	users    *lru.Table[string, guessed] // never full: see reserve
+	flights  map[passwordmemory.Digest]chan struct{}   // checks under way whose answer is shared; closed at their end
+	accepted *lru.Table[passwordmemory.Digest, memory] // once accepted
+	refused  *lru.Table[passwordmemory.Digest, memory] // never accepted
+	users    *lru.Table[string, guessed]               // never full: see reserve
 }
 
 // memory is what is known of one password.
@@ -70,9 +71,9 @@ func NewGuesses(o GuessOptions) *Guesses {
 	o.Count = max(o.Count, 1)
 	return &Guesses{
 		o:        o,
-		flights:  make(map[digest]chan struct{}),
-		accepted: lru.New[digest, memory](maxAcceptedKnown, nil),
-		refused:  lru.New[digest, memory](maxRefusedKnown, nil),
+		flights:  make(map[passwordmemory.Digest]chan struct{}),
+		accepted: lru.New[passwordmemory.Digest, memory](maxAcceptedKnown, nil),
+		refused:  lru.New[passwordmemory.Digest, memory](maxRefusedKnown, nil),
 		users:    lru.New[string, guessed](math.MaxInt, nil),
 	}
 }
@@ -85,7 +86,7 @@ func (g *Guesses) Lift(account string) {
 	if u := g.users.Get(user); u != nil {
 		u.sent = nil
 	}
-	for _, t := range [...]*lru.Table[digest, memory]{g.accepted, g.refused} {
+	for _, t := range [...]*lru.Table[passwordmemory.Digest, memory]{g.accepted, g.refused} {
 		for _, m := range t.All {
 			if m.user == user {
 				m.refusals, m.askAt = 0, time.Time{}
@@ -95,7 +96,7 @@ func (g *Guesses) Lift(account string) {
 }
 
 // remembered refuses a password that was refused not long ago.
-func (g *Guesses) remembered(d digest, now time.Time) error {
+func (g *Guesses) remembered(d passwordmemory.Digest, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	m := g.accepted.Get(d)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/proxy/login"
 )
 
@@ -127,7 +128,7 @@ func (p *pair) change() <-chan struct{} {
 
 // answer ends the check that p was busy with. Sessions that wait with the same password share its answer: an accepted
 // password is held as verified from now on.
-func (f *Failures) answer(p *pair, d digest, v login.Verdict) {
+func (f *Failures) answer(p *pair, d passwordmemory.Digest, v login.Verdict) {
 	p.busy = false
 	for _, w := range p.line {
 		if w.check.digest == d {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/glob"
 	"drawbridge/internal/protocol"
 )
 
@@ -22,7 +23,7 @@ type matcher struct {
 	protocol, readiness, blockers wordSet // empty where the key is not set
 	noBlockers                    bool
 	listener                      []string
-	account                       []glob
+	account                       []glob.Pattern
 	source                        []netip.Prefix
 	not                           *matcher
 }
@@ -52,7 +53,7 @@ func compileMatch(where string, m *Match) (*matcher, error) {
 		c.source = append(c.source, plain)
 	}
 	for _, pattern := range m.Account {
-		c.account = append(c.account, compileGlob(strings.ToLower(pattern)))
+		c.account = append(c.account, glob.Compile(pattern))
 	}
 	if m.Not != nil {
 		not, err := compileNot(where+".not", m.Not)
@@ -136,7 +137,7 @@ func (m *matcher) fitsAccount(s *subject) bool {
 		return true
 	}
 	for i := range m.account {
-		if m.account[i].matches(s.Account) {
+		if m.account[i].Matches(s.Account) {
 			return true
 		}
 	}

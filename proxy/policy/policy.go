@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
+	"drawbridge/internal/glob"
 	"drawbridge/inventory"
 )
 
@@ -120,7 +120,7 @@ type subject struct {
 
 func newSubject(f Facts) *subject {
 	f.Source = inventory.PlainAddress(f.Source)
-	f.Account = strings.ToLower(f.Account)
+	f.Account = glob.Fold(f.Account)
 	return &subject{
 		Facts:     f,
 		protocol:  setOf(protocols, f.Protocol),

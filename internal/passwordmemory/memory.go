@@ -1,0 +1,63 @@
+package passwordmemory
+
+import (
+	"sync"
+	"time"
+
+	"drawbridge/internal/lru"
+)
+
+// Memory holds a value for each password that was right: what it opened. It is safe for concurrent use.
+type Memory[V any] struct {
+	lifetime time.Duration
+
+	mu   sync.Mutex
+	rows *lru.Table[Digest, remembered[V]]
+}
+
+type remembered[V any] struct {
+	value V
+	since time.Time
+}
+
+// New returns an empty Memory of at most most passwords, each for lifetime since it was right last; 0 is for ever. Beyond its
+// bound those that were right longest ago go.
+func New[V any](most int, lifetime time.Duration) *Memory[V] {
+	return &Memory[V]{lifetime: lifetime, rows: lru.New[Digest, remembered[V]](most, nil)}
+}
+
+// Recall returns what was remembered of a password.
+func (m *Memory[V]) Recall(d Digest, now time.Time) (value V, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.rows.Get(d); r != nil && !m.over(r, now) {
+		return r.value, true
+	}
+	return value, false
+}
+
+// Remember notes that a password was right.
+func (m *Memory[V]) Remember(d Digest, value V, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows.DropOldest(func(r *remembered[V]) bool { return m.over(r, now) })
+	*m.rows.Touch(d) = remembered[V]{value, now}
+}
+
+// Forget drops a password that is right no more.
+func (m *Memory[V]) Forget(d Digest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows.Remove(d)
+}
+
+// Len returns how many are held, those included whose time is over but whose room nobody needed.
+func (m *Memory[V]) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows.Len()
+}
+
+func (m *Memory[V]) over(r *remembered[V], now time.Time) bool {
+	return m.lifetime > 0 && now.Sub(r.since) >= m.lifetime
+}
