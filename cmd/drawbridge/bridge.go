@@ -18,6 +18,9 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/logs"
+	"drawbridge/internal/memory"
+	"drawbridge/internal/reminder"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -27,7 +30,7 @@ import (
 // leaves nothing open.
 type bridge struct {
 	cfg  *config.Config
-	logs *logs
+	logs *logs.Logs
 	data *dataDir
 	of   inventory.Instance // this run
 
@@ -58,11 +61,11 @@ var (
 )
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
-func newBridge(cfg *config.Config, logs *logs, more ...inventory.Recorder) (_ *bridge, err error) {
+func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) (_ *bridge, err error) {
 	b := &bridge{cfg: cfg, logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
-		recorders: append(inventory.Recorders{logs.records}, more...)}
+		recorders: append(inventory.Recorders{logs.Records}, more...)}
 	b.state.Store(&stateStarting)
-	b.gateways.log = logs.events
+	b.gateways.log = logs.Events
 	defer func() {
 		if err != nil {
 			b.close()
@@ -96,14 +99,14 @@ func (b *bridge) openInventory() error {
 	if err != nil {
 		return err
 	}
-	if b.ledger, err = openLedger(b.cfg, b.data.path, b.of, stages, b.logs.events); err != nil {
+	if b.ledger, err = openLedger(b.cfg, b.data.path, b.of, stages, b.logs.Events); err != nil {
 		return err
 	}
 	b.ledger.record = func(c inventory.Change) {
-		b.logs.records.Change(inventory.ChangeLine{Bridge: b.of.Bridge, Run: b.of.Run, Change: c})
+		b.logs.Records.Change(inventory.ChangeLine{Bridge: b.of.Bridge, Run: b.of.Run, Change: c})
 	}
 	b.recorders = append(inventory.Recorders{b.ledger.journal}, b.recorders...)
-	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.events)
+	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.Events)
 	return err
 }
 
@@ -116,10 +119,10 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { b.logEnd("certificates", b.certs.Run(background)) })
 	parts.Go(func() { b.flood.Run(background) })
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
-	parts.Go(func() { tidyMemory(background) })
+	parts.Go(func() { memory.Tidy(background) })
 	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
 	parts.Go(func() { b.ledger.tidy(background) })
-	parts.Go(func() { remind(background, b.cfg.Upstreams, b.logs.events) })
+	parts.Go(func() { reminder.Run(background, b.cfg.Upstreams, b.logs.Events) })
 	projected := b.project()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
@@ -150,14 +153,14 @@ func (b *bridge) project() (end func() error) {
 func (b *bridge) tell(event inventory.BridgeEvent) {
 	line := b.line(event)
 	b.ledger.journal.Describe(&line)
-	b.logs.records.Bridge(line)
+	b.logs.Records.Bridge(line)
 	b.ledger.journal.Bridge(line)
 }
 
 // logEnd tells of a part that ended by a fault; the bridge goes on without it.
 func (b *bridge) logEnd(part string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		b.logs.events.Error("a part of the bridge has ended", zap.String("part", part), zap.Error(err))
+		b.logs.Events.Error("a part of the bridge has ended", zap.String("part", part), zap.Error(err))
 	}
 }
 
@@ -170,7 +173,7 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 	}
 	for l, h := range handlers {
 		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.events)}
+			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.Events)}
 		parts.Go(func() { _ = s.Serve(l) })
 		parts.Go(func() {
 			<-ctx.Done()
@@ -205,7 +208,7 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
-	list = append(list, secretWarnings(b.cfg.Upstreams, time.Now())...)
+	list = append(list, reminder.Warnings(b.cfg.Upstreams, time.Now())...)
 	for i, c := range b.certs.List() {
 		if c.LastError != "" {
 			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
@@ -250,10 +253,10 @@ func (b *bridge) recordSizeWarnings() []string {
 func (b *bridge) logStart() {
 	b.tell(inventory.BridgeStart)
 	for _, w := range b.recordSizeWarnings() {
-		b.logs.events.Warn(w)
+		b.logs.Events.Warn(w)
 	}
 	for _, l := range b.server.Listeners {
-		b.logs.events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
+		b.logs.Events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
 	}
 }
 
@@ -301,7 +304,7 @@ func (b *bridge) close() {
 }
 
 func (b *bridge) openCerts() (err error) {
-	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.events)
+	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.Events)
 	return err
 }
 
@@ -311,7 +314,7 @@ func (b *bridge) openFailures() (err error) {
 		return err
 	}
 	if damaged := b.verified.Damaged(); damaged != nil {
-		b.logs.events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
+		b.logs.Events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
 	}
 	guesses := map[string]*proxy.Guesses{}
 	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream

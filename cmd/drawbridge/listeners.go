@@ -46,7 +46,7 @@ func (b *bridge) openServer() error {
 		return err
 	}
 	b.flood = inventory.NewFlood(b.recorders, func(line inventory.FloodLine) {
-		b.logs.records.Flood(line)
+		b.logs.Records.Flood(line)
 		b.ledger.journal.Flood(line)
 	})
 	b.flood.Instance = b.of
@@ -59,7 +59,7 @@ func (b *bridge) openServer() error {
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
 		Hellos:   inventory.NewHellos(sharedHellos),
-		Logger:   b.logs.events,
+		Logger:   b.logs.Events,
 	}
 	for _, l := range b.cfg.Listeners {
 		opened, err := b.openListener(l)

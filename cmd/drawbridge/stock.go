@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/config"
+	"drawbridge/internal/logs"
 	"drawbridge/inventory"
 )
 
@@ -42,12 +43,12 @@ func withLedger(ctx context.Context, cfg *config.Config, d *dataDir, do func(sto
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	logs, err := openLogs(logFilesOf(cfg.Log))
+	logs, err := logs.Open(logFilesOf(cfg.Log))
 	if err != nil {
 		return err
 	}
 	defer logs.Close()
-	l.record = func(c inventory.Change) { logs.records.Change(inventory.ChangeLine{Bridge: cfg.Name, Change: c}) }
+	l.record = func(c inventory.Change) { logs.Records.Change(inventory.ChangeLine{Bridge: cfg.Name, Change: c}) }
 	projecting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
