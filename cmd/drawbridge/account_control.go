@@ -95,8 +95,8 @@ func (b *bridge) serveLogin(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	u := b.decider.upstreams[s.Upstream]
-	if u == nil || u.tokens == nil {
+	u := b.services[s.Upstream]
+	if u == nil || u.Tokens == nil {
 		refuse(w, http.StatusUnprocessableEntity, fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again", s.Upstream))
 		return
 	}
@@ -108,7 +108,7 @@ func (b *bridge) serveLogin(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(l)
 		_ = answer.Flush()
 	}
-	err := u.tokens.Login(r.Context(), s.Mailbox, func(code, url string) { say(loginLine{Prompt: &prompt{Code: code, URL: url}}) })
+	err := u.Tokens.Login(r.Context(), s.Mailbox, func(code, url string) { say(loginLine{Prompt: &prompt{Code: code, URL: url}}) })
 	if err != nil {
 		say(loginLine{Error: err.Error()})
 		return

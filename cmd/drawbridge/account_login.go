@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/upstreams"
 )
 
 // What the vault of refresh tokens makes in the data directory.
@@ -104,7 +105,7 @@ func (l localAccounts) login(ctx context.Context, s signIn, show func(prompt)) e
 	if err != nil {
 		return err
 	}
-	source, err := oauth.New(tokenOptions(u, vault))
+	source, err := oauth.New(upstreams.TokenOptions(u, vault))
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,11 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/decider"
 	"drawbridge/internal/logs"
 	"drawbridge/internal/memory"
 	"drawbridge/internal/reminder"
+	"drawbridge/internal/upstreams"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -37,7 +39,8 @@ type bridge struct {
 	certs     *certs.Source
 	failures  *proxy.Failures
 	verified  *proxy.Verified
-	decider   *decider
+	services  upstreams.Set
+	decider   *decider.Decider
 	keeper    *keeper
 	unknown   *accounts.Unknown
 	flood     *inventory.Flood
@@ -295,9 +298,7 @@ func (b *bridge) close() {
 	if b.ledger != nil {
 		_ = b.ledger.Close()
 	}
-	if b.decider != nil {
-		b.decider.close()
-	}
+	b.services.Retire(nil)
 	if b.data != nil {
 		_ = b.data.Close()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/upstreams"
 	"drawbridge/proxy"
 )
 
@@ -51,7 +52,7 @@ func mechanisms(capabilities []string) []string {
 
 // link is what one protocol of an upstream looks like, up to where a login would begin.
 type link struct {
-	upstream *upstreamParts
+	upstream *upstreams.Upstream
 	protocol string
 	checks   []check
 	usable   bool     // a login can be tried
@@ -59,7 +60,7 @@ type link struct {
 }
 
 func (l *link) add(c check) {
-	c.Upstream, c.Protocol = l.upstream.Name(), l.protocol
+	c.Upstream, c.Protocol = l.upstream.Name, l.protocol
 	l.checks = append(l.checks, c)
 }
 
@@ -69,9 +70,9 @@ func (l *link) ok(step, format string, args ...any) {
 
 // examine walks the link step by step and ends at the first one that fails.
 func (l *link) examine(ctx context.Context) {
-	addrs, err := l.upstream.Lookup(ctx, l.protocol)
+	addrs, err := l.upstream.Service.Lookup(ctx, l.protocol)
 	if err != nil {
-		l.add(check{Step: stepDNS, Finding: findFail, Detail: l.upstream.addresses[l.protocol], Cause: err.Error()})
+		l.add(check{Step: stepDNS, Finding: findFail, Detail: map[string]string{"imap": l.upstream.IMAP, "pop3": l.upstream.POP3}[l.protocol], Cause: err.Error()})
 		return
 	}
 	var names []string
@@ -91,14 +92,14 @@ func (l *link) examine(ctx context.Context) {
 func (l *link) open(ctx context.Context, tell func(check)) (mailClient, error) {
 	var d proxy.Dialled
 	start := time.Now()
-	conn, err := l.upstream.Dial(ctx, l.protocol, &d)
+	conn, err := l.upstream.Service.Dial(ctx, l.protocol, &d)
 	if d.Address.IsValid() {
 		tell(check{Step: stepTCP, Finding: findOK, Detail: d.Address.String()})
 	}
 	if err != nil {
 		c := dialCheck(err)
 		if c.Step == stepTCP {
-			c.Detail = l.upstream.addresses[l.protocol]
+			c.Detail = map[string]string{"imap": l.upstream.IMAP, "pop3": l.upstream.POP3}[l.protocol]
 		}
 		tell(c)
 		return nil, err
@@ -192,12 +193,12 @@ func (l *link) examineCapabilities(client mailClient) {
 	l.announce = list
 	c := check{Step: stepCapabilities, Finding: findOK, Detail: strings.Join(list, " ")}
 	switch {
-	case l.upstream.tokens != nil && !takesTokens(list):
+	case l.upstream.Tokens != nil && !takesTokens(list):
 		c.Finding = findFail
-		c.Cause = fmt.Sprintf("the upstream takes no tokens here (no XOAUTH2): check the address of upstreams.%s.%s, or write auth: passthrough", l.upstream.Name(), l.protocol)
-	case l.upstream.tokens == nil && !takesPasswords(list):
+		c.Cause = fmt.Sprintf("the upstream takes no tokens here (no XOAUTH2): check the address of upstreams.%s.%s, or write auth: passthrough", l.upstream.Name, l.protocol)
+	case l.upstream.Tokens == nil && !takesPasswords(list):
 		c.Finding = findFail
-		c.Cause = fmt.Sprintf("the upstream takes no passwords, as Exchange Online does not, and upstreams.%s.auth is passthrough: configure auth: {oauth2: ...}", l.upstream.Name())
+		c.Cause = fmt.Sprintf("the upstream takes no passwords, as Exchange Online does not, and upstreams.%s.auth is passthrough: configure auth: {oauth2: ...}", l.upstream.Name)
 	}
 	l.usable = c.Finding == findOK
 	l.add(c)

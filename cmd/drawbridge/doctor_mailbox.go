@@ -30,7 +30,7 @@ func (v *visit) try(ctx context.Context) {
 		return
 	}
 	v.tried = true
-	credential := v.link.upstream.tokenLogin(v.mailbox, v.protocol)
+	credential := v.link.upstream.TokenLogin(v.mailbox, v.protocol)
 	clients, err := credential.Mechanisms(ctx)
 	if err != nil {
 		v.failed = &check{Step: stepToken, Finding: findFail, Cause: reasonOf(err)}
@@ -119,7 +119,7 @@ func (v *visit) results(all []*visit) []check {
 }
 
 func (v *visit) check(step string) check {
-	return check{Upstream: v.link.upstream.Name(), Protocol: v.protocol, Mailbox: v.mailbox, Step: step, Finding: findOK}
+	return check{Upstream: v.link.upstream.Name, Protocol: v.protocol, Mailbox: v.mailbox, Step: step, Finding: findOK}
 }
 
 // sayings explain what Exchange says, by prefix, where it is not about permissions.

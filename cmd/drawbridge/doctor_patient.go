@@ -2,28 +2,27 @@ package main
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"sync"
 
 	"drawbridge/config"
-	"drawbridge/internal/oauth"
+	"drawbridge/internal/upstreams"
 )
 
 // examineAll examines the upstreams one after another; with some, only those that a target leads to.
 func examineAll(ctx context.Context, cfg *config.Config, targets []*target, some bool) (diagnosis, error) {
-	vault, err := doctorVault(cfg)
+	vault, err := upstreams.OpenVault(cfg, cfg.DataDir)
 	if err != nil {
 		return diagnosis{}, err
 	}
-	upstreams, err := newUpstreams(cfg, vault, func(netip.Addr) bool { return false })
+	services, err := upstreams.New(cfg.Upstreams, upstreams.Options{Vault: vault})
 	if err != nil {
 		return diagnosis{}, err
 	}
-	defer (&decider{upstreams: upstreams}).close()
+	defer services.Retire(nil)
 	var checks []check
 	for _, u := range cfg.Upstreams {
-		p := &patient{config: u, parts: upstreams[u.Name]}
+		p := &patient{config: u, parts: services[u.Name]}
 		for _, t := range targets {
 			if len(t.protocols[u.Name]) > 0 {
 				p.targets = append(p.targets, t)
@@ -37,20 +36,10 @@ func examineAll(ctx context.Context, cfg *config.Config, targets []*target, some
 	return newDiagnosis(checks), nil
 }
 
-// doctorVault opens where refresh tokens are kept, if any are.
-func doctorVault(cfg *config.Config) (*oauth.Vault, error) {
-	for _, u := range cfg.Upstreams {
-		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			return oauth.OpenVault(cfg.DataDir, []byte(cfg.TokenKey.Reveal()))
-		}
-	}
-	return nil, nil
-}
-
 // patient is an upstream under examination.
 type patient struct {
 	config  config.Upstream
-	parts   *upstreamParts
+	parts   *upstreams.Upstream
 	targets []*target
 	links   map[string]*link
 }
@@ -70,9 +59,9 @@ func (p *patient) examine(ctx context.Context) []check {
 		checks = append(checks, l.checks...)
 	}
 	switch {
-	case p.parts.tokens == nil:
+	case p.parts.Tokens == nil:
 		return checks
-	case p.parts.entraChecks:
+	case p.parts.EntraChecks():
 		return append(checks, check{Upstream: p.config.Name, Step: stepAccounts, Finding: findWarn, Detail: "not tried",
 			Cause: "with flow password only a device's own password gets a token: run drawbridge try --account NAME"})
 	}
@@ -86,7 +75,7 @@ func (p *patient) examineMailboxes(ctx context.Context) []check {
 	var checks []check
 	shared := &tokenCheckup{config: p.config}
 	if !p.perUser() {
-		shared.examine(ctx, p.parts.tokens, "", p.protocols())
+		shared.examine(ctx, p.parts.Tokens, "", p.protocols())
 		checks = append(checks, shared.checks...)
 	}
 	var visits []*visit
@@ -94,7 +83,7 @@ func (p *patient) examineMailboxes(ctx context.Context) []check {
 		token := shared
 		if p.perUser() {
 			token = &tokenCheckup{config: p.config, mailbox: t.mailbox}
-			token.examine(ctx, p.parts.tokens, t.mailbox, p.protocols())
+			token.examine(ctx, p.parts.Tokens, t.mailbox, p.protocols())
 		}
 		for _, protocol := range t.protocols[p.config.Name] {
 			if l := p.links[protocol]; l != nil {

@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/decider"
 	"drawbridge/proxy/policy"
 )
 
@@ -25,7 +26,7 @@ func doctorTargets(cfg *config.Config, account string) ([]*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := newPolicy(cfg)
+	table, err := decider.Rules(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -35,8 +35,11 @@ var mayImport = map[string][]string{
 	"internal/web":               {"inventory", "config"},
 	"internal/logs":              {"inventory", "config"},
 	"internal/reminder":          {"config"},
-	"internal/sandbox":           {},
-	"config/internal/*":          {"config"},
+	"internal/upstreams":         {"proxy", "config", "internal/oauth"},
+	"internal/decider": {"proxy", "proxy/policy", "inventory", "config", "internal/accounts", "internal/oauth",
+		"internal/upstreams"},
+	"internal/sandbox":  {},
+	"config/internal/*": {"config"},
 }
 
 // leaves are packages that anybody may import; they import nothing of ours.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"drawbridge/config"
-	"drawbridge/internal/accounts"
-	"drawbridge/internal/oauth"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/imaplogin"
@@ -69,39 +67,6 @@ func (b *bridge) openServer() error {
 		b.server.Listeners = append(b.server.Listeners, opened)
 	}
 	return nil
-}
-
-// openDecider makes all that decides about a login.
-func (b *bridge) openDecider() (err error) {
-	d := &decider{failures: b.failures, verified: b.verified, book: &currentBook{}}
-	if d.table, err = newPolicy(b.cfg); err != nil {
-		return err
-	}
-	d.stages, d.contact = b.ledger.stages, b.cfg.Contact
-	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
-	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg, b.data.path)
-	if err := b.keeper.serve(checker, b.unknown, d.book); err != nil {
-		return err
-	}
-	vault, err := b.openVault()
-	if err != nil {
-		return err
-	}
-	if d.upstreams, err = newUpstreams(b.cfg, vault, b.failures.IsShared); err != nil {
-		return err
-	}
-	b.decider = d
-	return nil
-}
-
-// openVault opens where refresh tokens are kept, if any are.
-func (b *bridge) openVault() (*oauth.Vault, error) {
-	for _, u := range b.cfg.Upstreams {
-		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			return oauth.OpenVault(b.data.path, []byte(b.cfg.TokenKey.Reveal()))
-		}
-	}
-	return nil, nil
 }
 
 func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,19 +8,9 @@ import (
 	"maps"
 	"os"
 	"sync/atomic"
-	"time"
-
-	"github.com/emersion/go-sasl"
 
 	"drawbridge/inventory"
-	"drawbridge/proxy"
 )
-
-// defaultNotice is said to a device at stage warn.
-const defaultNotice = "This device uses outdated encryption."
-
-// setBy is what a record names as the rule that gave a stage which people set.
-const setBy = "device"
 
 // setStages are the stages that people set devices to, which come before all rules. They are a copy of the inventory's:
 // a login must not wait for a store. A last copy is kept in the data directory, so that a bridge which cannot reach its
@@ -50,9 +39,6 @@ func openSetStages(path string) (*setStages, error) {
 
 // of returns what a device was set to, empty where it was not.
 func (s *setStages) of(device string) inventory.Stage {
-	if s == nil {
-		return ""
-	}
 	return (*s.byID.Load())[device]
 }
 
@@ -92,52 +78,3 @@ func replaceFile(path string, data []byte) error {
 	}
 	return os.Rename(draft, path)
 }
-
-// stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
-// was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
-func (d *decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
-	decision.Stage = inventory.StageBridge
-	set := d.stages.of(s.DeviceOf(account))
-	if set == "" {
-		return
-	}
-	decision.Stage = set
-	decision.Rules = maps.Clone(decision.Rules)
-	if decision.Rules == nil {
-		decision.Rules = make(map[string]string, 1)
-	}
-	decision.Rules["stage"] = setBy
-	switch set {
-	case inventory.StageWarn:
-		decision.Notice = defaultNotice
-	case inventory.StageBlock:
-		d.block(decision)
-	}
-}
-
-func (d *decider) block(decision *proxy.Decision) {
-	refusal := proxy.Refuse(proxy.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
-	refusal.Text = d.contact
-	if decision.Checked {
-		decision.Credential = blocked{refusal}
-		return
-	}
-	decision.Then = refusal
-}
-
-// blocked is the Credential of a device that is not let in, whatever it presents: its upstream is not asked.
-type blocked struct{ refusal *proxy.Refusal }
-
-// Mechanisms implements proxy.Credential.
-func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil, b.refusal }
-
-// NotBefore implements proxy.Credential: the password was right.
-func (blocked) NotBefore() time.Time { return time.Time{} }
-
-// Refused implements proxy.Credential; nothing is presented that could be refused.
-func (b blocked) Refused(context.Context, *proxy.Refusal) ([]sasl.Client, error) {
-	return nil, b.refusal
-}
-
-// Result implements proxy.Credential.
-func (blocked) Result(proxy.Verdict) {}

@@ -1,0 +1,70 @@
+package decider
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/emersion/go-sasl"
+
+	"drawbridge/inventory"
+	"drawbridge/proxy"
+)
+
+// defaultNotice is said to a device at stage warn.
+const defaultNotice = "This device uses outdated encryption."
+
+// setBy is what a record names as the rule that gave a stage which people set.
+const setBy = "device"
+
+// stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
+// was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
+func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
+	decision.Stage = inventory.StageBridge
+	if d.o.Stage == nil {
+		return
+	}
+	set := d.o.Stage(s.DeviceOf(account))
+	if set == "" {
+		return
+	}
+	decision.Stage = set
+	decision.Rules = maps.Clone(decision.Rules)
+	if decision.Rules == nil {
+		decision.Rules = make(map[string]string, 1)
+	}
+	decision.Rules["stage"] = setBy
+	switch set {
+	case inventory.StageWarn:
+		decision.Notice = defaultNotice
+	case inventory.StageBlock:
+		d.block(decision)
+	}
+}
+
+func (d *Decider) block(decision *proxy.Decision) {
+	refusal := proxy.Refuse(proxy.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
+	refusal.Text = d.o.Config.Contact
+	if decision.Checked {
+		decision.Credential = blocked{refusal}
+		return
+	}
+	decision.Then = refusal
+}
+
+// blocked is the Credential of a device that is not let in, whatever it presents: its upstream is not asked.
+type blocked struct{ refusal *proxy.Refusal }
+
+// Mechanisms implements proxy.Credential.
+func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil, b.refusal }
+
+// NotBefore implements proxy.Credential: the password was right.
+func (blocked) NotBefore() time.Time { return time.Time{} }
+
+// Refused implements proxy.Credential; nothing is presented that could be refused.
+func (b blocked) Refused(context.Context, *proxy.Refusal) ([]sasl.Client, error) {
+	return nil, b.refusal
+}
+
+// Result implements proxy.Credential.
+func (blocked) Result(proxy.Verdict) {}
