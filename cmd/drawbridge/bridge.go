@@ -19,6 +19,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/decider"
+	"drawbridge/internal/enrich"
 	"drawbridge/internal/logs"
 	"drawbridge/internal/memory"
 	"drawbridge/internal/reminder"
@@ -46,7 +47,7 @@ type bridge struct {
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
 	ledger    *ledger
-	identity  *identifier
+	identity  *enrich.Identifier
 	live      liveSessions
 	upstreams upstreamWatch
 	server    *proxy.Server
@@ -123,7 +124,7 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { b.flood.Run(background) })
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
 	parts.Go(func() { memory.Tidy(background) })
-	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
+	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.Run(background)) })
 	parts.Go(func() { b.ledger.tidy(background) })
 	parts.Go(func() { reminder.Run(background, b.cfg.Upstreams, b.logs.Events) })
 	projected := b.project()

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"inventory/journal":          {"inventory"},
 	"inventory/sqlstore":         {"inventory"},
 	"inventory/internal/*":       {"inventory", "internal/hello", "inventory/internal/records"},
-	"internal/enrich":            {"internal/enrich/vendors"},
+	"internal/enrich":            {"internal/enrich/vendors", "inventory"},
 	"internal/postgrestest":      {}, // for tests
 	"internal/enrich/vendors":    {},
 	"internal/enrich/internal/*": {"internal/enrich/vendors"},

@@ -53,7 +53,7 @@ func (b *bridge) openServer() error {
 		Run:      b.of.Run,
 		Decider:  b.decider,
 		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.live, &b.upstreams},
-		Identify: b.identity.identify,
+		Identify: b.identity.Identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
 		Hellos:   inventory.NewHellos(sharedHellos),

@@ -76,7 +76,8 @@ func (d *Decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session,
 }
 
 // credential decides how the upstream is logged in to. A program's own token is handed on whatever the upstream's auth.
-func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a proxy.Attempt, protocol string, c proxy.Credentials) (proxy.Decision, error) {
+func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a proxy.Attempt, protocol string,
+	c proxy.Credentials) (proxy.Decision, error) {
 	if u.Tokens != nil && !c.Token() {
 		return d.modern(ctx, u, a, protocol)
 	}

@@ -21,7 +21,8 @@ func house() *config.Config {
 	return &config.Config{
 		Contact: "ext. 4711",
 		Upstreams: []config.Upstream{
-			{Name: "online", IMAP: "imap.test:993", OAuth2: &config.OAuth2{Flow: "client_credentials", Tenant: "contoso.test", ClientID: "app-1", ClientSecret: secret.New("s")}},
+			{Name: "online", IMAP: "imap.test:993", OAuth2: &config.OAuth2{Flow: "client_credentials", Tenant: "contoso.test",
+				ClientID: "app-1", ClientSecret: secret.New("s")}},
 			{Name: "on-prem", IMAP: "mail.test:993"},
 		},
 		Rules: []config.Rule{{Match: config.Match{Account: []string{"on-*@*"}}, Upstream: "on-prem"}},
@@ -37,7 +38,8 @@ func newDecider(t *testing.T, stages map[string]inventory.Stage) *decider.Decide
 	t.Cleanup(func() { services.Retire(nil) })
 	hash, err := accounts.Hash(secret.New("4711"), accounts.DefaultParameters())
 	must(t, err)
-	book, err := accounts.NewBook([]accounts.Account{{Login: "scanner1", Mailbox: "scans@contoso.test", Passwords: []accounts.Password{{Hash: hash}}}}, accounts.Options{})
+	scanner := accounts.Account{Login: "scanner1", Mailbox: "scans@contoso.test", Passwords: []accounts.Password{{Hash: hash}}}
+	book, err := accounts.NewBook([]accounts.Account{scanner}, accounts.Options{})
 	must(t, err)
 	verified, err := proxy.OpenVerified("")
 	must(t, err)
@@ -70,7 +72,8 @@ func TestDecide_IsOneTable(t *testing.T) {
 		{name: "wrong password", credentials: password("scanner1", "1999"), refused: "wrong password for the account scanner1"},
 		{name: "passthrough", credentials: password("On-1@Contoso.test", "x"), want: "on-prem  on-1@contoso.test bridge", mechanisms: "PLAIN"},
 		{name: "own token", credentials: token("Fax@contoso.test"), want: "online  fax@contoso.test bridge", mechanisms: "XOAUTH2"},
-		{name: "own token at a server for passwords", credentials: token("on-1@contoso.test"), want: "on-prem  on-1@contoso.test bridge", mechanisms: "XOAUTH2"},
+		{name: "own token at a server for passwords", credentials: token("on-1@contoso.test"),
+			want: "on-prem  on-1@contoso.test bridge", mechanisms: "XOAUTH2"},
 		{name: "warned", stage: inventory.StageWarn, credentials: password("scanner1", "4711"), want: "online scanner1 scans@contoso.test warn"},
 		{name: "blocked, checked here", stage: inventory.StageBlock, credentials: password("scanner1", "4711"),
 			want: "online scanner1 scans@contoso.test block", mechanisms: "the device was set to stage block"},

@@ -36,7 +36,8 @@ func sentence(what string, days int) string {
 	case 1:
 		when = "ends within 1 day"
 	}
-	return what + " " + when + " (client_secret_expires): make a new one in the app registration and write it and its date into the configuration"
+	return what + " " + when + " (client_secret_expires): make a new one in the app registration " +
+		"and write it and its date into the configuration"
 }
 
 func ordinal(n int) string {

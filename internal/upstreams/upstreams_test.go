@@ -18,7 +18,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func online(name, application, password string) config.Upstream {
 	return config.Upstream{Name: name, IMAP: "imap.test:993", POP3: "pop3.test:995",
-		OAuth2: &config.OAuth2{Flow: "client_credentials", Authority: "https://127.0.0.1:1", Tenant: "contoso.test", ClientID: application, ClientSecret: secret.New(password)}}
+		OAuth2: &config.OAuth2{Flow: "client_credentials", Authority: "https://127.0.0.1:1", Tenant: "contoso.test",
+			ClientID: application, ClientSecret: secret.New(password)}}
 }
 
 // TestNew_TakesOverTheTokensOfWhatDidNotChange, and Retire ends only the requests of the others.
