@@ -7,6 +7,7 @@ package decider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -84,6 +85,54 @@ func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a proxy
 	return proxy.Decision{
 		Mailbox:    strings.ToLower(c.Account),
 		Known:      d.o.Verified.Has(a.Source, c.Account),
-		Credential: &passthrough{failures: d.o.Failures, credentials: c, attempt: a},
+		Credential: &passthrough{guess: guess{failures: d.o.Failures, attempt: a}, credentials: c},
 	}, nil
+}
+
+// modern decides about a login by password at an upstream that takes tokens.
+func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a proxy.Attempt, protocol string) (proxy.Decision, error) {
+	known, listed := d.o.Book.Find(a.Account)
+	if listed && len(known.Passwords) == 0 && u.EntraChecks() {
+		return d.checkedByEntra(ctx, u, a, protocol)
+	}
+	a.Upstream = "" // no guess at an upstream's password
+	id, err := d.checkHere(ctx, a, protocol)
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	if !id.Checked {
+		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name)
+	}
+	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true,
+		Credential: tokenLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol)}}, nil
+}
+
+// checkedByEntra decides about an account without a password of its own.
+func (d *Decider) checkedByEntra(ctx context.Context, u *upstreams.Upstream, a proxy.Attempt, protocol string) (proxy.Decision, error) {
+	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	login := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+	login.Request.Password = a.Password
+	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: login}, nil
+}
+
+// checkHere checks a password against the accounts, slowed and bounded like any other.
+func (d *Decider) checkHere(ctx context.Context, a proxy.Attempt, protocol string) (accounts.Identity, error) {
+	check, err := d.o.Failures.Begin(ctx, a)
+	if err != nil {
+		return accounts.Identity{}, err
+	}
+	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	var r *proxy.Refusal
+	switch {
+	case err == nil:
+		check.Done(proxy.Accepted)
+	case errors.As(err, &r) && r.Reason == proxy.BadCredentials:
+		check.Done(proxy.Refused)
+	default:
+		check.Done(proxy.Unsent)
+	}
+	return id, err
 }

@@ -1,11 +1,7 @@
 package decider
 
 import (
-	"context"
 	"maps"
-	"time"
-
-	"github.com/emersion/go-sasl"
 
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -46,25 +42,8 @@ func (d *Decider) block(decision *proxy.Decision) {
 	refusal := proxy.Refuse(proxy.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
 	refusal.Text = d.o.Config.Contact
 	if decision.Checked {
-		decision.Credential = blocked{refusal}
+		decision.Credential = blocked{refusal: refusal}
 		return
 	}
 	decision.Then = refusal
 }
-
-// blocked is the Credential of a device that is not let in, whatever it presents: its upstream is not asked.
-type blocked struct{ refusal *proxy.Refusal }
-
-// Mechanisms implements proxy.Credential.
-func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil, b.refusal }
-
-// NotBefore implements proxy.Credential: the password was right.
-func (blocked) NotBefore() time.Time { return time.Time{} }
-
-// Refused implements proxy.Credential; nothing is presented that could be refused.
-func (b blocked) Refused(context.Context, *proxy.Refusal) ([]sasl.Client, error) {
-	return nil, b.refusal
-}
-
-// Result implements proxy.Credential.
-func (blocked) Result(proxy.Verdict) {}

@@ -38,8 +38,8 @@ func TokenOptions(u config.Upstream, vault *oauth.Vault) oauth.Options {
 	return options
 }
 
-// TokenLogin is a proxy.Credential: the login to a mailbox by a token of the bridge's own. Whoever makes one has checked the
-// device's password, or has Entra ID check it.
+// TokenLogin is the login to a mailbox by a token of the bridge's own, and most of a proxy.Credential. Whoever makes one has
+// checked the device's password, or has Entra ID check it.
 type TokenLogin struct {
 	Request oauth.Request
 
@@ -87,12 +87,6 @@ func (t *TokenLogin) Refused(ctx context.Context, r *proxy.Refusal) ([]sasl.Clie
 	return nil, proxy.Refuse(proxy.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application has its role for this protocol, "+
 		"is registered in Exchange (New-ServicePrincipal) with the enterprise application's object id, and has full access to this mailbox (%w)", t.Request.Mailbox, r)
 }
-
-// NotBefore implements proxy.Credential: no guess is to be slowed.
-func (*TokenLogin) NotBefore() time.Time { return time.Time{} }
-
-// Result implements proxy.Credential: whatever the upstream says, it says nothing of the device's password.
-func (*TokenLogin) Result(proxy.Verdict) {}
 
 // TokenLeft implements proxy.TokenCredential.
 func (t *TokenLogin) TokenLeft() time.Duration { return time.Until(t.token.Expires) }
