@@ -14,6 +14,7 @@ import (
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/upstreams"
 )
 
 // What the vault of refresh tokens makes in the data directory.
@@ -102,7 +103,7 @@ func (l localAccounts) SignIn(ctx context.Context, upstream, mailbox string, sho
 	if err != nil {
 		return err
 	}
-	source, err := oauth.New(tokenOptions(u, vault))
+	source, err := oauth.New(upstreams.TokenOptions(u, vault))
 	if err != nil {
 		return err
 	}
@@ -113,14 +114,14 @@ func (l localAccounts) SignIn(ctx context.Context, upstream, mailbox string, sho
 // servedAccounts are those of the running bridge.
 type servedAccounts struct {
 	*accounts.Keeper
-	upstreams map[string]*upstreamParts
+	upstreams upstreams.Set
 }
 
 // SignIn implements control.Accounts.
 func (s servedAccounts) SignIn(ctx context.Context, upstream, mailbox string, show func(code, url string)) error {
 	u := s.upstreams[upstream]
-	if u == nil || u.tokens == nil {
+	if u == nil || u.Tokens == nil {
 		return fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again", upstream)
 	}
-	return u.tokens.Login(ctx, mailbox, show)
+	return u.Tokens.Login(ctx, mailbox, show)
 }

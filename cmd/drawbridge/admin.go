@@ -72,7 +72,7 @@ func (b *bridge) adminCertificate() (*certs.Source, error) {
 		}
 		entry.LocalCA.Names = unique(entry.LocalCA.Names)
 	}
-	return certs.New(certs.Options{Dir: b.data.file(certificates), Entries: []certs.Entry{entry}, Logger: b.logs.events})
+	return certs.New(certs.Options{Dir: b.data.file(certificates), Entries: []certs.Entry{entry}, Logger: b.logs.Events})
 }
 
 func isUnspecified(host string) bool {
@@ -98,7 +98,7 @@ func (b *bridge) dashboard() http.Handler {
 	return web.New(web.Options{
 		Reader: b.ledger, Editor: b.ledger, VerifyPassword: b.admin.verify, Names: b.cfg.Admin.Names, Secure: b.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
-		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.events,
+		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, which this version does not have: until then the device is served.",
 	})
 }

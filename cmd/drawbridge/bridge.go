@@ -19,6 +19,12 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
+	"drawbridge/internal/decider"
+	"drawbridge/internal/enrich"
+	"drawbridge/internal/logs"
+	"drawbridge/internal/memory"
+	"drawbridge/internal/reminder"
+	"drawbridge/internal/upstreams"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -31,20 +37,21 @@ import (
 // leaves nothing open.
 type bridge struct {
 	cfg  *config.Config
-	logs *logs
+	logs *logs.Logs
 	data *dataDir
 	of   inventory.Instance // this run
 
 	certs     *certs.Source
 	failures  *guard.Failures
 	verified  *guard.Verified
-	decider   *decider
+	decider   *decider.Decider
+	services  upstreams.Set
 	keeper    *accounts.Keeper
 	unknown   *accounts.Unknown
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
 	ledger    *ledger.Ledger
-	identity  *identifier
+	identity  *enrich.Identifier
 	watch     watch.Recorder
 	server    *proxy.Server
 	control   net.Listener
@@ -61,11 +68,11 @@ var (
 )
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
-func newBridge(cfg *config.Config, logs *logs, more ...inventory.Recorder) (_ *bridge, err error) {
+func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) (_ *bridge, err error) {
 	b := &bridge{cfg: cfg, logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
-		recorders: append(inventory.Recorders{logs.records}, more...)}
+		recorders: append(inventory.Recorders{logs.Records}, more...)}
 	b.state.Store(&stateStarting)
-	b.gateways.log = logs.events
+	b.gateways.log = logs.Events
 	defer func() {
 		if err != nil {
 			b.close()
@@ -95,11 +102,11 @@ func (b *bridge) openControl() (err error) {
 
 // openInventory opens the journal, which every session is told to, and what learns of devices.
 func (b *bridge) openInventory() (err error) {
-	if b.ledger, err = openLedger(b.cfg, b.of, b.logs.records.Change, b.logs.events); err != nil {
+	if b.ledger, err = openLedger(b.cfg, b.of, b.logs.Records.Change, b.logs.Events); err != nil {
 		return err
 	}
 	b.recorders = append(inventory.Recorders{b.ledger.Journal}, b.recorders...)
-	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.events)
+	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.Events)
 	return err
 }
 
@@ -112,10 +119,10 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { b.logEnd("certificates", b.certs.Run(background)) })
 	parts.Go(func() { b.flood.Run(background) })
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
-	parts.Go(func() { tidyMemory(background) })
-	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.run(background)) })
+	parts.Go(func() { memory.Tidy(background) })
+	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.Run(background)) })
 	parts.Go(func() { b.ledger.Tidy(background) })
-	parts.Go(func() { remind(background, b.cfg.Upstreams, b.logs.events) })
+	parts.Go(func() { reminder.Run(background, b.cfg.Upstreams, b.logs.Events) })
 	b.ledger.Start()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
@@ -132,14 +139,14 @@ func (b *bridge) run(accept, cut context.Context) error {
 func (b *bridge) tell(event inventory.BridgeEvent) {
 	line := b.line(event)
 	b.ledger.Journal.Describe(&line)
-	b.logs.records.Bridge(line)
+	b.logs.Records.Bridge(line)
 	b.ledger.Journal.Bridge(line)
 }
 
 // logEnd tells of a part that ended by a fault; the bridge goes on without it.
 func (b *bridge) logEnd(part string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		b.logs.events.Error("a part of the bridge has ended", zap.String("part", part), zap.Error(err))
+		b.logs.Events.Error("a part of the bridge has ended", zap.String("part", part), zap.Error(err))
 	}
 }
 
@@ -152,7 +159,7 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 	}
 	for l, h := range handlers {
 		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.events)}
+			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.Events)}
 		parts.Go(func() { _ = s.Serve(l) })
 		parts.Go(func() {
 			<-ctx.Done()
@@ -164,7 +171,7 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 // controlHandler is what the owner of the data directory may ask.
 func (b *bridge) controlHandler() http.Handler {
 	return control.Handler(control.Options{
-		Readiness: b.readiness, Accounts: servedAccounts{b.keeper, b.decider.upstreams}, Unknown: b.unknown,
+		Readiness: b.readiness, Accounts: servedAccounts{b.keeper, b.services}, Unknown: b.unknown,
 		Stock: func(ctx context.Context) control.Stock {
 			b.ledger.CatchUpSoon(ctx)
 			return b.ledger.Current()
@@ -189,7 +196,7 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
-	list = append(list, secretWarnings(b.cfg.Upstreams, time.Now())...)
+	list = append(list, reminder.Warnings(b.cfg.Upstreams, time.Now())...)
 	for i, c := range b.certs.List() {
 		if c.LastError != "" {
 			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
@@ -234,10 +241,10 @@ func (b *bridge) recordSizeWarnings() []string {
 func (b *bridge) logStart() {
 	b.tell(inventory.BridgeStart)
 	for _, w := range b.recordSizeWarnings() {
-		b.logs.events.Warn(w)
+		b.logs.Events.Warn(w)
 	}
 	for _, l := range b.server.Listeners {
-		b.logs.events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
+		b.logs.Events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
 	}
 }
 
@@ -276,16 +283,14 @@ func (b *bridge) close() {
 	if b.ledger != nil {
 		_ = b.ledger.Close()
 	}
-	if b.decider != nil {
-		b.decider.close()
-	}
+	b.services.Retire(nil)
 	if b.data != nil {
 		_ = b.data.Close()
 	}
 }
 
 func (b *bridge) openCerts() (err error) {
-	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.events)
+	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.Events)
 	return err
 }
 
@@ -295,7 +300,7 @@ func (b *bridge) openFailures() (err error) {
 		return err
 	}
 	if damaged := b.verified.Damaged(); damaged != nil {
-		b.logs.events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
+		b.logs.Events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
 	}
 	guesses := map[string]*guard.Guesses{}
 	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream

@@ -17,6 +17,7 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/logs"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
 	"drawbridge/inventory"
@@ -243,6 +244,6 @@ func (s *stage) address(d sandbox.Device) string {
 }
 
 // quietLogs keep nothing: the demo prints the records itself.
-func quietLogs() *logs {
-	return &logs{events: zap.NewNop(), records: inventory.NewLog(zap.NewNop())}
+func quietLogs() *logs.Logs {
+	return &logs.Logs{Events: zap.NewNop(), Records: inventory.NewLog(zap.NewNop())}
 }

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/decider"
 	"drawbridge/internal/doctor"
+	"drawbridge/internal/upstreams"
 	"drawbridge/proxy/policy"
 )
 
@@ -64,20 +65,20 @@ func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) e
 	if o.script {
 		return doctor.Script(stdout, cfg.Upstreams, targets)
 	}
-	vault, err := openVault(cfg, cfg.DataDir)
+	vault, err := upstreams.OpenVault(cfg, cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	upstreams, err := newUpstreams(cfg, vault, func(netip.Addr) bool { return false })
+	services, err := upstreams.New(cfg.Upstreams, upstreams.Options{Vault: vault})
 	if err != nil {
 		return err
 	}
-	defer (&decider{upstreams: upstreams}).close()
+	defer services.Retire(nil)
 	reached := make([]doctor.Upstream, len(cfg.Upstreams))
 	for i, u := range cfg.Upstreams {
-		parts := upstreams[u.Name]
-		reached[i] = doctor.Upstream{Upstream: u, Service: parts.Upstream, Tokens: parts.tokens,
-			Credential: func(mailbox, protocol string) doctor.Credential { return parts.tokenLogin(mailbox, protocol) }}
+		service := services[u.Name]
+		reached[i] = doctor.Upstream{Upstream: u, Service: service.Service, Tokens: service.Tokens,
+			Credential: func(mailbox, protocol string) doctor.Credential { return service.TokenLogin(mailbox, protocol) }}
 	}
 	d := doctor.Examine(ctx, reached, targets, o.account != "")
 	write := func(w io.Writer) error { return d.Text(w, useColour(w)) }
@@ -100,7 +101,7 @@ func doctorTargets(cfg *config.Config, account string) ([]*doctor.Target, error)
 	if err != nil {
 		return nil, oneSentence(err)
 	}
-	table, err := newPolicy(cfg)
+	table, err := decider.Rules(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -35,15 +35,19 @@ var mayImport = map[string][]string{
 	"proxy":            {"proxy/login", "proxy/limits", "proxy/devicetls", "inventory", "internal/hello"},
 	"proxy/internal/*": {"proxy/login"}, // for tests
 
-	"internal/hello":    {},
-	"internal/accounts": {"proxy/login"},
-	"internal/oauth":    {"proxy/login"},
-	"internal/doctor":   {"config", "proxy", "proxy/login", "internal/accounts", "internal/oauth", "inventory"},
-	"internal/control":  {"inventory", "internal/accounts", "internal/web"},
-	"internal/watch":    {"inventory"},
-	"internal/web":      {"inventory", "config", "internal/watch"},
+	"internal/hello":     {},
+	"internal/accounts":  {"proxy/login"},
+	"internal/oauth":     {"proxy/login"},
+	"internal/upstreams": {"proxy", "proxy/login", "proxy/limits", "config", "internal/oauth"},
+	"internal/decider":   {"proxy", "proxy/login", "proxy/guard", "proxy/policy", "config", "inventory", "internal/accounts", "internal/upstreams", "internal/oauth"},
+	"internal/logs":      {"inventory", "config"},
+	"internal/reminder":  {"config"},
+	"internal/doctor":    {"config", "proxy", "proxy/login", "internal/accounts", "internal/oauth", "inventory"},
+	"internal/control":   {"inventory", "internal/accounts", "internal/web"},
+	"internal/watch":     {"inventory"},
+	"internal/web":       {"inventory", "config", "internal/watch"},
 
-	"internal/enrich":            {"internal/enrich/vendors"},
+	"internal/enrich":            {"internal/enrich/vendors", "inventory"},
 	"internal/enrich/vendors":    {},
 	"internal/enrich/internal/*": {"internal/enrich/vendors"},
 
@@ -53,7 +57,7 @@ var mayImport = map[string][]string{
 
 // leaves are packages that anybody may import; of ours they import only one another.
 var leaves = []string{"internal/secret", "internal/lru", "internal/fairqueue", "internal/source", "internal/protocol", "internal/glob",
-	"internal/wholefile", "internal/passwordhash", "internal/passwordmemory"}
+	"internal/wholefile", "internal/passwordhash", "internal/passwordmemory", "internal/memory"}
 
 // never are packages of others that some of ours must not import, so that they stay pure or streaming.
 var never = map[string][]string{

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"drawbridge/config"
-	"drawbridge/internal/accounts"
-	"drawbridge/internal/oauth"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/devicetls"
@@ -49,7 +47,7 @@ func (b *bridge) openServer() error {
 		return err
 	}
 	b.flood = inventory.NewFlood(b.recorders, func(line inventory.FloodLine) {
-		b.logs.records.Flood(line)
+		b.logs.Records.Flood(line)
 		b.ledger.Journal.Flood(line)
 	})
 	b.flood.Instance = b.of
@@ -58,11 +56,11 @@ func (b *bridge) openServer() error {
 		Run:      b.of.Run,
 		Decider:  b.decider,
 		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch},
-		Identify: b.identity.identify,
+		Identify: b.identity.Identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,
 		Hellos:   inventory.NewHellos(sharedHellos),
-		Logger:   b.logs.events,
+		Logger:   b.logs.Events,
 	}
 	for _, l := range b.cfg.Listeners {
 		opened, err := b.openListener(l)
@@ -72,40 +70,6 @@ func (b *bridge) openServer() error {
 		b.server.Listeners = append(b.server.Listeners, opened)
 	}
 	return nil
-}
-
-// openDecider makes all that decides about a login.
-func (b *bridge) openDecider() (err error) {
-	d := &decider{failures: b.failures, verified: b.verified}
-	if d.table, err = newPolicy(b.cfg); err != nil {
-		return err
-	}
-	d.stages, d.contact = b.ledger.Stage, b.cfg.Contact
-	checker := accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
-	b.unknown, b.keeper = accounts.NewUnknown(), newKeeper(b.cfg)
-	d.book = b.keeper
-	if err := b.keeper.Serve(checker, b.unknown); err != nil {
-		return err
-	}
-	vault, err := openVault(b.cfg, b.data.path)
-	if err != nil {
-		return err
-	}
-	if d.upstreams, err = newUpstreams(b.cfg, vault, b.failures.IsShared); err != nil {
-		return err
-	}
-	b.decider = d
-	return nil
-}
-
-// openVault opens where refresh tokens are kept, if any are.
-func openVault(cfg *config.Config, dataDir string) (*oauth.Vault, error) {
-	for _, u := range cfg.Upstreams {
-		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			return oauth.OpenVault(dataDir, []byte(cfg.TokenKey.Reveal()))
-		}
-	}
-	return nil, nil
 }
 
 func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {

@@ -47,7 +47,7 @@ var authorityFiles = sync.OnceValues(func() (map[string][]byte, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	cfg := &config.Config{Certificates: []config.Certificate{{LocalCA: &config.LocalCA{Names: []string{"localhost", "127.0.0.1"}}}}}
-	if _, err := openCertificates(context.Background(), cfg, dir, quietLogs().events); err != nil {
+	if _, err := openCertificates(context.Background(), cfg, dir, quietLogs().Events); err != nil {
 		return nil, err
 	}
 	return readTree(dir)

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"drawbridge/config"
+	"drawbridge/internal/logs"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
 )
 
 // talkative are logs at the most talkative level, into a file that the test reads.
-func talkative(w *modernWorld) *logs {
-	l, err := openLogs(config.Log{Level: "debug", Format: "json", Output: []string{w.logFile()}, Rotate: config.Rotate{Size: 100 << 20, Keep: 1}})
+func talkative(w *modernWorld) *logs.Logs {
+	l, err := logs.Open(config.Log{Level: "debug", Format: "json", Output: []string{w.logFile()}, Rotate: config.Rotate{Size: 100 << 20, Keep: 1}})
 	must(w.t, err)
 	w.t.Cleanup(l.Close)
 	return l

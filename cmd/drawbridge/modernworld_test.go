@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/logs"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
 	"drawbridge/inventory"
@@ -46,7 +47,7 @@ type modernOptions struct {
 	guesses     int                       // upstreams.exchange-online.guesses.count; default 2
 	admin       string                    // address; default none
 	upstreamOf  func(*modernWorld) string // another IMAP server's address
-	logs        func(*modernWorld) *logs
+	logs        func(*modernWorld) *logs.Logs
 	decider     func(proxy.Decider) proxy.Decider // around the bridge's own
 	rewrite     func(text string) string          // of the configuration behind bridgeConfig
 }

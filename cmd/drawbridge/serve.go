@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/config"
+	"drawbridge/internal/logs"
 )
 
 func newServe() *cobra.Command {
@@ -51,7 +52,7 @@ var errSecondSignal = errors.New("a second signal ended the bridge at once: the 
 
 // serve runs the bridge of cfg until a signal or the end of ctx.
 func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Writer) error {
-	logs, err := openLogs(cfg.Log)
+	logs, err := logs.Open(cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -71,10 +72,10 @@ func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Write
 // announce tells what runs, and what does not do yet what its owner may expect.
 func announce(b *bridge, path string, stderr io.Writer) {
 	for _, w := range b.cfg.Warnings {
-		b.logs.events.Warn(w)
+		b.logs.Events.Warn(w)
 	}
 	for _, n := range notices(b.cfg) {
-		b.logs.events.Info(n)
+		b.logs.Events.Info(n)
 	}
 	if path == "" && isTerminal(stderr) {
 		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg.DataDir+
@@ -143,7 +144,7 @@ func (w *signalWatch) watch(accept context.Context, signals <-chan os.Signal, do
 }
 
 func (w *signalWatch) signal(s os.Signal) error {
-	log := w.bridge.logs.events
+	log := w.bridge.logs.Events
 	switch {
 	case s == syscall.SIGHUP:
 		log.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")

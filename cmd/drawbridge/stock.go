@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/control"
+	"drawbridge/internal/logs"
 	"drawbridge/inventory"
 	"drawbridge/inventory/journal"
 	"drawbridge/inventory/ledger"
@@ -45,13 +46,13 @@ func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory
 // withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
 // journal tells, reading says why, and only rebuild does something about it.
 func withLedger(ctx context.Context, cfg *config.Config, do func(control.Stock) error) (err error) {
-	var files *logs
-	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { files.records.Change(c) }, zap.NewNop())
+	var files *logs.Logs
+	l, err := openLedger(cfg, inventory.Instance{Bridge: cfg.Name}, func(c inventory.ChangeLine) { files.Records.Change(c) }, zap.NewNop())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if files, err = openLogs(logFilesOf(cfg.Log)); err != nil {
+	if files, err = logs.Open(logFilesOf(cfg.Log)); err != nil {
 		return err
 	}
 	defer files.Close()

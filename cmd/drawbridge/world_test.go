@@ -15,6 +15,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/logs"
 	"drawbridge/internal/sandbox"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -42,7 +43,7 @@ type world struct {
 	dir      string // with data/ and mail-ca.pem
 	exchange *sandbox.Exchange
 	bridge   *bridge
-	logs     *logs
+	logs     *logs.Logs
 	records  *recorder
 	roots    *x509.CertPool                    // to verify the bridge with
 	decider  func(proxy.Decider) proxy.Decider // what start puts around the bridge's own; nil: nothing

@@ -2,9 +2,10 @@
 // address of its network adapter and who made it, and, where the administrator allows it, what the device says of itself by SNMP.
 //
 // An [Enricher] answers at once with what it knows and looks up the rest meanwhile, so that a session never waits. What it
-// learns it also tells through [Options.Learned]. Nothing is guessed: a name must lead back to the address, a MAC address
-// must stand in the machine's own neighbour table (so a device behind a router has none), and what devices and name servers
-// say is treated as hostile text: one line of printable characters, cut.
+// learns it also tells through [Options.Learned]; an [Identifier] has session records and the inventory know it. Nothing is
+// guessed: a name must lead back to the address, a MAC address must stand in the machine's own neighbour table (so a device
+// behind a router has none), and what devices and name servers say is treated as hostile text: one line of printable
+// characters, cut.
 //
 // Everything is bounded: the addresses remembered, the lookups that wait, the lookups under way, and the time of each.
 //

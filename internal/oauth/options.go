@@ -1,11 +1,13 @@
 package oauth
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/protocol"
@@ -45,6 +47,14 @@ type Options struct {
 	Vault     *Vault   // where DeviceCode keeps refresh tokens
 
 	dial dialer // tests put another network under it
+}
+
+// Equal reports whether a Source of o and one of p come by the same tokens, in the same words.
+func (o Options) Equal(p Options) bool {
+	return o.Name == p.Name && o.Flow == p.Flow && o.Cloud == p.Cloud && o.Tenant == p.Tenant && o.ClientID == p.ClientID &&
+		o.ClientSecret.Reveal() == p.ClientSecret.Reveal() && bytes.Equal(o.ClientCertificate, p.ClientCertificate) &&
+		o.Authority == p.Authority && bytes.Equal(o.CA, p.CA) && o.Resource == p.Resource &&
+		o.TokenFile == p.TokenFile && slices.Equal(o.Protocols, p.Protocols) && o.Vault == p.Vault
 }
 
 // settings are Options checked and completed.

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"reflect"
 	"testing"
 
 	"drawbridge/internal/oauth"
@@ -80,5 +81,28 @@ func TestNew_EachCloud(t *testing.T) {
 	t.Setenv("IDENTITY_SERVER_THUMBPRINT", "00")
 	if _, err := oauth.New(oauth.Options{Name: "eo", Flow: oauth.ManagedIdentity}); err == nil {
 		t.Error("a Service Fabric that cannot work was taken")
+	}
+}
+
+func TestOptions_EqualOnlyInEverything(t *testing.T) {
+	o := oauth.Options{ClientSecret: secret.New("s"), CA: []byte("ca"), Protocols: []string{"imap"}}
+	p := oauth.Options{ClientSecret: secret.New("s"), CA: []byte("ca"), Protocols: []string{"imap"}}
+	if !o.Equal(p) {
+		t.Error("two of the same values are not equal")
+	}
+	changes := map[string]any{"Vault": &oauth.Vault{}, "ClientSecret": secret.New("t"), "ClientCertificate": []byte("x"), "CA": []byte("x"), "Protocols": []string{"pop3"}}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(p)) {
+		if !f.IsExported() {
+			continue
+		}
+		changed := p
+		if v := reflect.ValueOf(&changed).Elem().FieldByIndex(f.Index); f.Type.Kind() == reflect.String {
+			v.SetString("x")
+		} else {
+			v.Set(reflect.ValueOf(changes[f.Name]))
+		}
+		if o.Equal(changed) || changed.Equal(o) {
+			t.Errorf("another %s makes no difference", f.Name)
+		}
 	}
 }

@@ -1,11 +1,7 @@
-package main
+package decider
 
 import (
-	"context"
 	"maps"
-	"time"
-
-	"github.com/emersion/go-sasl"
 
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -20,12 +16,12 @@ const setBy = "device"
 
 // stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
 // was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
-func (d *decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
+func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
 	decision.Stage = inventory.StageBridge
-	if d.stages == nil {
+	if d.o.Stage == nil {
 		return
 	}
-	set := d.stages(s.DeviceOf(account))
+	set := d.o.Stage(s.DeviceOf(account))
 	if set == "" {
 		return
 	}
@@ -43,29 +39,12 @@ func (d *decider) stage(s *inventory.Session, account string, decision *proxy.De
 	}
 }
 
-func (d *decider) block(decision *proxy.Decision) {
+func (d *Decider) block(decision *proxy.Decision) {
 	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
-	refusal.Text = d.contact
+	refusal.Text = d.o.Config.Contact
 	if decision.Checked {
-		decision.Credential = blocked{refusal}
+		decision.Credential = blocked{refusal: refusal}
 		return
 	}
 	decision.Then = refusal
 }
-
-// blocked is the Credential of a device that is not let in, whatever it presents: its upstream is not asked.
-type blocked struct{ refusal *login.Refusal }
-
-// Mechanisms implements proxy.Credential.
-func (b blocked) Mechanisms(context.Context) ([]sasl.Client, error) { return nil, b.refusal }
-
-// NotBefore implements proxy.Credential: the password was right.
-func (blocked) NotBefore() time.Time { return time.Time{} }
-
-// Retry implements proxy.Credential; nothing is presented that could be refused.
-func (b blocked) Retry(context.Context, *login.Refusal) ([]sasl.Client, error) {
-	return nil, b.refusal
-}
-
-// Result implements proxy.Credential.
-func (blocked) Result(login.Verdict) {}

@@ -1,4 +1,8 @@
-package main
+// Package memory gives memory back to the operating system when the bridge falls quiet.
+//
+// A bridge idles most of the time, holding sessions in IDLE. What the last burst of logins left as garbage would stay until
+// the next one fills the heap, while a silent session is to hold little memory.
+package memory
 
 import (
 	"context"
@@ -7,15 +11,14 @@ import (
 	"time"
 )
 
-// A bridge idles most of the time, holding sessions in IDLE. What the last burst of logins left as garbage would stay until
-// the next one fills the heap; a silent session is to hold little memory, so a bridge that falls quiet gives it back.
+// When memory is given back.
 const (
 	tidyInterval = 4 * time.Second
 	quietRate    = 256 << 10 // bytes allocated a second: a handful of logins
 	worthTidying = 4 << 20   // bytes
 )
 
-// The samples of runtime/metrics that tidyMemory looks at.
+// The samples of runtime/metrics that Tidy looks at.
 const (
 	sampleAllocated = "/gc/heap/allocs:bytes"
 	sampleLive      = "/gc/heap/live:bytes"
@@ -42,8 +45,8 @@ func (h heap) tidies(before heap) bool {
 	return quiet && garbage+h.free > max(worthTidying, h.live/4)
 }
 
-// tidyMemory gives memory back when the bridge falls quiet, until ctx ends.
-func tidyMemory(ctx context.Context) {
+// Tidy gives memory back whenever the process falls quiet, until ctx ends.
+func Tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyInterval)
 	defer ticker.Stop()
 	before := readHeap()

@@ -1,4 +1,5 @@
-package main
+// Package logs is where a bridge writes its events and records: the outputs of the configuration, in its format.
+package logs
 
 import (
 	"fmt"
@@ -14,23 +15,24 @@ import (
 	"drawbridge/inventory"
 )
 
-// logs are the two loggers of a bridge, which share their outputs: events heeds the level, records does not.
-type logs struct {
-	events  *zap.Logger
-	records *inventory.Log
+// Logs are the two loggers of a bridge, which share their outputs: Events heeds the level, Records does not. Both are safe for
+// concurrent use.
+type Logs struct {
+	Events  *zap.Logger
+	Records *inventory.Log
 	files   []io.Closer
 }
 
-// openLogs opens the outputs of the configuration.
-func openLogs(cfg config.Log) (*logs, error) {
+// Open opens the outputs of the configuration: all, or none stays open. An error names the key that is at fault.
+func Open(cfg config.Log) (*Logs, error) {
 	level, err := zapcore.ParseLevel(cfg.Level)
 	if err != nil {
 		return nil, fmt.Errorf("log.level: %w", err)
 	}
-	l := &logs{}
+	l := &Logs{}
 	var sinks []zapcore.WriteSyncer
 	for _, output := range cfg.Output {
-		sink, closer, err := openLog(output, cfg.Rotate)
+		sink, closer, err := openOutput(output, cfg.Rotate)
 		if err != nil {
 			l.Close()
 			return nil, err
@@ -41,13 +43,13 @@ func openLogs(cfg config.Log) (*logs, error) {
 		}
 	}
 	sink := zap.CombineWriteSyncers(sinks...)
-	l.events = zap.New(zapcore.NewCore(eventEncoder(cfg.Format), sink, level))
-	l.records = inventory.NewLog(zap.New(zapcore.NewCore(recordEncoder(cfg.Format), sink, zapcore.DebugLevel)))
+	l.Events = zap.New(zapcore.NewCore(eventEncoder(cfg.Format), sink, level))
+	l.Records = inventory.NewLog(zap.New(zapcore.NewCore(recordEncoder(cfg.Format), sink, zapcore.DebugLevel)))
 	return l, nil
 }
 
-// openLog opens one output. A file must be writable at once, not at its first line.
-func openLog(output string, rotate config.Rotate) (zapcore.WriteSyncer, io.Closer, error) {
+// openOutput opens one output. A file must be writable at once, not at its first line.
+func openOutput(output string, rotate config.Rotate) (zapcore.WriteSyncer, io.Closer, error) {
 	switch output {
 	case "stderr":
 		return zapcore.Lock(os.Stderr), nil, nil
@@ -64,10 +66,10 @@ func openLog(output string, rotate config.Rotate) (zapcore.WriteSyncer, io.Close
 	return zapcore.AddSync(file), file, nil
 }
 
-// Close flushes and closes the outputs.
-func (l *logs) Close() {
-	if l.events != nil {
-		_ = l.events.Sync()
+// Close flushes and closes the outputs. Nothing may be logged afterwards.
+func (l *Logs) Close() {
+	if l.Events != nil {
+		_ = l.Events.Sync()
 	}
 	for _, f := range l.files {
 		_ = f.Close()

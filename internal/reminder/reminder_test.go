@@ -1,4 +1,4 @@
-package main
+package reminder_test
 
 import (
 	"context"
@@ -11,15 +11,16 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"drawbridge/config"
+	"drawbridge/internal/reminder"
 )
 
-// TestRemind: a bridge that runs for months tells 60, 30, 7 and 1 days ahead, and at the end, once each.
-func TestRemind(t *testing.T) {
+// TestRun_TellsAheadAndOnce: a bridge that runs for months tells 60, 30, 7 and 1 days ahead, and at the end, once each.
+func TestRun_TellsAheadAndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logged := observer.New(zap.WarnLevel)
 		upstreams := []config.Upstream{{Name: "on-prem"}, {Name: "online", OAuth2: &config.OAuth2{ClientSecretExpires: time.Now().AddDate(0, 0, 70)}}}
 		ctx, stop := context.WithCancel(t.Context())
-		go remind(ctx, upstreams, zap.New(core))
+		go reminder.Run(ctx, upstreams, zap.New(core))
 		time.Sleep(80 * 24 * time.Hour)
 		stop()
 		synctest.Wait()
@@ -35,12 +36,12 @@ func TestRemind(t *testing.T) {
 	})
 }
 
-func TestSecretWarnings(t *testing.T) {
+func TestWarnings(t *testing.T) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	at := func(days int) config.Upstream {
 		return config.Upstream{OAuth2: &config.OAuth2{ClientSecretExpires: now.AddDate(0, 0, days)}}
 	}
-	list := secretWarnings([]config.Upstream{{}, at(90), at(5), at(-1)}, now)
+	list := reminder.Warnings([]config.Upstream{{}, at(90), at(5), at(-1)}, now)
 	if len(list) != 2 || !strings.HasPrefix(list[0], "the third upstream's client secret ends within 7 days") || !strings.HasPrefix(list[1], "the 4th upstream's client secret has ended") {
 		t.Errorf("got %q", list)
 	}

@@ -1,4 +1,4 @@
-package main
+package logs_test
 
 import (
 	"encoding/json"
@@ -11,12 +11,20 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/config"
+	"drawbridge/internal/logs"
 	"drawbridge/inventory"
 )
 
-func openTestLogs(t *testing.T, cfg config.Log) *logs {
+func must(t *testing.T, err error) {
 	t.Helper()
-	l, err := openLogs(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openTestLogs(t *testing.T, cfg config.Log) *logs.Logs {
+	t.Helper()
+	l, err := logs.Open(cfg)
 	must(t, err)
 	t.Cleanup(l.Close)
 	return l
@@ -29,15 +37,19 @@ func TestLog_RotatesAndKeeps(t *testing.T) {
 	l := openTestLogs(t, config.Log{Level: "info", Format: "json", Output: []string{filepath.Join(dir, "bridge.log")}, Rotate: config.Rotate{Size: 1 << 20, Keep: 2}})
 	filler := strings.Repeat("x", 1000)
 	for range 4200 {
-		l.events.Info("filler", zap.String("text", filler))
+		l.Events.Info("filler", zap.String("text", filler))
 	}
 	var files []string
-	until(t, "the oldest file to go", func() bool { // lumberjack removes in the background
+	for late := time.After(time.Minute); len(files) != 3; { // lumberjack removes in the background
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			t.Fatalf("the files are %v, the oldest one does not go", files)
+		}
 		var err error
 		files, err = filepath.Glob(filepath.Join(dir, "*"))
 		must(t, err)
-		return len(files) == 3
-	})
+	}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		must(t, err)
@@ -66,8 +78,8 @@ func TestLog_RecordsDoNotHeedTheLevel(t *testing.T) {
 				dir := t.TempDir()
 				outputs := []string{filepath.Join(dir, "one.log"), filepath.Join(dir, "two.log")}
 				l := openTestLogs(t, config.Log{Level: level, Format: format, Output: outputs, Rotate: config.Rotate{Size: 1 << 20}})
-				l.events.Info("an event")
-				l.records.Ended(&inventory.Session{Time: time.Date(2026, 11, 24, 10, 12, 3, 123e6, time.UTC), ID: "0123456789abcdef", Outcome: inventory.OutcomeBridged})
+				l.Events.Info("an event")
+				l.Records.Ended(&inventory.Session{Time: time.Date(2026, 11, 24, 10, 12, 3, 123e6, time.UTC), ID: "0123456789abcdef", Outcome: inventory.OutcomeBridged})
 				for _, file := range outputs {
 					content, err := os.ReadFile(file)
 					must(t, err)
@@ -95,7 +107,7 @@ func TestLog_RefusesWhatCannotBeWritten(t *testing.T) {
 		"a missing folder": {Level: "info", Format: "json", Output: []string{"stderr", filepath.Join(dir, "missing", "bridge.log")}},
 		"an unknown level": {Level: "loud", Format: "json", Output: []string{"stdout"}},
 	} {
-		if l, err := openLogs(cfg); err == nil {
+		if l, err := logs.Open(cfg); err == nil {
 			l.Close()
 			t.Errorf("%s is taken", name)
 		} else if !strings.Contains(err.Error(), "log.") {

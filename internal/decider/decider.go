@@ -1,0 +1,140 @@
+// Package decider decides what becomes of one login: its account, password, rule, upstream, stage and credential.
+//
+// A Decider is made of one configuration and changes no more. What outlives a configuration is handed to it: the counted
+// failures, the verified logins, who may log in, what people set, and the sources of tokens.
+package decider
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"drawbridge/config"
+	"drawbridge/internal/accounts"
+	"drawbridge/internal/upstreams"
+	"drawbridge/inventory"
+	"drawbridge/proxy"
+	"drawbridge/proxy/guard"
+	"drawbridge/proxy/login"
+	"drawbridge/proxy/policy"
+)
+
+// Options are what a Decider decides by.
+type Options struct {
+	// Config has the rules, and whom a blocked device's owner may ask. It is not changed any more.
+	Config *config.Config
+	// Upstreams are those of Config. Whoever made them also retires them, after the last session.
+	Upstreams upstreams.Set
+	// Book is who may log in, asked anew for each login.
+	Book Book
+	// Failures slows and bounds the checks of passwords.
+	Failures *guard.Failures
+	// Verified tells whom the bridge knows.
+	Verified *guard.Verified
+	// Stage returns the stage that people set a device to, empty where they did not; nil: none is set. It must not wait,
+	// and be safe for concurrent use.
+	Stage func(device string) inventory.Stage
+}
+
+// Book is what a Decider asks of an accounts.Book, or of one that is replaced when accounts change. It is safe for concurrent use.
+type Book interface {
+	Find(login string) (accounts.Account, bool)
+	Verify(ctx context.Context, a accounts.Attempt) (accounts.Identity, error)
+}
+
+// Decider is the one proxy.Decider: rules choose the upstream. Where that takes tokens, the accounts say whether the device
+// may log in, else the upstream does. It is safe for concurrent use.
+type Decider struct {
+	o     Options
+	table *policy.Table
+}
+
+// New makes a Decider. It starts nothing, writes nothing and asks nobody; the error tells what is wrong with the rules.
+func New(o Options) (*Decider, error) {
+	table, err := Rules(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &Decider{o: o, table: table}, nil
+}
+
+// Decide implements proxy.Decider.
+func (d *Decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
+	choice := d.table.Decide(policy.FactsOf(s, c.Account))
+	u, ok := d.o.Upstreams[choice.Upstream]
+	if !ok {
+		return proxy.Decision{}, fmt.Errorf("the rules name the upstream %q, which does not exist", choice.Upstream)
+	}
+	attempt := guard.Attempt{Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token()}
+	decision, err := d.credential(ctx, u, attempt, s.Protocol, c)
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	decision.Rules, decision.Upstream = choice.Rules, u.Service
+	d.stage(s, cmp.Or(decision.Account, strings.ToLower(c.Account)), &decision)
+	return decision, nil
+}
+
+// credential decides how the upstream is logged in to. A program's own token is handed on whatever the upstream's auth.
+func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string,
+	c login.Credentials) (proxy.Decision, error) {
+	if u.Tokens != nil && !c.Token() {
+		return d.modern(ctx, u, a, protocol)
+	}
+	return proxy.Decision{
+		Mailbox:    strings.ToLower(c.Account),
+		Known:      d.o.Verified.Has(a.Source, c.Account),
+		Credential: &passthrough{guess: guess{failures: d.o.Failures, attempt: a}, credentials: c},
+	}, nil
+}
+
+// modern decides about a login by password at an upstream that takes tokens.
+func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
+	known, listed := d.o.Book.Find(a.Account)
+	if listed && len(known.Passwords) == 0 && u.EntraChecks() {
+		return d.checkedByEntra(ctx, u, a, protocol)
+	}
+	a.Upstream = "" // no guess at an upstream's password
+	id, err := d.checkHere(ctx, a, protocol)
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	if !id.Checked {
+		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name)
+	}
+	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true,
+		Credential: tokenLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol)}}, nil
+}
+
+// checkedByEntra decides about an account without a password of its own.
+func (d *Decider) checkedByEntra(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
+	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	if err != nil {
+		return proxy.Decision{}, err
+	}
+	entra := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+	entra.Request.Password = a.Password
+	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}, nil
+}
+
+// checkHere checks a password against the accounts, slowed and bounded like any other.
+func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol string) (accounts.Identity, error) {
+	check, err := d.o.Failures.Begin(ctx, a)
+	if err != nil {
+		return accounts.Identity{}, err
+	}
+	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	var r *login.Refusal
+	switch {
+	case err == nil:
+		check.Done(login.Accepted)
+	case errors.As(err, &r) && r.Reason == login.BadCredentials:
+		check.Done(login.Rejected)
+	default:
+		check.Done(login.Unsent)
+	}
+	return id, err
+}
