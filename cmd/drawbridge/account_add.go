@@ -14,6 +14,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/secret"
+	"drawbridge/internal/terminal"
 )
 
 // addFlags are what `drawbridge account add` is told.
@@ -75,7 +76,7 @@ func (f *addFlags) run(c *cobra.Command, login string) error {
 		return err
 	})
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	f.warn(c.ErrOrStderr(), cfg, result, password)
 	return f.tell(c, result, password)
@@ -112,7 +113,7 @@ func (f *addFlags) account(login string, zone *time.Location) (accounts.Account,
 
 func (f *addFlags) password(c *cobra.Command, login string) (secret.Secret, error) {
 	if !f.generate {
-		return askPassword(c.InOrStdin(), c.ErrOrStderr(), login)
+		return terminal.ChoosePassword(c.InOrStdin(), c.ErrOrStderr(), login)
 	}
 	password, err := accounts.Generate(f.length, f.alphabet)
 	if err != nil {

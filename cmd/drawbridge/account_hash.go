@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/terminal"
 )
 
 func newAccountHash() *cobra.Command {
@@ -17,7 +18,7 @@ accounts that stand in the configuration. Write it there in single quotes.`,
 		Example: `  drawbridge account hash`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			password, err := askPassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
+			password, err := terminal.ChoosePassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
 			if err != nil {
 				return err
 			}

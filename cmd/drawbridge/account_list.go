@@ -15,6 +15,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/terminal"
 )
 
 func newAccountList() *cobra.Command {
@@ -65,7 +66,7 @@ type listedAccount struct {
 func listAccounts(cfg *config.Config, asJSON bool, out io.Writer) error {
 	store, err := accounts.OpenStore(filepath.Join(cfg.DataDir, accountsFolder))
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	list := []listedAccount{}
 	now, unchecked := time.Now(), entraChecks(cfg)
@@ -166,7 +167,7 @@ func listUnknown(ctx context.Context, cfg *config.Config, path string, asJSON bo
 		if err != nil {
 			return err
 		}
-		_, err = out.Write(append(asciiJSON(text), '\n'))
+		_, err = out.Write(append(terminal.ASCIIJSON(text), '\n'))
 		return err
 	}
 	return printUnknown(list, out)
@@ -179,7 +180,7 @@ func printUnknown(list []unknownLogin, out io.Writer) error {
 	for _, u := range list {
 		line := u.Add
 		if line == "" {
-			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", printable(u.Login), printable(u.Source), u.Protocol)
+			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", terminal.Plain(u.Login), terminal.Plain(u.Source), u.Protocol)
 		}
 		if printed[line] {
 			continue

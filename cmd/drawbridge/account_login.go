@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/terminal"
 )
 
 // What the vault of refresh tokens makes in the data directory.
@@ -78,11 +79,11 @@ func signInFor(c *cobra.Command, cfg *config.Config, s signIn, asJSON bool) erro
 			_ = json.NewEncoder(out).Encode(p)
 			return
 		}
-		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", printable(p.URL), printable(p.Code), s.Mailbox)
+		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", terminal.Plain(p.URL), terminal.Plain(p.Code), s.Mailbox)
 	}
 	err := withAccounts(c.Context(), cfg, func(w accountChanger) error { return w.login(c.Context(), s, show) })
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	if asJSON {
 		return nil

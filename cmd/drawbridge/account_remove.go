@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"drawbridge/internal/terminal"
+
 	"github.com/spf13/cobra"
 )
 
@@ -40,7 +42,7 @@ func removeAccount(c *cobra.Command, path string, r removal) error {
 		return err
 	})
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	said := fmt.Sprintf("Removed the account %s.", r.Login)
 	if r.Password != "" {

@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/terminal"
 )
 
 // doctorOptions are the flags of drawbridge doctor.
@@ -67,7 +68,7 @@ func doctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) erro
 	if o.json {
 		err = r.json(stdout)
 	} else {
-		err = r.text(stdout, useColour(stdout))
+		err = r.text(stdout, terminal.Coloured(stdout))
 	}
 	if err == nil && !r.Healthy {
 		err = &toldError{errors.New("not all is well")}

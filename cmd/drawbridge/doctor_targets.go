@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/terminal"
 	"drawbridge/proxy/policy"
 )
 
@@ -56,7 +57,7 @@ func allAccounts(cfg *config.Config) ([]accounts.Account, error) {
 	}
 	store, err := accounts.OpenStore(filepath.Join(cfg.DataDir, accountsFolder))
 	if err != nil {
-		return nil, oneSentence(err)
+		return nil, terminal.OneLine(err)
 	}
 	return append(list, store.List()...), nil
 }

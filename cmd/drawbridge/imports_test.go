@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/accounts":          {"proxy"},
 	"internal/web":               {"inventory", "config"},
 	"internal/sandbox":           {},
+	"internal/terminal":          {},
 	"config/internal/*":          {"config"},
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
+	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
@@ -179,7 +180,7 @@ func printTable(w io.Writer, devices []inventory.Device) error {
 		_, err := fmt.Fprintln(w, "There is no such device yet. Each one is listed when it has connected.")
 		return err
 	}
-	return report.Table(w, devices, terminalWidth(w))
+	return report.Table(w, devices, terminal.Width(w))
 }
 
 func (p printing) report(all found, now time.Time) report.Report {

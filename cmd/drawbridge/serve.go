@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/config"
+	"drawbridge/internal/terminal"
 )
 
 func newServe() *cobra.Command {
@@ -76,7 +77,7 @@ func announce(b *bridge, path string, stderr io.Writer) {
 	for _, n := range notices(b.cfg) {
 		b.logs.events.Info(n)
 	}
-	if path == "" && isTerminal(stderr) {
+	if path == "" && terminal.Is(stderr) {
 		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg.DataDir+
 			". Its certificate for devices: drawbridge certs export")
 	}

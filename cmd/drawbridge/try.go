@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/config"
+	"drawbridge/internal/terminal"
+	"drawbridge/inventory"
 )
 
 // tryOptions are the command line of `drawbridge try`.
@@ -51,9 +53,11 @@ func try(c *cobra.Command, o tryOptions) error {
 		return err
 	}
 	if t.account != "" {
-		if t.password, err = readPassword(c.InOrStdin(), c.ErrOrStderr(), t.account); err != nil {
+		password, err := terminal.AskPassword(c.InOrStdin(), c.ErrOrStderr(), passwordQuestion(t.account))
+		if err != nil {
 			return err
 		}
+		t.password = password.Reveal()
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -93,6 +97,10 @@ func (o tryOptions) trial() (*trial, error) {
 	return &trial{listener: l, address: address, dataDir: cfg.DataDir, profile: profile, account: o.account}, nil
 }
 
+func passwordQuestion(account string) string {
+	return "Password of " + inventory.Printable(account) + ": "
+}
+
 // findListener finds a listener by its name; without a name it is the first.
 func findListener(all []config.Listener, name string) (config.Listener, error) {
 	var names []string
@@ -120,7 +128,7 @@ func dialable(address string) (string, error) {
 // report plays the device and prints what it saw.
 func (t *trial) report(ctx context.Context, asJSON bool, out io.Writer) error {
 	r := newTryReport(t)
-	p := &printer{out: out, colour: useColour(out)}
+	p := &printer{terminal.NewPrinter(out)}
 	if !asJSON {
 		p.tryIntro(r)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/iotest"
 
 	"drawbridge/config"
 )
@@ -76,24 +74,9 @@ func TestDialable(t *testing.T) {
 	}
 }
 
-func TestReadPassword(t *testing.T) {
-	for _, c := range []struct{ in, want, fault string }{
-		{"secret\n", "secret", ""},
-		{"secret", "secret", ""},
-		{" s p \r\nmore\n", " s p ", ""},
-		{"", "", "no password came"},
-		{"\nsecret\n", "", "no password came"},
-		{"a\x00b\n", "", "no device can send"},
-		{strings.Repeat("p", 5000), "", "longer than 4 KiB"},
-	} {
-		var prompt bytes.Buffer
-		got, err := readPassword(strings.NewReader(c.in), &prompt, "scanner1")
-		if got != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) || prompt.Len() > 0 {
-			t.Errorf("%q: %q, %v, prompt %q; want %q and %q", c.in, got, err, &prompt, c.want, c.fault)
-		}
-	}
-	if _, err := readPassword(iotest.ErrReader(io.ErrClosedPipe), io.Discard, ""); err == nil {
-		t.Error("a broken standard input is no error")
+func TestTry_QuestionIsPrintable(t *testing.T) {
+	if got, want := passwordQuestion("scanner\x1b1"), `Password of scanner\u001b1: `; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

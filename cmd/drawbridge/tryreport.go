@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"drawbridge/internal/terminal"
 )
 
 // tryStep is one thing that the device did and what it saw. Text has no secret in it and can be printed.
@@ -67,27 +69,27 @@ func (p *printer) tryIntro(r *tryReport) {
 	if r.TLSMode == "starttls" {
 		mode = "STARTTLS"
 	}
-	p.line("%s", p.paint(bold, fmt.Sprintf("A device with %s at listener %s (%s, %s)", r.As, r.Listener, strings.ToUpper(r.Protocol), mode)))
+	p.Line("%s", p.Paint(terminal.Bold, fmt.Sprintf("A device with %s at listener %s (%s, %s)", r.As, r.Listener, strings.ToUpper(r.Protocol), mode)))
 }
 
 func (p *printer) tryStep(s tryStep) {
-	mark := p.paint(green, "✓")
+	mark := p.Paint(terminal.Green, "✓")
 	if !s.OK {
-		mark = p.paint(red, "✗")
+		mark = p.Paint(terminal.Red, "✗")
 	}
-	p.line("  %s %-12s %s  %s", mark, s.Step, p.paint(faint, fmt.Sprintf("%6d ms", s.Milliseconds)), s.Text)
+	p.Line("  %s %-12s %s  %s", mark, s.Step, p.Paint(terminal.Faint, fmt.Sprintf("%6d ms", s.Milliseconds)), s.Text)
 }
 
 // tryVerdict ends the report for people. What to do about a failure goes to standard error with the exit code.
 func (p *printer) tryVerdict(r *tryReport) error {
 	if r.Shows != "" {
-		p.line("The device would show: %s", r.Shows)
+		p.Line("The device would show: %s", r.Shows)
 	}
 	switch {
 	case r.OK && r.Account != "":
-		p.line("The device reads its mail.")
+		p.Line("The device reads its mail.")
 	case r.OK:
-		p.line("The device gets as far as the login. With --account NAME it goes on.")
+		p.Line("The device gets as far as the login. With --account NAME it goes on.")
 	}
 	return r.failure()
 }
