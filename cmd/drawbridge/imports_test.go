@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/web":               {"inventory", "config"},
 	"internal/sandbox":           {},
 	"internal/terminal":          {},
+	"internal/trial":             {"inventory", "config", "internal/terminal"},
 	"config/internal/*":          {"config"},
 }
 
