@@ -13,6 +13,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
+	"drawbridge/internal/terminal"
 )
 
 // accountsFolder is where the kept accounts are, in the data directory.
@@ -87,7 +88,7 @@ func newAccountRemove() *cobra.Command {
 	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
 		err := withAccounts(c.Context(), cfg, func(a control.Accounts) error { return a.Remove(c.Context(), args[0], password) })
 		if err != nil {
-			return oneSentence(err)
+			return terminal.OneLine(err)
 		}
 		said := fmt.Sprintf("Removed the account %s.", args[0])
 		if password != "" {
@@ -107,7 +108,7 @@ accounts that stand in the configuration. Write it there in single quotes.`,
 		Example: `  drawbridge account hash`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			password, err := askPassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
+			password, err := terminal.ChoosePassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
 			if err != nil {
 				return err
 			}

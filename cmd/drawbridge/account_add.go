@@ -18,6 +18,7 @@ import (
 	"drawbridge/internal/control"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
+	"drawbridge/internal/terminal"
 )
 
 // addFlags are what `drawbridge account add` is told.
@@ -78,7 +79,7 @@ func (f *addFlags) run(c *cobra.Command, args []string, cfg *config.Config) erro
 		return err
 	})
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	f.warn(c.ErrOrStderr(), cfg, result, password)
 	return f.tell(c, result, password)
@@ -116,7 +117,7 @@ func (f *addFlags) account(login string, zone *time.Location) (accounts.Account,
 
 func (f *addFlags) password(c *cobra.Command, login string) (secret.Secret, error) {
 	if !f.generate {
-		return askPassword(c.InOrStdin(), c.ErrOrStderr(), login)
+		return terminal.ChoosePassword(c.InOrStdin(), c.ErrOrStderr(), login)
 	}
 	password, err := accounts.Generate(f.length, f.alphabet)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
+	"drawbridge/internal/terminal"
 )
 
 func newAccountList() *cobra.Command {
@@ -32,7 +33,7 @@ tried at the running bridge and that no account has, as commands that add them.`
 		}
 		list, err := newKeeper(cfg).List(time.Now())
 		if err != nil {
-			return oneSentence(err)
+			return terminal.OneLine(err)
 		}
 		if *asJSON {
 			return json.NewEncoder(c.OutOrStdout()).Encode(list)
@@ -64,7 +65,7 @@ func listUnknown(c *cobra.Command, cfg *config.Config, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.OutOrStdout().Write(append(asciiJSON(text), '\n'))
+	_, err = c.OutOrStdout().Write(append(terminal.ASCIIJSON(text), '\n'))
 	return err
 }
 
@@ -75,7 +76,7 @@ func printUnknown(list []unknownLogin, out io.Writer) error {
 	for _, u := range list {
 		line := u.Add
 		if line == "" {
-			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", printable(u.Login), printable(u.Source.String()), u.Protocol)
+			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", terminal.Plain(u.Login), terminal.Plain(u.Source.String()), u.Protocol)
 		}
 		if printed[line] {
 			continue

@@ -14,6 +14,7 @@ import (
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/terminal"
 	"drawbridge/internal/upstreams"
 )
 
@@ -74,11 +75,11 @@ func signInFor(c *cobra.Command, cfg *config.Config, upstream, mailbox string, a
 			_ = json.NewEncoder(out).Encode(control.Prompt{Code: code, URL: url})
 			return
 		}
-		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", printable(url), printable(code), mailbox)
+		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", terminal.Plain(url), terminal.Plain(code), mailbox)
 	}
 	err := withAccounts(c.Context(), cfg, func(a control.Accounts) error { return a.SignIn(c.Context(), upstream, mailbox, show) })
 	if err != nil {
-		return oneSentence(err)
+		return terminal.OneLine(err)
 	}
 	if asJSON {
 		return nil

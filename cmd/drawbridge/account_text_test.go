@@ -67,22 +67,3 @@ func TestAccount_UnknownNamesOfStrangersAreHarmless(t *testing.T) {
 		t.Errorf("got %q and count %d, want %q and 2", got, list[0].Count, names[5])
 	}
 }
-
-func TestAccount_OnePassword(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ text, want, fault string }{
-		{"secret\n", "secret", ""},
-		{"secret\r\n", "secret", ""},
-		{"secret", "secret", ""},
-		{" blanks are meant \n", " blanks are meant ", ""},
-		{"", "", "no password came"},
-		{"\n", "", "no password came"},
-		{"one\ntwo\n", "", "more than one line"},
-		{strings.Repeat("x", maxTyped+1), "", "longer than 4096"},
-	} {
-		got, err := onePassword(c.text)
-		if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) || got.Reveal() != c.want {
-			t.Errorf("%.20q: got %q, %v, want %q, %q", c.text, got.Reveal(), err, c.want, c.fault)
-		}
-	}
-}

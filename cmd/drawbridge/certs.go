@@ -19,6 +19,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/terminal"
 )
 
 func newCerts() *cobra.Command {
@@ -91,7 +92,7 @@ func exportCA(ca *certs.CA, format, outFile string, out io.Writer) error {
 	if outFile != "" {
 		return os.WriteFile(outFile, data, 0o644) //nolint:gosec // a certificate is public
 	}
-	if format != "pem" && isTerminal(out) {
+	if format != "pem" && terminal.Is(out) {
 		return fmt.Errorf("%s is no text: add --out and a file name", format)
 	}
 	_, err = out.Write(data)

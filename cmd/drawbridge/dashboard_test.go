@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
 )
 
@@ -60,7 +61,7 @@ func newMorning(t *testing.T) *morning {
 	m.stage, err = newStage(m.fleet)
 	must(t, err)
 	t.Cleanup(m.stage.close)
-	quiet := &printer{out: io.Discard}
+	quiet := &printer{terminal.Printer{Out: io.Discard}}
 	for _, d := range m.fleet {
 		if !quiet.visit(t.Context(), m.stage, d) {
 			t.Errorf("%s did not end as it should", d.Name)

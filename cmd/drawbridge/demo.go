@@ -17,6 +17,7 @@ import (
 
 	"drawbridge/internal/hello"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
@@ -53,7 +54,7 @@ func demo(ctx context.Context, once bool, out io.Writer) error {
 		return err
 	}
 	defer s.close()
-	p := &printer{out: out, colour: useColour(out)}
+	p := &printer{terminal.NewPrinter(out)}
 	p.intro(s)
 	failed := 0
 	for _, d := range fleet {
@@ -70,7 +71,7 @@ func demo(ctx context.Context, once bool, out io.Writer) error {
 	if failed > 0 {
 		return fmt.Errorf("%s did not end as they should, see above", plural(failed, "device"))
 	}
-	p.line("All %d devices ended as they should: %d read their mail, %d were refused.", len(fleet), expected(fleet, true), expected(fleet, false))
+	p.Line("All %d devices ended as they should: %d read their mail, %d were refused.", len(fleet), expected(fleet, true), expected(fleet, false))
 	if once {
 		return nil
 	}
@@ -130,50 +131,29 @@ func (r *demoRecords) next(ctx context.Context) *inventory.Session {
 }
 
 // printer writes the demo for people.
-type printer struct {
-	out    io.Writer
-	colour bool
-}
-
-func (p *printer) line(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
-}
-
-const (
-	green = "\x1b[32m"
-	red   = "\x1b[31m"
-	faint = "\x1b[2m"
-	bold  = "\x1b[1m"
-)
-
-func (p *printer) paint(code, text string) string {
-	if !p.colour {
-		return text
-	}
-	return code + text + "\x1b[0m"
-}
+type printer struct{ terminal.Printer }
 
 func (p *printer) intro(s *stage) {
-	p.line("A stand-in for Exchange Online, which takes TLS 1.2 and newer and OAuth2 only, one for Entra ID, and a bridge in front:")
+	p.Line("A stand-in for Exchange Online, which takes TLS 1.2 and newer and OAuth2 only, one for Entra ID, and a bridge in front:")
 	for _, l := range s.bridge.server.Listeners {
 		mode := "TLS from the first byte"
 		if l.StartTLS {
 			mode = "STARTTLS"
 		}
-		p.line("  %-6s %s on %s, TLS 1.0 and newer, %s", l.Name, strings.ToUpper(l.Protocol), l.Net.Addr(), mode)
+		p.Line("  %-6s %s on %s, TLS 1.0 and newer, %s", l.Name, strings.ToUpper(l.Protocol), l.Net.Addr(), mode)
 	}
-	p.line("")
+	p.Line("")
 }
 
 // visit sends one device through the bridge, printing what happens, and reports whether it ended as it should.
 func (p *printer) visit(ctx context.Context, s *stage, d sandbox.Device) bool {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
-	p.line("%s", p.paint(bold, d.Name))
+	p.Line("%s", p.Paint(terminal.Bold, d.Name))
 	result := d.Run(ctx, sandbox.Target{
 		Address: s.address(d), Roots: s.roots, ServerName: "localhost", Timeout: demoTimeout,
 		Step: func(step sandbox.Step) {
-			p.line("  %s %s", p.paint(faint, fmt.Sprintf("%6.0f ms", float64(step.After.Microseconds())/1000)), inventory.Printable(step.Text))
+			p.Line("  %s %s", p.Paint(terminal.Faint, fmt.Sprintf("%6.0f ms", float64(step.After.Microseconds())/1000)), inventory.Printable(step.Text))
 		},
 	})
 	record := s.records.next(ctx)
@@ -182,7 +162,7 @@ func (p *printer) visit(ctx context.Context, s *stage, d sandbox.Device) bool {
 	if record != nil {
 		p.record(record)
 	}
-	p.line("")
+	p.Line("")
 	return ok
 }
 
@@ -194,10 +174,10 @@ func (p *printer) verdict(r sandbox.Result, ok bool) {
 		sandbox.Failed:   fmt.Sprintf("failed: %v", r.Err),
 	}[r.Outcome]
 	if ok {
-		p.line("  %s %s, as it should", p.paint(green, "✓"), text)
+		p.Line("  %s %s, as it should", p.Paint(terminal.Green, "✓"), text)
 		return
 	}
-	p.line("  %s %s, expected: %s", p.paint(red, "✗"), text, r.Device.Expect)
+	p.Line("  %s %s, expected: %s", p.Paint(terminal.Red, "✗"), text, r.Device.Expect)
 }
 
 // record prints the parts of a session record that an administrator looks at first.
@@ -212,7 +192,7 @@ func (p *printer) record(s *inventory.Session) {
 	if s.Reason != "" {
 		parts = append(parts, inventory.Printable(s.Reason))
 	}
-	p.line("  record: %s", strings.Join(parts, "; "))
+	p.Line("  record: %s", strings.Join(parts, "; "))
 }
 
 func join(blockers []hello.Blocker) string {
@@ -229,25 +209,25 @@ func (p *printer) inventory(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	p.line("%s", p.paint(bold, "The inventory"))
-	if err := report.Table(p.out, devices, terminalWidth(p.out)); err != nil {
+	p.Line("%s", p.Paint(terminal.Bold, "The inventory"))
+	if err := report.Table(p.Out, devices, terminal.Width(p.Out)); err != nil {
 		return err
 	}
-	p.line("")
+	p.Line("")
 	return nil
 }
 
 // stayUp says where the dashboard is, and how to try the bridge by hand.
 func (p *printer) stayUp(s *stage) {
-	p.line("")
-	p.line("%s %s (password for this run: %s)", p.paint(bold, "The dashboard:"), s.dashboard(), s.password)
+	p.Line("")
+	p.Line("%s %s (password for this run: %s)", p.Paint(terminal.Bold, "The dashboard:"), s.dashboard(), s.password)
 	for _, l := range s.bridge.server.Listeners {
 		if l.Name == "imaps" {
 			a, err := netip.ParseAddrPort(l.Net.Addr().String())
 			if err != nil {
 				return
 			}
-			p.line("The bridge stays up. An old device by hand (log in with: a LOGIN fax307 30714):\n"+
+			p.Line("The bridge stays up. An old device by hand (log in with: a LOGIN fax307 30714):\n"+
 				"  openssl s_client -connect %s -tls1 -cipher 'AES128-SHA@SECLEVEL=0' -crlf -quiet\nCtrl-C ends it.", a)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/terminal"
 )
 
 func TestDemo_OnceShowsEveryDeviceAndLeavesNothing(t *testing.T) {
@@ -72,7 +73,7 @@ func TestDemo_TellsADeviceThatDoesNotEndAsItShould(t *testing.T) {
 			d.Reads = "another line"
 		}
 		var out bytes.Buffer
-		p := &printer{out: &out}
+		p := &printer{terminal.Printer{Out: &out}}
 		if p.visit(t.Context(), s, d) {
 			t.Errorf("%s: the visit counts as right although %s was expected instead of %s", d.Name, d.Expect, right)
 		}

@@ -13,6 +13,7 @@ import (
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/decider"
 	"drawbridge/internal/doctor"
+	"drawbridge/internal/terminal"
 	"drawbridge/internal/upstreams"
 	"drawbridge/proxy/policy"
 )
@@ -81,7 +82,7 @@ func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) e
 			Credential: func(mailbox, protocol string) doctor.Credential { return service.TokenLogin(mailbox, protocol) }}
 	}
 	d := doctor.Examine(ctx, reached, targets, o.account != "")
-	write := func(w io.Writer) error { return d.Text(w, useColour(w)) }
+	write := func(w io.Writer) error { return d.Text(w, terminal.Coloured(w)) }
 	if o.json {
 		write = d.JSON
 	}
@@ -99,7 +100,7 @@ func doctorTargets(cfg *config.Config, account string) ([]*doctor.Target, error)
 	}
 	store, err := accounts.OpenStore(filepath.Join(cfg.DataDir, accountsFolder))
 	if err != nil {
-		return nil, oneSentence(err)
+		return nil, terminal.OneLine(err)
 	}
 	table, err := decider.Rules(cfg)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/control"
+	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
 	"drawbridge/inventory/report"
 )
@@ -181,7 +182,7 @@ func printTable(w io.Writer, devices []inventory.Device) error {
 		_, err := fmt.Fprintln(w, "There is no such device yet. Each one is listed when it has connected.")
 		return err
 	}
-	return report.Table(w, devices, terminalWidth(w))
+	return report.Table(w, devices, terminal.Width(w))
 }
 
 func (p printing) report(all found, now time.Time) report.Report {

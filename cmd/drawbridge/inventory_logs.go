@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
 	"drawbridge/inventory/advice"
 	"drawbridge/inventory/journal"
@@ -103,7 +104,7 @@ func (in *logFiles) readSnapshot(ctx context.Context, name string) error {
 
 // newProgress tells on a terminal how far the reading of files has come.
 func newProgress(w io.Writer, names []string) *progressbar.ProgressBar {
-	if !isTerminal(w) {
+	if !terminal.Is(w) {
 		return progressbar.DefaultBytesSilent(-1)
 	}
 	return progressbar.NewOptions64(sizeOf(names), progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),

@@ -15,6 +15,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/logs"
+	"drawbridge/internal/terminal"
 )
 
 func newServe() *cobra.Command {
@@ -77,7 +78,7 @@ func announce(b *bridge, path string, stderr io.Writer) {
 	for _, n := range notices(b.cfg) {
 		b.logs.Events.Info(n)
 	}
-	if path == "" && isTerminal(stderr) {
+	if path == "" && terminal.Is(stderr) {
 		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg.DataDir+
 			". Its certificate for devices: drawbridge certs export")
 	}

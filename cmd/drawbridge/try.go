@@ -2,18 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/config"
+	"drawbridge/internal/terminal"
+	"drawbridge/internal/trial"
+	"drawbridge/inventory"
 )
 
 // tryOptions are the command line of `drawbridge try`.
@@ -32,7 +34,7 @@ login, the first message (its subject and size; nothing in the mailbox changes),
 device would show and what to do. The password is asked for on a terminal, or is the first line of standard input.
 Without --account it stops before the login. Exit 0 if the message, or without --account the greeting, was read.
 
-Devices for --as: ` + strings.Join(profileNames(), ", "),
+Devices for --as: ` + strings.Join(trial.ProfileNames(), ", "),
 		Example: "  drawbridge try --config drawbridge.yaml --listener imaps --account scanner1 --as tls1.0",
 		Args:    noArguments,
 		RunE:    func(c *cobra.Command, _ []string) error { return try(c, o) },
@@ -40,40 +42,50 @@ Devices for --as: ` + strings.Join(profileNames(), ", "),
 	configFlag(c, &o.config)
 	c.Flags().StringVar(&o.listener, "listener", "", "the `NAME` of the listener; default: the configuration's first")
 	c.Flags().StringVar(&o.account, "account", "", "log in with this `NAME`")
-	c.Flags().StringVar(&o.as, "as", defaultProfile, "the `DEVICE` to play")
+	c.Flags().StringVar(&o.as, "as", trial.DefaultProfile, "the `DEVICE` to play")
 	c.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return c
 }
 
 func try(c *cobra.Command, o tryOptions) error {
-	t, err := o.trial()
+	d, err := o.device()
 	if err != nil {
 		return err
 	}
-	if t.account != "" {
-		if t.password, err = readPassword(c.InOrStdin(), c.ErrOrStderr(), t.account); err != nil {
+	if d.Account != "" {
+		if d.Password, err = terminal.AskPassword(c.InOrStdin(), c.ErrOrStderr(), passwordQuestion(d.Account)); err != nil {
 			return err
 		}
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return t.report(ctx, o.asJSON, c.OutOrStdout())
+	return play(ctx, d, o.asJSON, c.OutOrStdout())
 }
 
-// trial is the device to play and where it goes.
-type trial struct {
-	listener          config.Listener
-	address           string // the listener's, as it can be dialed from here
-	dataDir           string
-	profile           deviceProfile
-	account, password string // without an account there is no login
+func passwordQuestion(account string) string {
+	return "Password of " + inventory.Printable(account) + ": "
 }
 
-// trial reads the configuration and finds out what is to be played.
-func (o tryOptions) trial() (*trial, error) {
-	profile, ok := profileOf(o.as)
+// play plays a device and prints what it saw.
+func play(ctx context.Context, d *trial.Device, asJSON bool, out io.Writer) error {
+	if !asJSON {
+		return d.Show(ctx, terminal.NewPrinter(out))
+	}
+	r := d.Play(ctx, func(trial.Step) {})
+	if err := json.NewEncoder(out).Encode(r); err != nil {
+		return err
+	}
+	if err := r.Err(); err != nil {
+		return &toldError{err}
+	}
+	return nil
+}
+
+// device reads the configuration and finds out what is to be played.
+func (o tryOptions) device() (*trial.Device, error) {
+	profile, ok := trial.ProfileOf(o.as)
 	if !ok {
-		return nil, &usageError{fmt.Errorf("--as %q is no device that can be played: take one of %s", o.as, strings.Join(profileNames(), ", "))}
+		return nil, &usageError{fmt.Errorf("--as %q is no device that can be played: take one of %s", o.as, strings.Join(trial.ProfileNames(), ", "))}
 	}
 	if strings.ContainsAny(o.account, "\r\n\x00") {
 		return nil, &usageError{errors.New("--account has a line end in it")}
@@ -82,58 +94,15 @@ func (o tryOptions) trial() (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := findListener(cfg.Listeners, o.listener)
+	d, err := trial.New(cfg.Listeners, o.listener, profile)
 	if err != nil {
 		return nil, err
 	}
-	address, err := dialable(l.Address)
-	if err != nil {
-		return nil, fmt.Errorf("the address of listener %s: %w", l.Name, err)
-	}
-	return &trial{listener: l, address: address, dataDir: cfg.DataDir, profile: profile, account: o.account}, nil
+	d.CA, d.Account = caCertificate(cfg.DataDir), o.account
+	return d, nil
 }
 
-// findListener finds a listener by its name; without a name it is the first.
-func findListener(all []config.Listener, name string) (config.Listener, error) {
-	var names []string
-	for _, l := range all {
-		if name == "" || l.Name == name {
-			return l, nil
-		}
-		names = append(names, l.Name)
-	}
-	return config.Listener{}, fmt.Errorf("the configuration has no listener %q: name one of %s with --listener", name, strings.Join(names, ", "))
-}
-
-// dialable is a listener's address as this machine calls it.
-func dialable(address string) (string, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", err
-	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// report plays the device and prints what it saw.
-func (t *trial) report(ctx context.Context, asJSON bool, out io.Writer) error {
-	r := newTryReport(t)
-	p := &printer{out: out, colour: useColour(out)}
-	if !asJSON {
-		p.tryIntro(r)
-	}
-	v := &tryVisit{trial: t, step: func(s tryStep) {
-		r.Steps = append(r.Steps, s)
-		if !asJSON {
-			p.tryStep(s)
-		}
-	}}
-	failure := v.run(ctx)
-	r.conclude(t, failure)
-	if asJSON {
-		return r.printJSON(out)
-	}
-	return p.tryVerdict(r)
+// caCertificate is read by itself: certs.OpenCA needs the key too, and makes a CA where there is none.
+func caCertificate(dataDir string) string {
+	return filepath.Join(dataDir, certificates, "ca", "ca.crt")
 }

@@ -9,39 +9,45 @@ import (
 	"strings"
 	"testing"
 
-	"drawbridge/config"
 	"drawbridge/internal/sandbox"
+	"drawbridge/internal/secret"
+	"drawbridge/internal/trial"
 )
 
-// trialAt is a device with a profile at a bridge's listener.
-func trialAt(t *testing.T, b *bridge, listener, profile, account, password string) *trial {
+// deviceAt is a device with a profile at a bridge's listener.
+func deviceAt(t *testing.T, b *bridge, listener, profile, account, password string) *trial.Device {
 	t.Helper()
-	p, ok := profileOf(profile)
+	p, ok := trial.ProfileOf(profile)
 	if !ok {
 		t.Fatalf("no profile %s", profile)
 	}
-	l, err := findListener(b.cfg.Listeners, listener)
+	d, err := trial.New(b.cfg.Listeners, listener, p)
 	must(t, err)
+	d.CA, d.Account, d.Password = caCertificate(b.cfg.DataDir), account, secret.New(password)
 	for _, open := range b.server.Listeners {
 		if open.Name == listener {
-			return &trial{listener: l, address: open.Net.Addr().String(), dataDir: b.cfg.DataDir, profile: p, account: account, password: password}
+			d.Address = open.Net.Addr().String()
+			return d
 		}
 	}
 	t.Fatalf("listener %s is not open", listener)
 	return nil
 }
 
-// played runs a trial and returns its report, once it has seen that no secret is in what is printed, and that the error
-// and the report agree.
-func played(t *testing.T, tr *trial) *tryReport {
+// tryReport is what a command printed of a device.
+type tryReport struct{ trial.Report }
+
+// played plays a device and returns its report, once it has seen that no secret is in what is printed, and that the
+// error and the report agree.
+func played(t *testing.T, d *trial.Device) *tryReport {
 	t.Helper()
 	var out bytes.Buffer
-	err := tr.report(t.Context(), true, &out)
-	if tr.password != "" && strings.Contains(out.String(), tr.password) {
+	err := play(t.Context(), d, true, &out)
+	if !d.Password.Empty() && strings.Contains(out.String(), d.Password.Reveal()) {
 		t.Errorf("the password is printed: %s", &out)
 	}
 	r := &tryReport{}
-	must(t, json.Unmarshal(out.Bytes(), r))
+	must(t, json.Unmarshal(out.Bytes(), &r.Report))
 	var told *toldError
 	if r.OK != (err == nil) || err != nil && !errors.As(err, &told) {
 		t.Errorf("the report says ok %t, the command ends with %v", r.OK, err)
@@ -95,9 +101,9 @@ func TestTry_OverTheModernBridge(t *testing.T) {
 	must(t, err)
 	defer s.close()
 	for listener, steps := range stepsOf {
-		for _, profile := range profileNames() {
+		for _, profile := range trial.ProfileNames() {
 			t.Run(listener+" "+profile, func(t *testing.T) {
-				r := played(t, trialAt(t, s.bridge, listener, profile, "fax307", "30714"))
+				r := played(t, deviceAt(t, s.bridge, listener, profile, "fax307", "30714"))
 				if want := handshakes[profile]; want != "" {
 					checkMailRead(t, r, steps, want)
 					return
@@ -106,7 +112,7 @@ func TestTry_OverTheModernBridge(t *testing.T) {
 			})
 		}
 		t.Run(listener+" without account", func(t *testing.T) {
-			checkNoAccount(t, played(t, trialAt(t, s.bridge, listener, "tls1.0", "", "")), steps)
+			checkNoAccount(t, played(t, deviceAt(t, s.bridge, listener, "tls1.0", "", "")), steps)
 		})
 	}
 	t.Run("wrong password", func(t *testing.T) { tryWrongPasswords(t, s.bridge) })
@@ -152,7 +158,7 @@ func tryWrongPasswords(t *testing.T, b *bridge) {
 	for listener, account := range accounts { // each its own, so that none waits for another's failure
 		t.Run(listener, func(t *testing.T) {
 			t.Parallel()
-			r := played(t, trialAt(t, b, listener, "tls1.0", account, "not-it-0815"))
+			r := played(t, deviceAt(t, b, listener, "tls1.0", account, "not-it-0815"))
 			if r.OK || r.FailedStep != "login" || !strings.Contains(r.text("login"), "Wrong name or password") {
 				t.Errorf("a wrong password: %+v", r)
 			}
@@ -201,7 +207,7 @@ func TestTry_TurnedAway(t *testing.T) {
 		{"others", "sslv2-hello", "handshake", "", "listeners[].allow"},
 		{"others-starttls", "tls1.0", "greeting", "", "listeners[].allow"},
 	} {
-		r := played(t, trialAt(t, w.bridge, c.listener, c.profile, "odd@contoso.example", "secret-9931"))
+		r := played(t, deviceAt(t, w.bridge, c.listener, c.profile, "odd@contoso.example", "secret-9931"))
 		if r.OK || r.FailedStep != c.step || !strings.Contains(r.text(c.step), c.says) || !strings.Contains(r.Mend, c.mend) || r.Shows == "" {
 			t.Errorf("%s at %s: %+v, want a failed %s with %q and %q", c.profile, c.listener, r, c.step, c.says, c.mend)
 		}
@@ -212,13 +218,13 @@ func TestTry_OddMailboxes(t *testing.T) {
 	t.Parallel()
 	w := tryWorld(t)
 	for _, listener := range []string{"open", "popen"} {
-		r := played(t, trialAt(t, w.bridge, listener, "tls1.0", "odd@contoso.example", "secret-9931"))
+		r := played(t, deviceAt(t, w.bridge, listener, "tls1.0", "odd@contoso.example", "secret-9931"))
 		want := fmt.Sprintf(`the first of 2: "red\u001b[31m \u202e [redacted]", %d bytes`, len(oddMail))
 		if !r.OK || r.text("message") != want {
 			t.Errorf("%s: the message step says %s, want %s", listener, r.text("message"), want)
 		}
-		r = played(t, trialAt(t, w.bridge, listener, "tls1.3", "empty@contoso.example", `b\a"d wörd`))
-		if !r.OK || r.text("message") != emptyMailbox {
+		r = played(t, deviceAt(t, w.bridge, listener, "tls1.3", "empty@contoso.example", `b\a"d wörd`))
+		if !r.OK || r.text("message") != "the mailbox is empty: there is nothing to read" {
 			t.Errorf("%s, an empty mailbox: %+v", listener, r)
 		}
 	}
@@ -233,41 +239,27 @@ func TestTry_OddMailboxes(t *testing.T) {
 func TestTry_AnotherCA(t *testing.T) {
 	t.Parallel()
 	w := tryWorld(t)
-	tr := trialAt(t, w.bridge, "open", "tls1.0", "", "")
-	tr.dataDir = t.TempDir()
-	r := played(t, tr)
+	d := deviceAt(t, w.bridge, "open", "tls1.0", "", "")
+	d.CA = caCertificate(t.TempDir())
+	r := played(t, d)
 	if !r.OK || !strings.Contains(r.text("certificate"), "does not verify against the local CA: open ") {
 		t.Errorf("without a CA: %+v", r)
 	}
 }
 
-func TestTry_BridgeDown(t *testing.T) {
-	t.Parallel()
-	p, _ := profileOf("tls1.0")
-	for _, l := range []config.Listener{{Name: "imaps", Protocol: "imap", TLS: "implicit"}, {Name: "pop3", Protocol: "pop3", TLS: "starttls"}} {
-		tr := &trial{listener: l, address: freeAddress(t), profile: p, account: "scanner1", password: "secret-9931"}
-		r := played(t, tr)
-		if r.OK || r.FailedStep != "connect" || len(r.Steps) != 1 || !strings.Contains(r.Mend, "start the bridge with drawbridge serve") {
-			t.Errorf("%s: %+v", l.Name, r)
-		}
-		var out bytes.Buffer
-		err := tr.report(t.Context(), false, &out)
-		if err == nil || !strings.HasPrefix(err.Error(), "the device failed at its connect: nothing listens on "+tr.address) {
-			t.Errorf("%s: the command ends with %v", l.Name, err)
-		}
-		if !strings.Contains(out.String(), "The device would show: that the server cannot be reached\n") {
-			t.Errorf("%s: %s", l.Name, &out)
-		}
-	}
-}
-
 func TestTry_ProfilesAreThoseThatHelpNames(t *testing.T) {
-	for _, name := range profileNames() {
+	for _, name := range trial.ProfileNames() {
 		if _, tested := handshakes[name]; !tested || !strings.Contains(newTry().Long, name) {
 			t.Errorf("%s is not tested or not in the help", name)
 		}
 	}
-	if got, want := len(profileNames()), len(handshakes); got != want || !slices.Contains(profileNames(), defaultProfile) {
+	if got, want := len(trial.ProfileNames()), len(handshakes); got != want || !slices.Contains(trial.ProfileNames(), trial.DefaultProfile) {
 		t.Errorf("%d profiles, want %d", got, want)
+	}
+}
+
+func TestTry_QuestionIsPrintable(t *testing.T) {
+	if got, want := passwordQuestion("scanner\x1b1"), `Password of scanner\u001b1: `; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

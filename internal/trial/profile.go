@@ -1,12 +1,12 @@
-package main
+package trial
 
 import "crypto/tls"
 
-// defaultProfile is the device that most bridges are built for.
-const defaultProfile = "tls1.0"
+// DefaultProfile is the device that most bridges are built for.
+const DefaultProfile = "tls1.0"
 
-// deviceProfile is how a kind of device opens its handshake.
-type deviceProfile struct {
+// Profile is how a kind of device opens its handshake.
+type Profile struct {
 	name    string
 	version uint16   // of TLS, the only one it speaks
 	suites  []uint16 // nil: what crypto/tls offers by itself
@@ -18,9 +18,9 @@ func rsaSuites() []uint16 {
 	return []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA}
 }
 
-func profiles() []deviceProfile {
-	return []deviceProfile{
-		{name: defaultProfile, version: tls.VersionTLS10, suites: rsaSuites()},
+func profiles() []Profile {
+	return []Profile{
+		{name: DefaultProfile, version: tls.VersionTLS10, suites: rsaSuites()},
 		{name: "tls1.0-rc4", version: tls.VersionTLS10, suites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}},
 		{name: "tls1.0-3des", version: tls.VersionTLS10, suites: []uint16{tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}},
 		{name: "tls1.1", version: tls.VersionTLS11, suites: rsaSuites()},
@@ -32,7 +32,8 @@ func profiles() []deviceProfile {
 	}
 }
 
-func profileNames() []string {
+// ProfileNames are the names of all devices that can be played.
+func ProfileNames() []string {
 	var names []string
 	for _, p := range profiles() {
 		names = append(names, p.name)
@@ -40,13 +41,14 @@ func profileNames() []string {
 	return names
 }
 
-func profileOf(name string) (deviceProfile, bool) {
+// ProfileOf finds a device by its name.
+func ProfileOf(name string) (Profile, bool) {
 	for _, p := range profiles() {
 		if p.name == name {
 			return p, true
 		}
 	}
-	return deviceProfile{}, false
+	return Profile{}, false
 }
 
 // Both hellos offer RC4 with MD5 and SHA, 3DES and AES. They are answered before their random bytes matter.

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"errors"
@@ -7,17 +7,17 @@ import (
 	"unicode/utf16"
 )
 
-// oneSentence makes what several faults say one line of an error.
-func oneSentence(err error) error {
+// OneLine makes what several faults say one line of an error.
+func OneLine(err error) error {
 	if !strings.Contains(err.Error(), "\n") {
 		return err
 	}
 	return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// printable shows text that somebody else chose: letters, digits and what names, addresses and URLs are made of as they
+// Plain shows text that somebody else chose: letters, digits and what names, addresses and URLs are made of as they
 // are, every other byte as \xNN.
-func printable(text string) string {
+func Plain(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._@+-:/?=%", c) >= 0 {
@@ -29,9 +29,9 @@ func printable(text string) string {
 	return b.String()
 }
 
-// asciiJSON writes every character of a JSON text beyond printable ASCII as \uNNNN: C1 and bidirectional controls do
+// ASCIIJSON writes every character of a JSON text beyond printable ASCII as \uNNNN: C1 and bidirectional controls do
 // something to a terminal, and encoding/json leaves them as they are. They can stand in strings only.
-func asciiJSON(text []byte) []byte {
+func ASCIIJSON(text []byte) []byte {
 	var b []byte
 	for _, r := range string(text) {
 		switch {

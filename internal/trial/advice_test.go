@@ -1,7 +1,6 @@
-package main
+package trial
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/iotest"
 
 	"drawbridge/config"
 )
@@ -44,22 +42,22 @@ func TestAdviseAnswer(t *testing.T) {
 }
 
 func TestAdvise_OtherFailures(t *testing.T) {
-	tr := &trial{listener: config.Listener{Name: "imaps", TLS: "implicit", MinVersion: "1.0"}, address: "127.0.0.1:993"}
+	d := &Device{Listener: config.Listener{Name: "imaps", TLS: "implicit", MinVersion: "1.0"}, Address: "127.0.0.1:993"}
 	for _, c := range []struct {
-		failure tryFailure
+		failure failure
 		mend    string
 	}{
-		{tryFailure{"connect", &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}}, "firewall"},
-		{tryFailure{"connect", context.Canceled}, "interrupted"},
-		{tryFailure{"handshake", tryAlert(80)}, "limit"},
-		{tryFailure{"handshake", tryAlert(50)}, "record"},
-		{tryFailure{"handshake", fmt.Errorf("tls: no supported versions")}, "GODEBUG"},
-		{tryFailure{"handshake", errServed}, "--as tls1.0"},
-		{tryFailure{"login", os.ErrDeadlineExceeded}, "overloaded"},
-		{tryFailure{"login", io.EOF}, "hung up"},
-		{tryFailure{"message", errLongLine}, "record"},
+		{failure{"connect", &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}}, "firewall"},
+		{failure{"connect", context.Canceled}, "interrupted"},
+		{failure{"handshake", alert(80)}, "limit"},
+		{failure{"handshake", alert(50)}, "record"},
+		{failure{"handshake", fmt.Errorf("tls: no supported versions")}, "GODEBUG"},
+		{failure{"handshake", errServed}, "--as tls1.0"},
+		{failure{"login", os.ErrDeadlineExceeded}, "overloaded"},
+		{failure{"login", io.EOF}, "hung up"},
+		{failure{"message", errLongLine}, "record"},
 	} {
-		if a := tr.advise(c.failure); !strings.Contains(a.mend, c.mend) {
+		if a := d.advise(c.failure); !strings.Contains(a.mend, c.mend) {
 			t.Errorf("%+v: %q, want %q", c.failure, a.mend, c.mend)
 		}
 	}
@@ -76,27 +74,6 @@ func TestDialable(t *testing.T) {
 	}
 }
 
-func TestReadPassword(t *testing.T) {
-	for _, c := range []struct{ in, want, fault string }{
-		{"secret\n", "secret", ""},
-		{"secret", "secret", ""},
-		{" s p \r\nmore\n", " s p ", ""},
-		{"", "", "no password came"},
-		{"\nsecret\n", "", "no password came"},
-		{"a\x00b\n", "", "no device can send"},
-		{strings.Repeat("p", 5000), "", "longer than 4 KiB"},
-	} {
-		var prompt bytes.Buffer
-		got, err := readPassword(strings.NewReader(c.in), &prompt, "scanner1")
-		if got != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) || prompt.Len() > 0 {
-			t.Errorf("%q: %q, %v, prompt %q; want %q and %q", c.in, got, err, &prompt, c.want, c.fault)
-		}
-	}
-	if _, err := readPassword(iotest.ErrReader(io.ErrClosedPipe), io.Discard, ""); err == nil {
-		t.Error("a broken standard input is no error")
-	}
-}
-
 func TestSubjectOf(t *testing.T) {
 	for header, want := range map[string]string{
 		"Subject: Fax\r\n\r\n":                  "Fax",
@@ -105,7 +82,7 @@ func TestSubjectOf(t *testing.T) {
 		"Subject: =?klingon?q?a?=\r\n":          "=?klingon?q?a?=",
 		"\r\n":                                  "",
 		"no header":                             "",
-		"Subject: " + strings.Repeat("x", trySubjectSize+1) + "": strings.Repeat("x", trySubjectSize) + "…",
+		"Subject: " + strings.Repeat("x", subjectSize+1) + "": strings.Repeat("x", subjectSize) + "…",
 	} {
 		if got := subjectOf(header); got != want {
 			t.Errorf("subjectOf(%q) = %q, want %q", header, got, want)

@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"fmt"
@@ -18,16 +18,10 @@ func describeMail(count, size, header string) string {
 	return fmt.Sprintf(`the first of %s: "%s", %s bytes`, count, subject, size)
 }
 
-// tryIMAP is a device's side of IMAP.
-type tryIMAP struct{ *tryLines }
+// imap is a device's side of IMAP.
+type imap struct{ *lines }
 
-func (d *tryIMAP) greeting() (string, error) {
-	line, err := d.read()
-	if err == nil && !strings.HasPrefix(line, "* OK") {
-		err = &tryAnswer{line}
-	}
-	return line, err
-}
+func (d *imap) greeting() (string, error) { return d.expect("* OK") }
 
 // imapAnswer is what came for a command.
 type imapAnswer struct {
@@ -47,11 +41,11 @@ func (a imapAnswer) find(pattern *regexp.Regexp) string {
 }
 
 // command sends a command and reads up to its OK.
-func (d *tryIMAP) command(text string) (a imapAnswer, err error) {
+func (d *imap) command(text string) (a imapAnswer, err error) {
 	if err := d.write("a1 " + text + "\r\n"); err != nil {
 		return a, err
 	}
-	for range tryLineCount {
+	for range lineCount {
 		line, err := d.read()
 		switch {
 		case err != nil:
@@ -60,7 +54,7 @@ func (d *tryIMAP) command(text string) (a imapAnswer, err error) {
 			a.line = line
 			return a, nil
 		case strings.HasPrefix(line, "a1 "), strings.HasPrefix(line, "* BYE") && text != "LOGOUT", strings.HasPrefix(line, "+"):
-			return a, &tryAnswer{line}
+			return a, &answer{line}
 		}
 		a.untagged = append(a.untagged, line)
 		if a.literal, err = d.literalBehind(line, a.literal); err != nil {
@@ -73,13 +67,13 @@ func (d *tryIMAP) command(text string) (a imapAnswer, err error) {
 var literalEnd = regexp.MustCompile(`\{(\d{1,9})\}$`)
 
 // literalBehind reads the literal that a line announces, or returns the last one (RFC 9051, section 4.3).
-func (d *tryIMAP) literalBehind(line, last string) (string, error) {
+func (d *imap) literalBehind(line, last string) (string, error) {
 	m := literalEnd.FindStringSubmatch(line)
 	if m == nil {
 		return last, nil
 	}
 	size, err := strconv.Atoi(m[1])
-	if err != nil || size > tryLineSize {
+	if err != nil || size > lineSize {
 		return "", errLongLine
 	}
 	data := make([]byte, size)
@@ -87,19 +81,19 @@ func (d *tryIMAP) literalBehind(line, last string) (string, error) {
 	return string(data), err
 }
 
-func (d *tryIMAP) startTLS() error {
+func (d *imap) startTLS() error {
 	_, err := d.command("STARTTLS")
 	return err
 }
 
 var capabilityLine = regexp.MustCompile(`(?i)^\* CAPABILITY (.*)$`)
 
-func (d *tryIMAP) capabilities() (string, error) {
+func (d *imap) capabilities() (string, error) {
 	a, err := d.command("CAPABILITY")
 	return a.find(capabilityLine), err
 }
 
-func (d *tryIMAP) logIn(account, password string) (string, error) {
+func (d *imap) logIn(account, password string) (string, error) {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	a, err := d.command(`LOGIN "` + quoted.Replace(account) + `" "` + quoted.Replace(password) + `"`)
 	return a.line, err
@@ -111,7 +105,7 @@ var (
 )
 
 // message looks at the first message, in a way that does not mark it as read.
-func (d *tryIMAP) message() (string, error) {
+func (d *imap) message() (string, error) {
 	a, err := d.command("EXAMINE INBOX")
 	if err != nil {
 		return "", err
@@ -130,23 +124,17 @@ func (d *tryIMAP) message() (string, error) {
 	return describeMail(count, size, a.literal), nil
 }
 
-func (d *tryIMAP) goodbye() (string, error) {
+func (d *imap) goodbye() (string, error) {
 	a, err := d.command("LOGOUT")
 	return a.line, err
 }
 
-// tryPOP3 is a device's side of POP3.
-type tryPOP3 struct{ *tryLines }
+// pop3 is a device's side of POP3.
+type pop3 struct{ *lines }
 
-func (d *tryPOP3) greeting() (string, error) {
-	line, err := d.read()
-	if err == nil && !strings.HasPrefix(line, "+OK") {
-		err = &tryAnswer{line}
-	}
-	return line, err
-}
+func (d *pop3) greeting() (string, error) { return d.expect("+OK") }
 
-func (d *tryPOP3) command(text string) (string, error) {
+func (d *pop3) command(text string) (string, error) {
 	if err := d.write(text + "\r\n"); err != nil {
 		return "", err
 	}
@@ -154,12 +142,12 @@ func (d *tryPOP3) command(text string) (string, error) {
 }
 
 // list sends a command with an answer of several lines and returns those behind the first (RFC 1939, section 3).
-func (d *tryPOP3) list(text string) ([]string, error) {
+func (d *pop3) list(text string) ([]string, error) {
 	if _, err := d.command(text); err != nil {
 		return nil, err
 	}
 	var all []string
-	for range tryLineCount {
+	for range lineCount {
 		line, err := d.read()
 		if err != nil || line == "." {
 			return all, err
@@ -169,17 +157,17 @@ func (d *tryPOP3) list(text string) ([]string, error) {
 	return nil, errLongAnswer
 }
 
-func (d *tryPOP3) startTLS() error {
+func (d *pop3) startTLS() error {
 	_, err := d.command("STLS")
 	return err
 }
 
-func (d *tryPOP3) capabilities() (string, error) {
+func (d *pop3) capabilities() (string, error) {
 	all, err := d.list("CAPA")
 	return strings.Join(all, ", "), err
 }
 
-func (d *tryPOP3) logIn(account, password string) (string, error) {
+func (d *pop3) logIn(account, password string) (string, error) {
 	if _, err := d.command("USER " + account); err != nil {
 		return "", err
 	}
@@ -187,7 +175,7 @@ func (d *tryPOP3) logIn(account, password string) (string, error) {
 }
 
 // message looks at the first message. TOP does not mark it as read, RETR does at some servers.
-func (d *tryPOP3) message() (string, error) {
+func (d *pop3) message() (string, error) {
 	stat, err := d.command("STAT")
 	if err != nil {
 		return "", err
@@ -215,4 +203,4 @@ func word(line string, n int) string {
 	return "?"
 }
 
-func (d *tryPOP3) goodbye() (string, error) { return d.command("QUIT") }
+func (d *pop3) goodbye() (string, error) { return d.command("QUIT") }

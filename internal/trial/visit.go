@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,15 +15,15 @@ import (
 )
 
 const (
-	// tryDialTimeout bounds the connection to a bridge on this machine or near it.
-	tryDialTimeout = 10 * time.Second
-	// tryReadTimeout bounds the handshake and each read: longer than the bridge takes for its slowest answer to a login.
-	tryReadTimeout = 3 * time.Minute
+	// dialTimeout bounds the connection to a bridge on this machine or near it.
+	dialTimeout = 10 * time.Second
+	// readTimeout bounds the handshake and each read: longer than the bridge takes for its slowest answer to a login.
+	readTimeout = 3 * time.Minute
 )
 
-// tryDialog is the device's side of a mail protocol. Each step says what the device saw. The bridge's own words in an
-// error are a *tryAnswer.
-type tryDialog interface {
+// dialog is the device's side of a mail protocol. Each step says what the device saw. The bridge's own words in an
+// error are a *answer.
+type dialog interface {
 	greeting() (string, error)
 	startTLS() error
 	capabilities() (string, error)
@@ -33,23 +32,23 @@ type tryDialog interface {
 	goodbye() (string, error)
 }
 
-// tryVisit is a played device's way from dial to goodbye.
-type tryVisit struct {
-	*trial
-	step   func(tryStep)
-	lines  *tryLines
-	dialog tryDialog
+// visit is a played device's way from dial to goodbye.
+type visit struct {
+	*Device
+	step   func(Step)
+	lines  *lines
+	dialog dialog
 	state  tls.ConnectionState
 }
 
-// tryFailure is the step that a device failed at.
-type tryFailure struct {
+// failure is the step that a device failed at.
+type failure struct {
 	step string
 	err  error
 }
 
 // run plays the device, tells every step, and returns nil or the step that failed.
-func (v *tryVisit) run(ctx context.Context) *tryFailure {
+func (v *visit) run(ctx context.Context) *failure {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer v.close()
@@ -62,17 +61,17 @@ func (v *tryVisit) run(ctx context.Context) *tryFailure {
 		if err != nil {
 			text = err.Error()
 		}
-		text = inventory.Printable(inventory.Redact(text, v.password))
-		v.step(tryStep{Step: s.name, OK: err == nil, Milliseconds: time.Since(began).Milliseconds(), Text: text})
+		text = inventory.Printable(inventory.Redact(text, v.Password.Reveal()))
+		v.step(Step{Step: s.name, OK: err == nil, Milliseconds: time.Since(began).Milliseconds(), Text: text})
 		if err != nil {
-			return &tryFailure{step: s.name, err: err}
+			return &failure{step: s.name, err: err}
 		}
 	}
 	return nil
 }
 
 // close ends the connection, with TLS's farewell where there is TLS.
-func (v *tryVisit) close() {
+func (v *visit) close() {
 	if v.lines != nil {
 		_ = v.lines.conn.Close()
 	}
@@ -84,42 +83,42 @@ type namedStep struct {
 }
 
 // steps are what the device does, in its order.
-func (v *tryVisit) steps() []namedStep {
-	greeting := namedStep{"greeting", v.inDialog(tryDialog.greeting)}
+func (v *visit) steps() []namedStep {
+	greeting := namedStep{"greeting", v.inDialog(dialog.greeting)}
 	secure := []namedStep{{"handshake", v.handshake}, {"certificate", v.certificate}}
 	list := []namedStep{{"connect", v.connect}}
-	if v.listener.TLS == "starttls" {
+	if v.Listener.TLS == "starttls" {
 		list = append(append(list, greeting, namedStep{"starttls", v.startTLS}), secure...)
 	} else {
 		list = append(append(list, secure...), greeting)
 	}
-	list = append(list, namedStep{"capabilities", v.inDialog(tryDialog.capabilities)}, namedStep{"login", v.logIn})
-	if v.account != "" {
-		list = append(list, namedStep{"message", v.inDialog(tryDialog.message)})
+	list = append(list, namedStep{"capabilities", v.inDialog(dialog.capabilities)}, namedStep{"login", v.logIn})
+	if v.Account != "" {
+		list = append(list, namedStep{"message", v.inDialog(dialog.message)})
 	}
-	return append(list, namedStep{"goodbye", v.inDialog(tryDialog.goodbye)})
+	return append(list, namedStep{"goodbye", v.inDialog(dialog.goodbye)})
 }
 
-func (v *tryVisit) inDialog(step func(tryDialog) (string, error)) func(context.Context) (string, error) {
+func (v *visit) inDialog(step func(dialog) (string, error)) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return step(v.dialog) }
 }
 
 // connect dials the bridge. The connection ends with ctx.
-func (v *tryVisit) connect(ctx context.Context) (string, error) {
-	conn, err := (&net.Dialer{Timeout: tryDialTimeout}).DialContext(ctx, "tcp", v.address)
+func (v *visit) connect(ctx context.Context) (string, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", v.Address)
 	if err != nil {
 		return "", err
 	}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
-	v.lines = newTryLines(conn)
-	v.dialog = &tryIMAP{v.lines}
-	if v.listener.Protocol == "pop3" {
-		v.dialog = &tryPOP3{v.lines}
+	v.lines = newLines(conn)
+	v.dialog = &imap{v.lines}
+	if v.Listener.Protocol == "pop3" {
+		v.dialog = &pop3{v.lines}
 	}
-	return "to " + v.address, nil
+	return "to " + v.Address, nil
 }
 
-func (v *tryVisit) startTLS(context.Context) (string, error) {
+func (v *visit) startTLS(context.Context) (string, error) {
 	if err := v.dialog.startTLS(); err != nil {
 		return "", err
 	}
@@ -131,17 +130,17 @@ func (v *tryVisit) startTLS(context.Context) (string, error) {
 
 // handshake makes the connection a TLS one in the device's way. Like many devices it sends no server name and goes on
 // whatever the certificate is; the next step tells what one that looks would think of it.
-func (v *tryVisit) handshake(ctx context.Context) (string, error) {
-	if v.profile.hello != nil {
+func (v *visit) handshake(ctx context.Context) (string, error) {
+	if v.Profile.hello != nil {
 		return "", v.oldHello()
 	}
 	secure := tls.Client(v.lines.conn, &tls.Config{
-		MinVersion:         v.profile.version,
-		MaxVersion:         v.profile.version,
-		CipherSuites:       v.profile.suites,
+		MinVersion:         v.Profile.version,
+		MaxVersion:         v.Profile.version,
+		CipherSuites:       v.Profile.suites,
 		InsecureSkipVerify: true, //nolint:gosec // verified, and told, in the step certificate
 	})
-	ctx, cancel := context.WithTimeout(ctx, tryReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return "", handshakeFailure(err)
@@ -151,11 +150,11 @@ func (v *tryVisit) handshake(ctx context.Context) (string, error) {
 	return tls.VersionName(v.state.Version) + ", " + tls.CipherSuiteName(v.state.CipherSuite), nil
 }
 
-// tryAlert is a TLS alert from the bridge.
-type tryAlert uint8
+// alert is a TLS alert from the bridge.
+type alert uint8
 
 // Error names the alert as crypto/tls does.
-func (a tryAlert) Error() string {
+func (a alert) Error() string {
 	return fmt.Sprintf("the bridge answered with the alert %d: %v", uint8(a), tls.AlertError(a))
 }
 
@@ -167,8 +166,8 @@ func handshakeFailure(err error) error {
 		return err
 	}
 	for code := range 256 {
-		if alert := tls.AlertError(code); alert.Error() == op.Err.Error() {
-			return tryAlert(alert)
+		if a := tls.AlertError(code); a.Error() == op.Err.Error() {
+			return alert(a)
 		}
 	}
 	return err
@@ -178,8 +177,8 @@ func handshakeFailure(err error) error {
 var errServed = errors.New("the bridge takes this hello; the device is played no further than that")
 
 // oldHello sends a hello that no TLS library makes any more and reads the answer, an alert (RFC 5246, section 7.2).
-func (v *tryVisit) oldHello() error {
-	if err := v.lines.write(string(v.profile.hello)); err != nil {
+func (v *visit) oldHello() error {
+	if err := v.lines.write(string(v.Profile.hello)); err != nil {
 		return err
 	}
 	record := make([]byte, 7)
@@ -187,7 +186,7 @@ func (v *tryVisit) oldHello() error {
 		return err
 	}
 	if record[0] == 21 {
-		return tryAlert(record[6])
+		return alert(record[6])
 	}
 	if record[0] == 22 {
 		return errServed
@@ -196,7 +195,7 @@ func (v *tryVisit) oldHello() error {
 }
 
 // certificate tells what a device that looks at the certificate sees.
-func (v *tryVisit) certificate(context.Context) (string, error) {
+func (v *visit) certificate(context.Context) (string, error) {
 	leaf := v.state.PeerCertificates[0]
 	names := append([]string(nil), leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {
@@ -209,17 +208,15 @@ func (v *tryVisit) certificate(context.Context) (string, error) {
 	return fmt.Sprintf("for %s; issued by %s; until %s; %s", strings.Join(names, ", "), leaf.Issuer, leaf.NotAfter.UTC().Format(time.DateOnly), verdict), nil
 }
 
-// verify checks the chain alone: which name devices call is not known here. It reads no more than the CA's certificate,
-// since certs.OpenCA needs the key too and makes a CA where there is none.
-func (v *tryVisit) verify() error {
-	file := filepath.Join(v.dataDir, certificates, "ca", "ca.crt")
-	pem, err := os.ReadFile(file)
+// verify checks the chain alone: which name devices call is not known here.
+func (v *visit) verify() error {
+	pem, err := os.ReadFile(v.CA)
 	if err != nil {
 		return fmt.Errorf("%w (run this as the bridge's user, with its configuration)", err)
 	}
 	roots, chain := x509.NewCertPool(), x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("%s has no certificate in it", file)
+		return fmt.Errorf("%s has no certificate in it", v.CA)
 	}
 	for _, c := range v.state.PeerCertificates[1:] {
 		chain.AddCert(c)
@@ -228,9 +225,9 @@ func (v *tryVisit) verify() error {
 	return err
 }
 
-func (v *tryVisit) logIn(context.Context) (string, error) {
-	if v.account == "" {
+func (v *visit) logIn(context.Context) (string, error) {
+	if v.Account == "" {
 		return "not tried: no --account was given", nil
 	}
-	return v.dialog.logIn(v.account, v.password)
+	return v.dialog.logIn(v.Account, v.Password.Reveal())
 }

@@ -1,6 +1,7 @@
-package main
+package terminal
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mattn/go-isatty"
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"drawbridge/internal/secret"
 )
@@ -18,22 +18,45 @@ import (
 // maxTyped is how long a password that is read may be, in bytes; the accounts bound it further.
 const maxTyped = 4096
 
-// askPassword asks twice on a terminal, without echo, or reads one line where in is none.
-func askPassword(in io.Reader, out io.Writer, login string) (secret.Secret, error) {
-	if f, ok := in.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return typedTwice(f, out, login)
+// AskPassword asks for a password that exists on a terminal, without echo, or takes the first line of an in that is none.
+// The question goes to out. A signal ends the process as it always does, with the terminal put back.
+func AskPassword(in io.Reader, out io.Writer, question string) (secret.Secret, error) {
+	password, err := firstLine(in, out, question)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return secret.Secret{}, fmt.Errorf("read the password: %w", err)
+	case password == "":
+		return secret.Secret{}, errors.New("no password came: type it, or give it as the first line of standard input")
+	case len(password) > maxTyped:
+		return secret.Secret{}, errors.New("the password is longer than 4 KiB: give it alone on the first line of standard input")
+	case strings.ContainsAny(password, "\r\x00"):
+		return secret.Secret{}, errors.New("the password has a character in it that no device can send: type it again")
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxTyped+1))
-	if err != nil {
-		return secret.Secret{}, fmt.Errorf("read the password from standard input: %w", err)
-	}
-	return onePassword(string(text))
+	return secret.New(password), nil
 }
 
-// onePassword takes the line's end off, and nothing else: a blank may be meant.
-func onePassword(text string) (secret.Secret, error) {
-	password := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+func firstLine(in io.Reader, out io.Writer, question string) (string, error) {
+	if Is(in) {
+		return typed(in.(*os.File), out, question)
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, maxTyped+2)).ReadString('\n')
+	return withoutEnd(line), err
+}
+
+// withoutEnd takes the line's end off, and nothing else: a blank may be meant.
+func withoutEnd(line string) string { return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") }
+
+// ChoosePassword asks for a new password of login twice on a terminal, without echo, or takes the only line of an in that
+// is none. The questions go to out. A signal ends the process as it always does, with the terminal put back.
+func ChoosePassword(in io.Reader, out io.Writer, login string) (secret.Secret, error) {
+	if Is(in) {
+		return typedTwice(in.(*os.File), out, login)
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxTyped+1))
+	password := withoutEnd(string(text))
 	switch {
+	case err != nil:
+		return secret.Secret{}, fmt.Errorf("read the password from standard input: %w", err)
 	case len(text) > maxTyped:
 		return secret.Secret{}, fmt.Errorf("the password on standard input is longer than %d bytes: give a shorter one", maxTyped)
 	case password == "":
@@ -63,21 +86,20 @@ func typedTwice(terminal *os.File, out io.Writer, login string) (secret.Secret, 
 }
 
 // typed reads a line that the terminal does not show. A signal puts the terminal back before it ends the command.
+// term.ReadPassword would not do: it waits on at an end of input, for ever at that of a terminal that is gone.
 func typed(terminal *os.File, out io.Writer, question string) (string, error) {
-	fd := int(terminal.Fd())
-	before, err := unix.IoctlGetTermios(fd, getTermios)
+	fd := int(terminal.Fd()) //nolint:gosec // a file descriptor
+	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the terminal's mode: %w", err)
 	}
+	restore := func() { _ = term.Restore(fd, before) }
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	hidden := *before
-	hidden.Lflag = hidden.Lflag&^unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG
-	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
+	if err := hide(fd); err != nil {
 		signal.Stop(signals)
 		return "", fmt.Errorf("hide what is typed: %w", err)
 	}
-	restore := func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }
 	end, ended := make(chan struct{}), make(chan struct{})
 	go restoreOnSignal(signals, restore, end, ended)
 	defer func() {
@@ -97,7 +119,9 @@ func restoreOnSignal(signals chan os.Signal, restore func(), end <-chan struct{}
 	case s := <-signals:
 		restore()
 		signal.Reset(s)
-		_ = syscall.Kill(os.Getpid(), s.(syscall.Signal))
+		if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(s) != nil {
+			os.Exit(1) // Windows knows no signals
+		}
 	case <-end:
 	}
 }
