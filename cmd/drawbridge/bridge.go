@@ -18,6 +18,7 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/enrich"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
@@ -317,7 +318,7 @@ func (b *bridge) openFailures() (err error) {
 	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream
 		guesses[u.Name] = proxy.NewGuesses(proxy.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
 	}
-	b.gateways.addresses = defaultGateways()
+	b.gateways.addresses = enrich.DefaultGateways()
 	b.failures = proxy.NewFailures(proxy.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
 	return nil
 }
