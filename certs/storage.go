@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"drawbridge/internal/filelock"
 )
 
 // lockPoll is how often a lock that someone else holds is tried again.
@@ -22,7 +25,7 @@ type storage struct {
 	certmagic.Storage
 	locks string // folder
 	mu    sync.Mutex
-	held  map[string]*os.File // by lock name
+	held  map[string]io.Closer // by lock name
 }
 
 // newStorage keeps certificates in dir, a folder that only its owner may read.
@@ -34,7 +37,7 @@ func newStorage(dir string) (*storage, error) {
 	return &storage{
 		Storage: &certmagic.FileStorage{Path: dir},
 		locks:   locks,
-		held:    make(map[string]*os.File),
+		held:    make(map[string]io.Closer),
 	}, nil
 }
 
@@ -42,14 +45,14 @@ func newStorage(dir string) (*storage, error) {
 func (s *storage) Lock(ctx context.Context, name string) error {
 	file := filepath.Join(s.locks, certmagic.StorageKeys.Safe(name)+".lock")
 	for {
-		f, err := tryLock(file)
+		f, err := filelock.Try(file)
 		if err == nil {
 			s.mu.Lock()
 			s.held[name] = f
 			s.mu.Unlock()
 			return nil
 		}
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, filelock.ErrLocked) {
 			return fmt.Errorf("lock %s: %w", file, err)
 		}
 		select {
@@ -60,7 +63,7 @@ func (s *storage) Lock(ctx context.Context, name string) error {
 	}
 }
 
-// Unlock gives back what Lock took. The file stays: removing it would let two holders have two files of one name.
+// Unlock gives back what Lock took. The file stays.
 func (s *storage) Unlock(_ context.Context, name string) error {
 	s.mu.Lock()
 	f := s.held[name]
@@ -71,7 +74,5 @@ func (s *storage) Unlock(_ context.Context, name string) error {
 	}
 	return f.Close()
 }
-
-var errLocked = errors.New("locked by another")
 
 var _ certmagic.Storage = (*storage)(nil)

@@ -306,7 +306,7 @@ func (b *bridge) openFailures() (err error) {
 	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream
 		guesses[u.Name] = guard.NewGuesses(guard.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
 	}
-	b.gateways.addresses = defaultGateways()
+	b.gateways.addresses = enrich.DefaultGateways()
 	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
 	return nil
 }

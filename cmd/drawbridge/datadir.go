@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
+
+	"drawbridge/internal/filelock"
 )
 
 // What is kept in the data directory besides what packages keep in folders of their own.
@@ -19,7 +21,7 @@ const (
 // dataDir is the locked data directory of a running bridge, or of a command that changes it while none runs.
 type dataDir struct {
 	path string
-	lock *os.File
+	lock io.Closer
 }
 
 // errLocked says that another process has the data directory.
@@ -34,15 +36,14 @@ func openDataDir(path string) (*dataDir, error) {
 	if err := closeToOthers(path); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	lock, err := filelock.Try(filepath.Join(path, lockFile))
+	if errors.Is(err, filelock.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", errLocked, path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%w: %s", errLocked, path)
-	}
-	return &dataDir{path: path, lock: f}, nil
+	return &dataDir{path: path, lock: lock}, nil
 }
 
 // closeToOthers gives the directory mode 0700, unless it holds what is not ours: then it was named by mistake.
