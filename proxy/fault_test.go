@@ -80,7 +80,7 @@ func TestServer_PanicBeforeASessionTurnsAway(t *testing.T) {
 		},
 		"the PROXY header": func(w *world) {
 			w.listener.Balancers = w.listener.Allow
-			w.listener.Net = brokenListener{w.listener.Net}
+			w.server.Sockets[0].Net = brokenListener{w.server.Sockets[0].Net}
 		},
 		"the recorder, too": func(w *world) {
 			w.listener.Allow = nil

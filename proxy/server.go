@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,12 +22,31 @@ import (
 	"drawbridge/proxy/login"
 )
 
-// Listener is an address that devices connect to, and how they are served there.
+// Socket is an address that devices connect to. It lives as long as the process.
+type Socket struct {
+	Name string // of its Listener
+	Net  net.Listener
+}
+
+// Generation is what one configuration makes of a Server. It is not changed any more: a session keeps the one it began with.
+type Generation struct {
+	Listeners []*Listener // one for each Socket
+	Decider   Decider
+}
+
+func (g *Generation) listener(name string) *Listener {
+	i := slices.IndexFunc(g.Listeners, func(l *Listener) bool { return l.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return g.Listeners[i]
+}
+
+// Listener is how devices are served that connect to one Socket.
 type Listener struct {
 	Name     string
 	Protocol string // "imap" or "pop3"
 	StartTLS bool   // STARTTLS or STLS instead of implicit TLS
-	Net      net.Listener
 
 	Allow     []netip.Prefix // sources that may connect
 	Balancers []netip.Prefix // from them a PROXY header is required
@@ -43,13 +63,13 @@ type Listener struct {
 	BadCommands                                 int
 }
 
-// Server accepts devices on its listeners and serves each until its end. Its fields are set before Serve.
+// Server accepts devices on its sockets and serves each until its end, as the Generation says that holds when it comes. Its
+// fields are set, and Swap is called, before Serve.
 type Server struct {
-	Name      string // of this instance, in every record
-	Run       string // of this start, in every record
-	Listeners []*Listener
-	Decider   Decider
-	Recorder  inventory.Recorder
+	Name     string // of this instance, in every record
+	Run      string // of this start, in every record
+	Sockets  []Socket
+	Recorder inventory.Recorder
 	// Banned tells whether a source has to wait because of its failures; nil: never.
 	Banned func(netip.Addr) (until time.Time, why string, banned bool)
 	// Shared tells which sources stand for many devices; nil: none.
@@ -60,10 +80,18 @@ type Server struct {
 	Hellos   *inventory.Hellos // lets sessions share equal hellos
 	Logger   *zap.Logger
 
+	generation  atomic.Pointer[Generation]
 	draining    chan struct{}
 	sessions    sync.WaitGroup
 	turningAway atomic.Int32
 }
+
+// Swap makes g hold for the sessions that begin from now on, and returns the one that held before, nil at first. Any
+// goroutine may call it.
+func (s *Server) Swap(g *Generation) *Generation { return s.generation.Swap(g) }
+
+// Generation is the one that holds now.
+func (s *Server) Generation() *Generation { return s.generation.Load() }
 
 // keepAlive is for both legs: a device that was switched off is noticed in minutes.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3}
@@ -84,8 +112,8 @@ func (s *Server) Serve(accept, cut context.Context) error {
 	stop := context.AfterFunc(accept, s.drain)
 	defer stop()
 	var loops sync.WaitGroup
-	for _, l := range s.Listeners {
-		loops.Go(func() { s.acceptLoop(cut, l) })
+	for _, socket := range s.Sockets {
+		loops.Go(func() { s.acceptLoop(cut, socket) })
 	}
 	loops.Wait()
 	s.sessions.Wait()
@@ -94,8 +122,8 @@ func (s *Server) Serve(accept, cut context.Context) error {
 
 // drain ends accepting: first nobody can connect any more, then logins are refused.
 func (s *Server) drain() {
-	for _, l := range s.Listeners {
-		_ = l.Net.Close()
+	for _, socket := range s.Sockets {
+		_ = socket.Net.Close()
 	}
 	close(s.draining)
 }
@@ -109,20 +137,20 @@ func (s *Server) isDraining() bool {
 	}
 }
 
-// acceptLoop accepts until the listener is closed. When the machine has no more file descriptors it waits for some.
-func (s *Server) acceptLoop(ctx context.Context, l *Listener) {
+// acceptLoop accepts until the socket is closed. When the machine has no more file descriptors it waits for some.
+func (s *Server) acceptLoop(ctx context.Context, socket Socket) {
 	const longest = time.Second
 	delay := 5 * time.Millisecond
 	for {
-		c, err := l.Net.Accept()
+		c, err := socket.Net.Accept()
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			s.sessions.Go(func() { s.serve(ctx, l, c) })
+			s.sessions.Go(func() { s.serve(ctx, socket.Name, c) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.Logger.Warn("accepting a connection failed: it is tried again", zap.String("listener", l.Name), zap.Error(err))
+			s.Logger.Warn("accepting a connection failed: it is tried again", zap.String("listener", socket.Name), zap.Error(err))
 			select {
 			case <-time.After(delay):
 				delay = min(2*delay, longest)
@@ -149,8 +177,14 @@ func (s *Server) contain(f func()) {
 }
 
 // serve is the life of one connection: it becomes a session, or is turned away.
-func (s *Server) serve(ctx context.Context, l *Listener, c net.Conn) {
+func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 	started := time.Now()
+	g := s.Generation()
+	l := g.listener(listener)
+	if l == nil { // its socket is about to be closed
+		_ = c.Close()
+		return
+	}
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(keepAlive)
 	}
@@ -164,7 +198,7 @@ func (s *Server) serve(ctx context.Context, l *Listener, c net.Conn) {
 		return
 	}
 	defer entry.leave()
-	newSession(s, l, entry.conn, entry.source, started).run(ctx)
+	newSession(s, g, l, entry.conn, entry.source, started).run(ctx)
 }
 
 // entrance is what is decided of a connection before a session begins.

@@ -20,6 +20,7 @@ import (
 // session is the life of one device's connection, from accept to the record. One goroutine owns it.
 type session struct {
 	server   *Server
+	decider  Decider // of the generation it began with, like the listener
 	listener *Listener
 	record   *inventory.Session
 	notes    login.Notes
@@ -48,13 +49,13 @@ type oneLogin struct {
 	dialStarted time.Time
 }
 
-func newSession(s *Server, l *Listener, c net.Conn, source netip.AddrPort, started time.Time) *session {
+func newSession(s *Server, g *Generation, l *Listener, c net.Conn, source netip.AddrPort, started time.Time) *session {
 	mode := "implicit"
 	if l.StartTLS {
 		mode = "starttls"
 	}
 	return &session{
-		server: s, listener: l,
+		server: s, decider: g.Decider, listener: l,
 		wire: devicetls.NewWire(c, source.Addr(), l.Slots),
 		record: &inventory.Session{
 			Bridge: s.Name, Run: s.Run, ID: randomID(8),
@@ -163,7 +164,7 @@ func (s *session) begin(c login.Credentials) {
 func (s *session) decide(ctx context.Context) error {
 	s.record.Phase = inventory.PhaseDecide
 	awaitUpstream(s.device)
-	d, err := s.server.Decider.Decide(ctx, time.Now(), s.record, s.current.credentials)
+	d, err := s.decider.Decide(ctx, time.Now(), s.record, s.current.credentials)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func newWorld(t *testing.T, adjust func(*world)) *world {
 	w.address = ln.Addr().String()
 	cert := deviceCertificate(t)
 	w.listener = &proxy.Listener{
-		Name: "pop3s", Protocol: "pop3", Net: ln, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Name: "pop3s", Protocol: "pop3", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Terminate: devicetls.NewStandardTerminator(devicetls.Profile{Protocol: "pop3", MinVersion: tls.VersionTLS10, Suites: devicetls.LegacySuites(),
 			Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil }}),
 		Dialect: pop3login.Dialect(), Greeting: "ready", HandshakeTimeout: patience, LoginTimeout: patience, IdleTimeout: patience, BadCommands: 10,
@@ -66,11 +66,12 @@ func newWorld(t *testing.T, adjust func(*world)) *world {
 	up := proxy.NewUpstream(proxy.UpstreamOptions{Name: "mail", Addresses: map[string]string{"pop3": w.upstream.address}, ServerName: "mail.test",
 		Roots: w.upstream.roots, DialTimeout: patience, LoginTimeout: patience})
 	w.decider = &passAll{upstream: up}
-	w.server = &proxy.Server{Name: "bridge-1", Run: "run-1", Listeners: []*proxy.Listener{w.listener}, Decider: w.decider, Recorder: w.records,
+	w.server = &proxy.Server{Name: "bridge-1", Run: "run-1", Sockets: []proxy.Socket{{Name: "pop3s", Net: ln}}, Recorder: w.records,
 		Hellos: inventory.NewHellos(16), Logger: zap.NewNop()}
 	if adjust != nil {
 		adjust(w)
 	}
+	w.server.Swap(&proxy.Generation{Listeners: []*proxy.Listener{w.listener}, Decider: w.decider})
 	w.start()
 	return w
 }

@@ -121,3 +121,13 @@ accounts that stand in the configuration. Write it there in single quotes.`,
 		},
 	}
 }
+
+// accountOf makes an account of one of the configuration.
+func accountOf(a config.Account) accounts.Account {
+	out := accounts.Account{Login: a.Login, Aliases: a.Aliases, Mailbox: a.Mailbox, Sources: a.Sources, Protocols: a.Protocols,
+		Expires: a.Expires, Disabled: a.Disabled, Mailboxes: a.Mailboxes, AnyMailbox: a.AnyMailbox}
+	for _, p := range a.Hashes() {
+		out.Passwords = append(out.Passwords, accounts.Password{Name: p.Name, Hash: p.Hash.Reveal()})
+	}
+	return out
+}

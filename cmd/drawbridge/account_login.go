@@ -113,14 +113,24 @@ func (l localAccounts) SignIn(ctx context.Context, upstream, mailbox string, sho
 }
 
 // servedAccounts are those of the running bridge.
-type servedAccounts struct {
-	*accounts.Keeper
-	upstreams upstreams.Set
+type servedAccounts struct{ bridge *bridge }
+
+// Add implements control.Accounts, as the methods below do.
+func (s servedAccounts) Add(ctx context.Context, a accounts.Addition) (accounts.Added, error) {
+	return s.bridge.holds().keeper.Add(ctx, a)
+}
+
+func (s servedAccounts) Import(ctx context.Context, list []accounts.Account) error {
+	return s.bridge.holds().keeper.Import(ctx, list)
+}
+
+func (s servedAccounts) Remove(ctx context.Context, login, password string) error {
+	return s.bridge.holds().keeper.Remove(ctx, login, password)
 }
 
 // SignIn implements control.Accounts.
 func (s servedAccounts) SignIn(ctx context.Context, upstream, mailbox string, show func(code, url string)) error {
-	u := s.upstreams[upstream]
+	u := s.bridge.holds().services[upstream]
 	if u == nil || u.Tokens == nil {
 		return fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again", upstream)
 	}

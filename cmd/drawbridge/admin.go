@@ -19,55 +19,30 @@ import (
 	"drawbridge/inventory/report"
 )
 
-// adminParts are the admin address, and what it proves itself with.
-type adminParts struct {
-	listener net.Listener
-	certs    *certs.Source // nil: no TLS
-	verify   func(ctx context.Context, password string) bool
-}
-
-// run keeps the certificate until ctx ends.
-func (a *adminParts) run(ctx context.Context) error {
-	if a.certs == nil {
-		return nil
-	}
-	return a.certs.Run(ctx)
-}
-
 // openAdmin opens the address for people and monitors.
-func (b *bridge) openAdmin() (err error) {
-	cfg := b.cfg.Admin
-	if cfg.Address == "" {
+func (b *bridge) openAdmin(cfg *config.Config) error {
+	if cfg.Admin.Address == "" {
 		return nil
 	}
-	a := &adminParts{}
-	if cfg.Password.Reveal() != "" {
-		if a.verify, err = web.Argon2id(cfg.Password); err != nil {
-			return err
-		}
-	}
-	if cfg.Certificate != nil {
-		if a.certs, err = b.adminCertificate(); err != nil {
-			return fmt.Errorf("admin.certificate: %w", err)
-		}
-	}
-	if a.listener, err = net.Listen("tcp", cfg.Address); err != nil {
+	socket, err := net.Listen("tcp", cfg.Admin.Address)
+	if err != nil {
 		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
 	}
-	if a.certs != nil {
-		a.listener = tls.NewListener(a.listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certs.GetCertificate, NextProtos: []string{"http/1.1"}})
+	b.admin = socket
+	if b.holds().admin.certs != nil {
+		b.admin = tls.NewListener(socket, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+			GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return b.holds().admin.certs.GetCertificate(h) }})
 	}
-	b.admin = a
 	return nil
 }
 
 // adminCertificate is what the admin address proves itself with: that of a file, or one of the bridge's own CA for all names
 // by which it may be called.
-func (b *bridge) adminCertificate() (*certs.Source, error) {
-	entry := certificateEntry(context.Background(), *b.cfg.Admin.Certificate)
+func (b *bridge) adminCertificate(cfg config.Admin) (*certs.Source, error) {
+	entry := certificateEntry(context.Background(), *cfg.Certificate)
 	if entry.LocalCA != nil {
-		entry.LocalCA.Names = append(entry.LocalCA.Names, b.cfg.Admin.Names...)
-		if host, _, err := net.SplitHostPort(b.cfg.Admin.Address); err == nil && host != "" && !isUnspecified(host) {
+		entry.LocalCA.Names = append(entry.LocalCA.Names, cfg.Names...)
+		if host, _, err := net.SplitHostPort(cfg.Address); err == nil && host != "" && !isUnspecified(host) {
 			entry.LocalCA.Names = append(entry.LocalCA.Names, host)
 		}
 		entry.LocalCA.Names = unique(entry.LocalCA.Names)
@@ -93,12 +68,12 @@ func unique(names []string) []string {
 	return list
 }
 
-// dashboard is what the admin address answers.
-func (b *bridge) dashboard() http.Handler {
+// dashboard is what the admin address answers in a generation.
+func (b *bridge) dashboard(g *generation) http.Handler {
 	return web.New(web.Options{
-		Reader: b.ledger, Editor: b.ledger, VerifyPassword: b.admin.verify, Names: b.cfg.Admin.Names, Secure: b.admin.certs != nil,
+		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
-		Export: b.export, Bridge: b.cfg.Name, Version: version, Zone: b.cfg.Timezone, Log: b.logs.Events,
+		Export: b.export, Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, which this version does not have: until then the device is served.",
 	})
 }
@@ -119,13 +94,13 @@ func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inven
 			return err
 		}
 	}
-	return printing{cfg: b.cfg, csv: report.CSVOptions{}}.print(w, format, all)
+	return printing{cfg: b.cfg(), csv: report.CSVOptions{}}.print(w, format, all)
 }
 
 // upstreamInfo tells of the upstreams.
 func (b *bridge) upstreamInfo() []watch.Upstream {
 	var all []watch.Upstream
-	for _, u := range b.cfg.Upstreams {
+	for _, u := range b.cfg().Upstreams {
 		info := b.watch.Upstream(u.Name, time.Now())
 		info.Auth = u.Auth
 		if u.OAuth2 != nil {
@@ -144,7 +119,7 @@ func (b *bridge) upstreamInfo() []watch.Upstream {
 // certificateInfo tells of the listeners' certificates.
 func (b *bridge) certificateInfo() []web.CertificateInfo {
 	var all []web.CertificateInfo
-	for i, c := range b.certs.List() {
+	for i, c := range b.holds().certs.List() {
 		all = append(all, web.CertificateInfo{Name: fmt.Sprintf("certificates[%d]", i), Kind: c.Kind, Names: c.Names, Issuer: c.Issuer,
 			NotAfter: c.NotAfter, Fingerprint: c.Fingerprint, LastError: c.LastError})
 	}
@@ -154,7 +129,7 @@ func (b *bridge) certificateInfo() []web.CertificateInfo {
 // usesAuthority reports whether the configuration has the local CA issue something: to look at a page must not make one.
 func (b *bridge) usesAuthority() bool {
 	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
-	return slices.ContainsFunc(b.cfg.Certificates, local) || b.cfg.Admin.Certificate != nil && local(*b.cfg.Admin.Certificate)
+	return slices.ContainsFunc(b.cfg().Certificates, local) || b.cfg().Admin.Certificate != nil && local(*b.cfg().Admin.Certificate)
 }
 
 // authority is the local CA in the forms that devices import; empty where there is none.

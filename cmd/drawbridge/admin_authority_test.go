@@ -23,7 +23,8 @@ func TestAuthority_IsNotMadeByLookingAtAPage(t *testing.T) {
 		{"a local CA for the dashboard", file, &local, true},
 	} {
 		cfg := &config.Config{Certificates: []config.Certificate{test.listener}, Admin: config.Admin{Certificate: test.admin}}
-		b := &bridge{cfg: cfg, data: &dataDir{path: t.TempDir()}}
+		b := &bridge{data: &dataDir{path: t.TempDir()}}
+		b.generation.Store(&generation{cfg: cfg})
 		if got := len(b.authority().PEM) > 0; got != test.want {
 			t.Errorf("%s: a CA to download is %t, want %t", test.name, got, test.want)
 		}

@@ -97,7 +97,7 @@ func TestAdmin_OffLoopbackWithPasswordAndTLS(t *testing.T) {
 	w := newWorld(t)
 	admin := fmt.Sprintf(`admin: {address: "0.0.0.0:0", names: [bridge.contoso.local], password: %q, certificate: local_ca}`, adminHash(t))
 	w.start(w.configure(strings.Replace(bridgeConfig, `admin: {address: ""}`, admin, 1), "upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
-	_, port, err := net.SplitHostPort(w.bridge.admin.listener.Addr().String())
+	_, port, err := net.SplitHostPort(w.bridge.admin.Addr().String())
 	must(t, err)
 	address := net.JoinHostPort("127.0.0.1", port)
 	leaf := w.adminHandshake(t, address)
@@ -190,7 +190,7 @@ func TestAdmin_TellsOfAnUpstreamThatFails(t *testing.T) {
 	down := freeAddress(t)
 	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, `address: "127.0.0.1:0"`, 1),
 		"upstreams:\n"+w.upstream("mail", down, "127.0.0.1:1")+w.upstream("spare", imap.Address(), "127.0.0.1:1")))
-	v := newVisitor(t, "http://"+w.bridge.admin.listener.Addr().String(), "", nil)
+	v := newVisitor(t, "http://"+w.bridge.admin.Addr().String(), "", nil)
 	c := dial(t, w.address(sandbox.IMAP, false), tls.VersionTLS10)
 	c.hear("* OK")
 	c.say("a LOGIN device@contoso.example right")
@@ -293,7 +293,7 @@ func TestAdmin_LiveSessionsAreToldByTheAPI(t *testing.T) {
 	w.mailbox(sandbox.Account{Address: "device@contoso.example", Password: "right"})
 	imap := w.listen(sandbox.ListenOptions{})
 	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, `address: "127.0.0.1:0"`, 1), "upstreams:\n"+w.upstream("mail", imap.Address(), "127.0.0.1:1")))
-	v := newVisitor(t, "http://"+w.bridge.admin.listener.Addr().String(), "", nil)
+	v := newVisitor(t, "http://"+w.bridge.admin.Addr().String(), "", nil)
 	c := idleDevice(t, w.address(sandbox.IMAP, false))
 	for _, where := range []string{"/api/live", "/sessions"} {
 		if text := v.get(where); !strings.Contains(text, "127.0.0.1/device@contoso.example") || !strings.Contains(text, "mail") {

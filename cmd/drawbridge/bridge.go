@@ -15,39 +15,34 @@ import (
 
 	"go.uber.org/zap"
 
-	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
-	"drawbridge/internal/decider"
 	"drawbridge/internal/enrich"
 	"drawbridge/internal/logs"
 	"drawbridge/internal/memory"
 	"drawbridge/internal/reminder"
-	"drawbridge/internal/upstreams"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 	"drawbridge/inventory/ledger"
 	"drawbridge/proxy"
 	"drawbridge/proxy/guard"
+	"drawbridge/proxy/limits"
 )
 
-// bridge is a running Drawbridge: all its parts, joined. newBridge opens everything that can fail, run serves, and run
-// leaves nothing open.
+// bridge is a running Drawbridge: what lives as long as the process, and the generation that holds. newBridge opens
+// everything that can fail, run serves, and run leaves nothing open.
 type bridge struct {
-	cfg  *config.Config
 	logs *logs.Logs
 	data *dataDir
 	of   inventory.Instance // this run
 
-	certs     *certs.Source
 	failures  *guard.Failures
 	verified  *guard.Verified
-	decider   *decider.Decider
-	services  upstreams.Set
-	keeper    *accounts.Keeper
+	checker   *accounts.Checker // remembers passwords
 	unknown   *accounts.Unknown
+	counts    *limits.Counts
 	flood     *inventory.Flood
 	recorders inventory.Recorders // behind flood
 	ledger    *ledger.Ledger
@@ -55,9 +50,11 @@ type bridge struct {
 	watch     watch.Recorder
 	server    *proxy.Server
 	control   net.Listener
-	admin     *adminParts // nil where there is none
+	admin     net.Listener // nil where there is none
 	state     atomic.Pointer[string]
 	gateways  gatewayWatch
+
+	generation atomic.Pointer[generation]
 }
 
 // The states of a bridge, as /readyz tells them.
@@ -69,7 +66,7 @@ var (
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
 func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) (_ *bridge, err error) {
-	b := &bridge{cfg: cfg, logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
+	b := &bridge{logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
 		recorders: append(inventory.Recorders{logs.Records}, more...)}
 	b.state.Store(&stateStarting)
 	b.gateways.log = logs.Events
@@ -78,35 +75,45 @@ func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) 
 			b.close()
 		}
 	}()
-	for _, open := range []func() error{b.openData, b.openCerts, b.openFailures, b.openInventory, b.openServer,
-		b.proveListeners, b.openControl, b.openAdmin} {
-		if err := open(); err != nil {
+	for _, open := range []func(*config.Config) error{b.openData, b.openGuard, b.openInventory, b.openServer, b.openGeneration,
+		b.openSockets, b.openControl, b.openAdmin} {
+		if err := open(cfg); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
 }
 
-func (b *bridge) openData() (err error) {
-	b.data, err = openDataDir(b.cfg.DataDir)
+// openGeneration builds the first generation.
+func (b *bridge) openGeneration(cfg *config.Config) error {
+	g, err := b.build(cfg, nil)
+	if err != nil {
+		return err
+	}
+	b.swap(g)
+	return nil
+}
+
+func (b *bridge) openData(cfg *config.Config) (err error) {
+	b.data, err = openDataDir(cfg.DataDir)
 	if errors.Is(err, errLocked) {
 		return fmt.Errorf("%w: stop it, or name another data_dir", err)
 	}
 	return err
 }
 
-func (b *bridge) openControl() (err error) {
+func (b *bridge) openControl(*config.Config) (err error) {
 	b.control, err = control.Listen(b.data.path)
 	return err
 }
 
 // openInventory opens the journal, which every session is told to, and what learns of devices.
-func (b *bridge) openInventory() (err error) {
-	if b.ledger, err = openLedger(b.cfg, b.of, b.logs.Records.Change, b.logs.Events); err != nil {
+func (b *bridge) openInventory(cfg *config.Config) (err error) {
+	if b.ledger, err = openLedger(cfg, b.of, b.logs.Records.Change, b.logs.Events); err != nil {
 		return err
 	}
 	b.recorders = append(inventory.Recorders{b.ledger.Journal}, b.recorders...)
-	b.identity, err = newIdentifier(b.cfg, b.ledger, b.logs.Events)
+	b.identity, err = newIdentifier(cfg, b.ledger, b.logs.Events)
 	return err
 }
 
@@ -116,13 +123,12 @@ func (b *bridge) run(accept, cut context.Context) error {
 	b.logStart()
 	background, stop := context.WithCancel(context.WithoutCancel(accept))
 	var parts sync.WaitGroup
-	parts.Go(func() { b.logEnd("certificates", b.certs.Run(background)) })
+	b.runGeneration(background, b.holds(), &parts)
 	parts.Go(func() { b.flood.Run(background) })
 	parts.Go(func() { b.logEnd("verified logins", b.verified.Run(background)) })
 	parts.Go(func() { memory.Tidy(background) })
 	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.Run(background)) })
 	parts.Go(func() { b.ledger.Tidy(background) })
-	parts.Go(func() { reminder.Run(background, b.cfg.Upstreams, b.logs.Events) })
 	b.ledger.Start()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
@@ -154,8 +160,7 @@ func (b *bridge) logEnd(part string, err error) {
 func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 	handlers := map[net.Listener]http.Handler{b.control: b.controlHandler()}
 	if b.admin != nil {
-		parts.Go(func() { b.logEnd("the certificate of admin.address", b.admin.run(ctx)) })
-		handlers[b.admin.listener] = b.dashboard()
+		handlers[b.admin] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.holds().admin.handler.ServeHTTP(w, r) })
 	}
 	for l, h := range handlers {
 		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
@@ -171,7 +176,7 @@ func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
 // controlHandler is what the owner of the data directory may ask.
 func (b *bridge) controlHandler() http.Handler {
 	return control.Handler(control.Options{
-		Readiness: b.readiness, Accounts: servedAccounts{b.keeper, b.services}, Unknown: b.unknown,
+		Readiness: b.readiness, Accounts: servedAccounts{b}, Unknown: b.unknown,
 		Stock: func(ctx context.Context) control.Stock {
 			b.ledger.CatchUpSoon(ctx)
 			return b.ledger.Current()
@@ -196,8 +201,8 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
-	list = append(list, reminder.Warnings(b.cfg.Upstreams, time.Now())...)
-	for i, c := range b.certs.List() {
+	list = append(list, reminder.Warnings(b.cfg().Upstreams, time.Now())...)
+	for i, c := range b.holds().certs.List() {
 		if c.LastError != "" {
 			list = append(list, fmt.Sprintf("certificates[%d] could not be renewed or read again: see the log, or drawbridge certs list", i))
 		}
@@ -225,11 +230,11 @@ func (b *bridge) inventoryWarnings() []string {
 // bear: the message is sent in records of TLS's own size.
 func (b *bridge) recordSizeWarnings() []string {
 	largest := 0
-	for _, c := range b.certs.List() {
+	for _, c := range b.holds().certs.List() {
 		largest = max(largest, c.MessageSize)
 	}
 	var list []string
-	for _, l := range b.cfg.Listeners {
+	for _, l := range b.cfg().Listeners {
 		if l.RecordSize > 0 && l.RecordSize < largest {
 			list = append(list, fmt.Sprintf("listener %s: the certificate message has up to %d bytes and record_size is %s: a device with so small a buffer cannot read it, "+
 				"give the certificate fewer names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
@@ -243,15 +248,15 @@ func (b *bridge) logStart() {
 	for _, w := range b.recordSizeWarnings() {
 		b.logs.Events.Warn(w)
 	}
-	for _, l := range b.server.Listeners {
+	for _, l := range b.server.Sockets {
 		b.logs.Events.Info("listening", zap.String("listener", l.Name), zap.Stringer("address", l.Net.Addr()))
 	}
 }
 
 func (b *bridge) line(event inventory.BridgeEvent) inventory.BridgeLine {
 	line := inventory.BridgeLine{Time: time.Now(), Bridge: b.of.Bridge, Run: b.of.Run, Event: event, Version: version,
-		ConfigurationHash: configHash(b.cfg)}
-	for _, l := range b.server.Listeners {
+		ConfigurationHash: configHash(b.cfg())}
+	for _, l := range b.server.Sockets {
 		line.Listeners = append(line.Listeners, l.Name)
 	}
 	return line
@@ -270,7 +275,7 @@ func configHash(cfg *config.Config) string {
 // close gives everything back that newBridge opened.
 func (b *bridge) close() {
 	if b.server != nil {
-		for _, l := range b.server.Listeners {
+		for _, l := range b.server.Sockets {
 			_ = l.Net.Close()
 		}
 	}
@@ -278,23 +283,21 @@ func (b *bridge) close() {
 		_ = b.control.Close()
 	}
 	if b.admin != nil {
-		_ = b.admin.listener.Close()
+		_ = b.admin.Close()
 	}
 	if b.ledger != nil {
 		_ = b.ledger.Close()
 	}
-	b.services.Retire(nil)
+	if g := b.holds(); g != nil {
+		g.services.Retire(nil)
+	}
 	if b.data != nil {
 		_ = b.data.Close()
 	}
 }
 
-func (b *bridge) openCerts() (err error) {
-	b.certs, err = openCertificates(context.Background(), b.cfg, b.data.file(certificates), b.logs.Events)
-	return err
-}
-
-func (b *bridge) openFailures() (err error) {
+// openGuard opens who was verified, and what failed logins cost.
+func (b *bridge) openGuard(*config.Config) (err error) {
 	b.verified, err = guard.OpenVerified(b.data.file(verifiedFile))
 	if err != nil {
 		return err
@@ -302,11 +305,10 @@ func (b *bridge) openFailures() (err error) {
 	if damaged := b.verified.Damaged(); damaged != nil {
 		b.logs.Events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
 	}
-	guesses := map[string]*guard.Guesses{}
-	for _, u := range b.cfg.Upstreams { // where a password is checked here, an attempt names no upstream
-		guesses[u.Name] = guard.NewGuesses(guard.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified})
-	}
 	b.gateways.addresses = enrich.DefaultGateways()
-	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Guesses: guesses, Gateways: b.gateways.addresses})
+	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Gateways: b.gateways.addresses})
+	b.counts = limits.NewCounts(b.failures.IsShared)
+	b.checker = accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
+	b.unknown = accounts.NewUnknown()
 	return nil
 }

@@ -214,7 +214,7 @@ func (m *morning) export(format string) []byte {
 	m.t.Helper()
 	var stdout, stderr bytes.Buffer
 	args := []string{"inventory", "--format", format}
-	for _, file := range journalFiles(m.t, m.stage.bridge.cfg.DataDir) {
+	for _, file := range journalFiles(m.t, m.stage.bridge.cfg().DataDir) {
 		args = append(args, "--from", file)
 	}
 	if code := run(m.t.Context(), args, &stdout, &stderr); code != exitDone {

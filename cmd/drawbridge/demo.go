@@ -135,12 +135,12 @@ type printer struct{ terminal.Printer }
 
 func (p *printer) intro(s *stage) {
 	p.Line("A stand-in for Exchange Online, which takes TLS 1.2 and newer and OAuth2 only, one for Entra ID, and a bridge in front:")
-	for _, l := range s.bridge.server.Listeners {
+	for _, l := range s.bridge.holds().proxy.Listeners {
 		mode := "TLS from the first byte"
 		if l.StartTLS {
 			mode = "STARTTLS"
 		}
-		p.Line("  %-6s %s on %s, TLS 1.0 and newer, %s", l.Name, strings.ToUpper(l.Protocol), l.Net.Addr(), mode)
+		p.Line("  %-6s %s on %s, TLS 1.0 and newer, %s", l.Name, strings.ToUpper(l.Protocol), s.bridge.addressOf(l.Name), mode)
 	}
 	p.Line("")
 }
@@ -221,7 +221,7 @@ func (p *printer) inventory(ctx context.Context, s *stage) error {
 func (p *printer) stayUp(s *stage) {
 	p.Line("")
 	p.Line("%s %s (password for this run: %s)", p.Paint(terminal.Bold, "The dashboard:"), s.dashboard(), s.password)
-	for _, l := range s.bridge.server.Listeners {
+	for _, l := range s.bridge.server.Sockets {
 		if l.Name == "imaps" {
 			a, err := netip.ParseAddrPort(l.Net.Addr().String())
 			if err != nil {

@@ -202,7 +202,7 @@ func (s *stage) close() {
 
 // dashboard is where people look at the inventory.
 func (s *stage) dashboard() string {
-	return "http://" + s.bridge.admin.listener.Addr().String() + "/"
+	return "http://" + s.bridge.admin.Addr().String() + "/"
 }
 
 // devices is the inventory, once the store has every session so far.
@@ -235,9 +235,9 @@ func (s *stage) devices(ctx context.Context) ([]inventory.Device, error) {
 
 // address is where the device's kind of listener listens.
 func (s *stage) address(d sandbox.Device) string {
-	for _, l := range s.bridge.server.Listeners {
+	for _, l := range s.bridge.holds().proxy.Listeners {
 		if l.Protocol == string(d.Protocol) && l.StartTLS == d.STARTTLS {
-			return l.Net.Addr().String()
+			return s.bridge.addressOf(l.Name).String()
 		}
 	}
 	return ""

@@ -109,7 +109,7 @@ func TestGuesses_VerifiedSourcesOutliveARestart(t *testing.T) {
 	if kept := string(files[verifiedFile]); !strings.Contains(kept, "scanner@contoso.example") || !strings.Contains(kept, "127.0.0.1") {
 		t.Errorf("%s holds %q, want source and account", verifiedFile, kept)
 	}
-	w.start(w.bridge.cfg)
+	w.start(w.bridge.cfg())
 	w.guess("127.0.1.1", sandbox.POP3, "wrong-0", tooManyFailures[sandbox.POP3])
 	w.guess("127.0.0.1", sandbox.POP3, "wrong-1", wrongPassword[sandbox.POP3])
 	if got := w.asked(); got["wrong-0"] != 0 || got["wrong-1"] != 1 {

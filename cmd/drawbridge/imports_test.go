@@ -42,6 +42,8 @@ var mayImport = map[string][]string{
 	"internal/decider":   {"proxy", "proxy/login", "proxy/guard", "proxy/policy", "config", "inventory", "internal/accounts", "internal/upstreams", "internal/oauth"},
 	"internal/logs":      {"inventory", "config"},
 	"internal/reminder":  {"config"},
+	"internal/terminal":  {},
+	"internal/trial":     {"config", "inventory", "internal/terminal"},
 	"internal/doctor":    {"config", "proxy", "proxy/login", "internal/accounts", "internal/oauth", "inventory"},
 	"internal/control":   {"inventory", "internal/accounts", "internal/web"},
 	"internal/watch":     {"inventory"},

@@ -22,7 +22,7 @@ func TestInventory_TornLine(t *testing.T) {
 	_, err = f.WriteString(`{"msg":"session","time":"2026-11-24T10:00:00.000Z","device":"127.0.0.66/torn","outc`)
 	must(t, err)
 	must(t, f.Close())
-	w.start(w.bridge.cfg)
+	w.start(w.bridge.cfg())
 	w.comes("127.0.0.2")
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 2")
 	must(t, w.bridge.ledger.Rebuild(t.Context()))
@@ -50,7 +50,7 @@ func TestInventory_DamagedStore(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(w.dataDir(), ledger.StoreFile), bytes.Repeat([]byte("no database"), 1000), 0o600))
 	}
 	damage()
-	w.start(w.bridge.cfg)
+	w.start(w.bridge.cfg())
 	if reads := w.comes("127.0.0.2"); !strings.Contains(reads, "This device uses outdated encryption.") {
 		t.Errorf("the device reads %q, want the warning of the stage that was set", reads)
 	}

@@ -17,8 +17,8 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 	t.Parallel()
 	w := guessWorld(t, "{count: 2, per: 30m}")
 	w.end()
-	w.bridge.cfg.Inventory.Journal.Rotate = 1 // every write begins a file
-	w.start(w.bridge.cfg)
+	w.bridge.cfg().Inventory.Journal.Rotate = 1 // every write begins a file
+	w.start(w.bridge.cfg())
 	const id = "127.0.0.2/scanner@contoso.example"
 	for range 4 {
 		w.comes("127.0.0.2")
@@ -28,7 +28,7 @@ func TestInventory_NothingIsLostByRetention(t *testing.T) {
 	before := printed(t, w.stored(t))
 	files := len(journalFiles(t, w.dataDir()))
 
-	later := time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions + time.Hour)
+	later := time.Now().Add(w.bridge.cfg().Inventory.Keep.Sessions + time.Hour)
 	must(t, w.bridge.ledger.Drop(t.Context(), later))
 	if left := len(journalFiles(t, w.dataDir())); left >= files {
 		t.Errorf("%d files of the journal are left of %d", left, files)
@@ -64,8 +64,8 @@ func TestInventory_StoreFromAnOldCopy(t *testing.T) {
 	t.Parallel()
 	w := guessWorld(t, "{count: 2, per: 30m}")
 	w.end()
-	w.bridge.cfg.Inventory.Journal.Rotate = 1
-	w.start(w.bridge.cfg)
+	w.bridge.cfg().Inventory.Journal.Rotate = 1
+	w.start(w.bridge.cfg())
 	const id = "127.0.0.2/scanner@contoso.example"
 	w.comes("127.0.0.2")
 	w.wantCounts(t, id+" 1")
@@ -74,15 +74,15 @@ func TestInventory_StoreFromAnOldCopy(t *testing.T) {
 	old, err := os.ReadFile(store)
 	must(t, err)
 
-	w.start(w.bridge.cfg)
+	w.start(w.bridge.cfg())
 	for range 3 {
 		w.comes("127.0.0.2")
 	}
 	w.wantCounts(t, id+" 4")
-	must(t, w.bridge.ledger.Drop(t.Context(), time.Now().Add(w.bridge.cfg.Inventory.Keep.Sessions+time.Hour)))
+	must(t, w.bridge.ledger.Drop(t.Context(), time.Now().Add(w.bridge.cfg().Inventory.Keep.Sessions+time.Hour)))
 	w.end()
 	must(t, os.WriteFile(store, old, 0o600))
-	w.start(w.bridge.cfg)
+	w.start(w.bridge.cfg())
 	if err := w.bridge.ledger.CatchUp(t.Context()); err == nil || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
 		t.Errorf("with an old copy of the store: %v, want the mend", err)
 	}

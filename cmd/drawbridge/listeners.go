@@ -9,25 +9,19 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/protocol"
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/imaplogin"
-	"drawbridge/proxy/limits"
 	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
 
-// protocols are the mail protocols that devices can speak.
-var protocols = map[string]login.Dialect{
-	"imap": imaplogin.Dialect(),
-	"pop3": pop3login.Dialect(),
-}
-
-// greetings stand behind the protocol's own greeting words.
-var greetings = map[string]login.Greeting{
-	"imap": "Drawbridge IMAP4 service is ready.",
-	"pop3": "Drawbridge POP3 service is ready.",
+// dialects are the mail protocols that devices can speak.
+var dialects = map[string]login.Dialect{
+	protocol.IMAP: imaplogin.Dialect(),
+	protocol.POP3: pop3login.Dialect(),
 }
 
 // tlsVersions are the versions of the configuration.
@@ -41,11 +35,8 @@ var tlsVersions = map[string]uint16{
 // sharedHellos is how many hellos are kept to be shared by sessions: more than a fleet has kinds of device.
 const sharedHellos = 2048
 
-// openServer opens every listener's address, or none.
-func (b *bridge) openServer() error {
-	if err := b.openDecider(); err != nil {
-		return err
-	}
+// openServer makes the server, without a socket and without a generation yet.
+func (b *bridge) openServer(*config.Config) error {
 	b.flood = inventory.NewFlood(b.recorders, func(line inventory.FloodLine) {
 		b.logs.Records.Flood(line)
 		b.ledger.Journal.Flood(line)
@@ -54,7 +45,6 @@ func (b *bridge) openServer() error {
 	b.server = &proxy.Server{
 		Name:     b.of.Bridge,
 		Run:      b.of.Run,
-		Decider:  b.decider,
 		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch},
 		Identify: b.identity.Identify,
 		Banned:   b.failures.Banned,
@@ -62,40 +52,51 @@ func (b *bridge) openServer() error {
 		Hellos:   inventory.NewHellos(sharedHellos),
 		Logger:   b.logs.Events,
 	}
-	for _, l := range b.cfg.Listeners {
-		opened, err := b.openListener(l)
+	return nil
+}
+
+// openSockets opens every listener's address, or none stays open.
+func (b *bridge) openSockets(cfg *config.Config) error {
+	for _, l := range cfg.Listeners {
+		socket, err := net.Listen("tcp", l.Address)
 		if err != nil {
-			return err
+			return listenError(l, err)
 		}
-		b.server.Listeners = append(b.server.Listeners, opened)
+		b.server.Sockets = append(b.server.Sockets, proxy.Socket{Name: l.Name, Net: socket})
 	}
 	return nil
 }
 
-func (b *bridge) openListener(l config.Listener) (*proxy.Listener, error) {
-	address, err := net.Listen("tcp", l.Address)
-	if err != nil {
-		return nil, listenError(l, err)
+// addressOf is where a listener listens; nil where there is none of that name.
+func (b *bridge) addressOf(listener string) net.Addr {
+	for _, socket := range b.server.Sockets {
+		if socket.Name == listener {
+			return socket.Net.Addr()
+		}
 	}
-	slots := limits.NewSlots(l.Limits.Handshakes)
+	return nil
+}
+
+// listener is how the devices of a listener are served.
+func (b *bridge) listener(l config.Listener, terminate devicetls.Terminator) *proxy.Listener {
+	p, _ := protocol.Of(l.Protocol)
 	return &proxy.Listener{
 		Name:             l.Name,
 		Protocol:         l.Protocol,
 		StartTLS:         l.TLS == "starttls",
-		Net:              address,
 		Allow:            l.Allow,
 		Balancers:        l.ProxyProtocol,
-		Terminate:        devicetls.NewStandardTerminator(b.profile(l)),
-		Dialect:          protocols[l.Protocol],
-		Greeting:         greetings[l.Protocol],
+		Terminate:        terminate,
+		Dialect:          dialects[l.Protocol],
+		Greeting:         login.Greeting(p.Greeting),
 		RecordSize:       l.RecordSize,
-		Sessions:         limits.NewSessions(l.Name, l.Limits.Sessions, l.Limits.SessionsPerSource, b.failures.IsShared),
-		Slots:            slots,
+		Sessions:         b.counts.Sessions(l.Name),
+		Slots:            b.counts.Slots(l.Name),
 		HandshakeTimeout: l.Limits.HandshakeTimeout,
 		LoginTimeout:     l.Limits.LoginTimeout,
 		IdleTimeout:      l.Limits.IdleTimeout,
 		BadCommands:      l.Limits.BadCommands,
-	}, nil
+	}
 }
 
 func listenError(l config.Listener, err error) error {
@@ -109,8 +110,8 @@ func listenError(l config.Listener, err error) error {
 	return what
 }
 
-func (b *bridge) profile(l config.Listener) devicetls.Profile {
-	p := devicetls.Profile{Protocol: l.Protocol, MinVersion: tlsVersions[l.MinVersion], Certificate: b.certs.GetCertificate}
+func (g *generation) profile(l config.Listener) devicetls.Profile {
+	p := devicetls.Profile{Protocol: l.Protocol, MinVersion: tlsVersions[l.MinVersion], Certificate: g.certs.GetCertificate}
 	switch l.Ciphers.Mode {
 	case "legacy":
 		p.Suites = devicetls.LegacySuites()
@@ -122,26 +123,16 @@ func (b *bridge) profile(l config.Listener) devicetls.Profile {
 	return p
 }
 
-// proveListeners completes a handshake with each listener's own profile and certificate at its lowest version. Go's FIPS
-// mode, for one, filters legacy versions and suites out without a word.
-func (b *bridge) proveListeners() error {
-	for _, l := range b.cfg.Listeners {
-		if err := proveProfile(b.profile(l)); err != nil {
-			return fmt.Errorf("listener %s cannot complete a handshake with TLS %s (min_version) and its own certificate: %w; "+
-				"look at listeners[].ciphers and certificates, and at GODEBUG and GOFIPS140 in the environment", l.Name, l.MinVersion, err)
-		}
-	}
-	return nil
-}
+// testTimeout bounds a handshake with ourselves.
+const testTimeout = 10 * time.Second
 
-// proofTimeout bounds a handshake with ourselves.
-const proofTimeout = 10 * time.Second
-
-func proveProfile(p devicetls.Profile) error {
+// testProfile completes a handshake with a listener's own profile and certificate at its lowest version. Go's FIPS mode, for
+// one, filters legacy versions and suites out without a word.
+func testProfile(p devicetls.Profile) error {
 	device, bridge := net.Pipe()
 	defer func() { _ = device.Close() }()
-	_ = device.SetDeadline(time.Now().Add(proofTimeout))
-	_ = bridge.SetDeadline(time.Now().Add(proofTimeout))
+	_ = device.SetDeadline(time.Now().Add(testTimeout))
+	_ = bridge.SetDeadline(time.Now().Add(testTimeout))
 	served := make(chan error, 1)
 	go func() {
 		defer func() { _ = bridge.Close() }()

@@ -112,7 +112,7 @@ func (f *returning) visit(w *modernWorld, i int) {
 func (f *returning) remembered(w *modernWorld) (n int) {
 	f.t.Helper()
 	for i := range f.n {
-		id, err := w.bridge.keeper.Verify(context.Background(), accounts.Attempt{Login: f.account(i), Password: secret.New(f.password(i)),
+		id, err := w.bridge.holds().keeper.Verify(context.Background(), accounts.Attempt{Login: f.account(i), Password: secret.New(f.password(i)),
 			Source: netip.MustParseAddr("127.9.9.9"), Protocol: string(bothProtocols[i%2])})
 		must(f.t, err)
 		if id.Remembered {

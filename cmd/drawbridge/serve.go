@@ -72,14 +72,14 @@ func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Write
 
 // announce tells what runs, and what does not do yet what its owner may expect.
 func announce(b *bridge, path string, stderr io.Writer) {
-	for _, w := range b.cfg.Warnings {
+	for _, w := range b.cfg().Warnings {
 		b.logs.Events.Warn(w)
 	}
-	for _, n := range notices(b.cfg) {
+	for _, n := range notices(b.cfg()) {
 		b.logs.Events.Info(n)
 	}
 	if path == "" && terminal.Is(stderr) {
-		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg.DataDir+
+		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg().DataDir+
 			". Its certificate for devices: drawbridge certs export")
 	}
 }
@@ -153,7 +153,7 @@ func (w *signalWatch) signal(s os.Signal) error {
 		w.cut()
 		return errSecondSignal
 	default:
-		log.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg.Drain))
+		log.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg().Drain))
 		w.startDrain()
 	}
 	return nil
@@ -164,6 +164,6 @@ func (w *signalWatch) startDrain() {
 	if w.drain != nil {
 		return
 	}
-	w.drain = time.AfterFunc(w.bridge.cfg.Drain, w.cut)
+	w.drain = time.AfterFunc(w.bridge.cfg().Drain, w.cut)
 	w.stop()
 }

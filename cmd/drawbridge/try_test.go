@@ -21,10 +21,10 @@ func deviceAt(t *testing.T, b *bridge, listener, profile, account, password stri
 	if !ok {
 		t.Fatalf("no profile %s", profile)
 	}
-	d, err := trial.New(b.cfg.Listeners, listener, p)
+	d, err := trial.New(b.cfg().Listeners, listener, p)
 	must(t, err)
-	d.CA, d.Account, d.Password = caCertificate(b.cfg.DataDir), account, secret.New(password)
-	for _, open := range b.server.Listeners {
+	d.CA, d.Account, d.Password = caCertificate(b.cfg().DataDir), account, secret.New(password)
+	for _, open := range b.server.Sockets {
 		if open.Name == listener {
 			d.Address = open.Net.Addr().String()
 			return d

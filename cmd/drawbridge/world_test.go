@@ -114,7 +114,9 @@ func (w *world) start(cfg *config.Config) {
 	w.bridge, err = newBridge(cfg, w.logs, w.records)
 	must(w.t, err)
 	if w.decider != nil {
-		w.bridge.server.Decider = w.decider(w.bridge.server.Decider)
+		g := *w.bridge.server.Generation()
+		g.Decider = w.decider(g.Decider)
+		w.bridge.server.Swap(&g)
 	}
 	ca, err := certs.OpenCA(filepath.Join(cfg.DataDir, certificates))
 	must(w.t, err)
@@ -146,9 +148,9 @@ func (w *world) end() {
 // address is where the bridge listens for a protocol and mode.
 func (w *world) address(protocol sandbox.Protocol, startTLS bool) string {
 	w.t.Helper()
-	for _, l := range w.bridge.server.Listeners {
+	for _, l := range w.bridge.holds().proxy.Listeners {
 		if l.Protocol == string(protocol) && l.StartTLS == startTLS {
-			return l.Net.Addr().String()
+			return w.bridge.addressOf(l.Name).String()
 		}
 	}
 	w.t.Fatalf("no listener for %s, STARTTLS %t", protocol, startTLS)

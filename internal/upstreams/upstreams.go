@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
-	"net/netip"
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
@@ -27,8 +26,8 @@ type Upstream struct {
 type Options struct {
 	// Vault is where refresh tokens are kept; nil where no flow needs one, see OpenVault.
 	Vault *oauth.Vault
-	// Shared tells which sources stand for many devices; nil: none does.
-	Shared func(netip.Addr) bool
+	// Counts have the turns of each upstream; nil: no limits hold.
+	Counts *limits.Counts
 	// Before are the upstreams in use: those of the same name, application and credentials hand their tokens on.
 	Before Set
 }
@@ -67,8 +66,7 @@ func (o Options) upstream(u config.Upstream) (*Upstream, error) {
 		Name: u.Name, Addresses: addresses(u), StartTLS: u.TLS == "starttls", TLS13Only: u.MinVersion == "1.3",
 		ServerName: u.ServerName, Family: u.Family, Roots: roots,
 		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout,
-		Turns: limits.NewTurns(limits.TurnOptions{Upstream: u.Name, SessionsPerMailbox: u.Limits.SessionsPerMailbox,
-			DialsPerSecond: u.Limits.DialsPerSecond, Queue: u.Limits.Queue, Shared: o.Shared}),
+		Turns: o.turns(u.Name),
 	})}
 	if u.OAuth2 == nil {
 		return made, nil
@@ -80,6 +78,13 @@ func (o Options) upstream(u config.Upstream) (*Upstream, error) {
 	}
 	made.Tokens, err = oauth.New(made.made)
 	return made, err
+}
+
+func (o Options) turns(upstream string) *limits.Turns {
+	if o.Counts == nil {
+		return nil
+	}
+	return o.Counts.Turns(upstream)
 }
 
 // EntraChecks reports whether Entra ID can check a device's password (flow password).

@@ -16,17 +16,23 @@ import (
 )
 
 // NewStandardTerminator terminates with crypto/tls alone.
-func NewStandardTerminator(p Profile) Terminator { return NewTerminator(p, NewStandard(p)) }
+func NewStandardTerminator(p Profile) Terminator { return NewTerminator(p, NewStandard(p, nil)) }
 
 // standard is crypto/tls as an engine.
 type standard struct{ configs [classes]*tls.Config }
 
 // NewStandard returns crypto/tls as an engine for p. It makes one configuration per class of hello, once, so that each keeps
-// its ticket keys and devices can resume.
-func NewStandard(p Profile) Engine {
+// its ticket keys and devices can resume. The keys are those of before, the engine of the same listener until now: devices
+// resume over a changed profile too, as far as that lets them. It may be nil.
+func NewStandard(p Profile, before Engine) Engine {
 	e := &standard{}
+	older, _ := before.(*standard)
 	for c := range e.configs {
-		e.configs[c] = p.config(class(c))
+		e.configs[c] = &tls.Config{}
+		if older != nil {
+			e.configs[c] = older.configs[c].Clone() // with its ticket keys
+		}
+		p.configure(e.configs[c], class(c))
 	}
 	return e
 }
@@ -42,16 +48,14 @@ func (e *standard) Prepare(permitted Permitted) (Handshake, *TLSError) {
 	}, nil
 }
 
-// config is crypto/tls's configuration for one class of hello.
-func (p Profile) config(c class) *tls.Config {
-	cfg := &tls.Config{
-		MinVersion:     p.MinVersion,
-		CipherSuites:   p.Suites,
-		NextProtos:     []string{p.Protocol},
-		GetCertificate: p.showCertificate,
-		// A device on a local network gains nothing from small records; record_size is there for small buffers.
-		DynamicRecordSizingDisabled: true,
-	}
+// configure makes cfg crypto/tls's configuration for one class of hello.
+func (p Profile) configure(cfg *tls.Config, c class) {
+	cfg.MinVersion, cfg.MaxVersion = p.MinVersion, 0
+	cfg.CipherSuites = p.Suites
+	cfg.NextProtos = []string{p.Protocol}
+	cfg.GetCertificate = p.showCertificate
+	// A device on a local network gains nothing from small records; record_size is there for small buffers.
+	cfg.DynamicRecordSizingDisabled = true
 	switch c {
 	case classTLS12:
 		cfg.MaxVersion = tls.VersionTLS12
@@ -61,7 +65,6 @@ func (p Profile) config(c class) *tls.Config {
 	case classTLS11:
 		cfg.MaxVersion = tls.VersionTLS11
 	}
-	return cfg
 }
 
 // showCertificate chooses the certificate and notes it for the record of the connection it is for.

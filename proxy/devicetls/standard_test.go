@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/internal/hello"
 	"drawbridge/proxy/internal/tlstest"
@@ -145,6 +146,35 @@ func TestTerminator_Resumes(t *testing.T) {
 				t.Errorf("%s, visit %d: certificate %q on record, but resumed is %t", tls.VersionName(version), visit, got.Certificate, want)
 			}
 		}
+	}
+}
+
+// TestStandard_TicketKeysOutliveAProfile: a device resumes over a change of what its listener accepts.
+func TestStandard_TicketKeysOutliveAProfile(t *testing.T) {
+	p := legacyProfile(t)
+	engine := NewStandard(p, nil)
+	cfg := tlstest.ClientOf(t, v12, ecdheAES)
+	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	for visit, want := range []bool{false, true, true, false} {
+		switch visit {
+		case 2:
+			p.Suites = append([]uint16{rsaAES}, p.Suites...)
+			engine = NewStandard(p, engine)
+		case 3:
+			engine = NewStandard(p, nil) // another process
+		}
+		ours, theirs := tlstest.TCPPair(t)
+		done := make(chan error, 1)
+		go func() { done <- terminateOn(NewTerminator(p, engine), theirs, nil) }()
+		_ = ours.SetDeadline(time.Now().Add(patience))
+		c := tls.Client(ours, cfg)
+		if err := errors.Join(c.Handshake(), <-done); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.ConnectionState().DidResume; got != want {
+			t.Errorf("visit %d: resumed %t, want %t", visit, got, want)
+		}
+		_ = ours.Close()
 	}
 }
 

@@ -29,7 +29,7 @@ type Check struct {
 func (f *Failures) newCheck(a Attempt) *Check {
 	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
 	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.key.account, a.Password.Reveal())
-	if g := f.guesses[a.Upstream]; g != nil && !a.Token {
+	if g := f.guessesOf(a.Upstream); g != nil && !a.Token {
 		c.guesses, c.user = g, login.UserOf(a.Account)
 	}
 	return c

@@ -90,6 +90,30 @@ func NewFailures(o FailureOptions) *Failures {
 	return f
 }
 
+// Protect makes o hold from now on: upstreams that had other bounds get these, and what is counted of them stays; those that
+// are not among o are protected no more.
+func (f *Failures) Protect(o []GuessOptions) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	protected := make(map[string]*Guesses, len(o))
+	for _, bounds := range o {
+		g := f.guesses[bounds.Upstream]
+		if g == nil {
+			g = NewGuesses(bounds)
+		}
+		g.setBounds(bounds)
+		protected[bounds.Upstream] = g
+	}
+	f.guesses = protected
+}
+
+// guessesOf are those at the passwords of an upstream, nil where it is not protected.
+func (f *Failures) guessesOf(upstream string) *Guesses {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.guesses[upstream]
+}
+
 // Begin waits until the attempt may be checked, and returns the Check that the caller must end by Done; it is never nil
 // without an error. A *Refusal says that it is not checked: BadCredentials, with NotBefore, or TooManyFailures. When ctx
 // ends first, the error is ctx's.

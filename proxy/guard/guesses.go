@@ -78,6 +78,13 @@ func NewGuesses(o GuessOptions) *Guesses {
 	}
 }
 
+// setBounds changes how many guesses may go up in what time. What went up is still counted.
+func (g *Guesses) setBounds(o GuessOptions) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.o.Count, g.o.Per = max(o.Count, 1), o.Per
+}
+
 // Lift forgets the guesses at an account's password, whatever the domain, and that passwords of it were refused.
 func (g *Guesses) Lift(account string) {
 	g.mu.Lock()
