@@ -107,7 +107,7 @@ func (s *session) establish(ctx context.Context) error {
 		return err
 	}
 	for {
-		err := s.attempt(ctx)
+		err := s.logIn(ctx)
 		if err == nil {
 			return nil
 		}
@@ -117,8 +117,8 @@ func (s *session) establish(ctx context.Context) error {
 	}
 }
 
-// attempt is one login.
-func (s *session) attempt(ctx context.Context) error {
+// logIn is one login.
+func (s *session) logIn(ctx context.Context) error {
 	if err := s.read(ctx); err != nil {
 		return err
 	}

@@ -210,8 +210,8 @@ func (u *Upstream) connect(ctx context.Context, host, port string, addrs []netip
 	}
 }
 
-// attemptDelay is how long one address has before the next is tried beside it (RFC 8305, section 5).
-const attemptDelay = 250 * time.Millisecond
+// dialDelay is how long one address has before the next is tried beside it (RFC 8305, section 5).
+const dialDelay = 250 * time.Millisecond
 
 type dialResult struct {
 	conn net.Conn
@@ -219,7 +219,7 @@ type dialResult struct {
 	err  error
 }
 
-// race dials the addresses one after another, attemptDelay apart or at once when one fails, and returns the first
+// race dials the addresses one after another, dialDelay apart or at once when one fails, and returns the first
 // connection; the others are closed. All its goroutines end with the dial's context.
 func (u *Upstream) race(ctx context.Context, port string, addrs []netip.Addr) (net.Conn, netip.AddrPort, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -234,7 +234,7 @@ func (u *Upstream) race(ctx context.Context, port string, addrs []netip.Addr) (n
 			if started < len(addrs) {
 				go dialOne(ctx, addrs[started], port, results)
 				started++
-				next.Reset(attemptDelay)
+				next.Reset(dialDelay)
 			}
 		case r := <-results:
 			if r.err == nil {

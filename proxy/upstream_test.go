@@ -212,7 +212,7 @@ func TestUpstream_DialsTheNextAddressBesideASilentOne(t *testing.T) {
 	began := time.Now()
 	d, err := greeted(t, NewUpstream(upstreamTo(good.port(), root.Pool, "127.0.0.1", "127.0.0.2")))
 	took := time.Since(began)
-	if err != nil || d.Address.Addr() != netip.MustParseAddr("127.0.0.2") || took < attemptDelay || took > patience/2 {
+	if err != nil || d.Address.Addr() != netip.MustParseAddr("127.0.0.2") || took < dialDelay || took > patience/2 {
 		t.Errorf("got %+v, %v after %s", d, err, took)
 	}
 	o := upstreamTo(good.port(), root.Pool, "127.0.0.1")

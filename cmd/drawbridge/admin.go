@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -106,9 +107,9 @@ func (b *bridge) upstreamInfo() []watch.Upstream {
 		if u.OAuth2 != nil {
 			info.Auth = "OAuth2, " + strings.ReplaceAll(string(u.OAuth2.Flow), "_", " ")
 		}
-		for _, a := range [][2]string{{"imap", u.IMAP}, {"pop3", u.POP3}} {
-			if a[1] != "" {
-				info.Addresses = append(info.Addresses, a[0]+" "+a[1])
+		for _, name := range protocol.Names() {
+			if at := u.Address(name); at != "" {
+				info.Addresses = append(info.Addresses, name+" "+at)
 			}
 		}
 		all = append(all, info)

@@ -222,7 +222,7 @@ func TestAdmin_ByPrograms(t *testing.T) {
 	m := newMorning(t)
 	m.hostile()
 	m.settled()
-	v := newVisitor(t, m.stage.dashboard(), m.stage.password, nil)
+	v := newVisitor(t, m.scene.dashboard(), m.scene.password, nil)
 	owner := url.Values{"owner": {formula}, "note": {markup + "\n" + formula}}
 	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner, func(r *http.Request) { r.Header.Del("Origin") })
 	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner, func(r *http.Request) { r.Header.Set("Origin", "http://attacker.example") })
@@ -237,7 +237,7 @@ func TestAdmin_ByPrograms(t *testing.T) {
 	for what, text := range map[string]string{"export": v.get("/inventory.csv"), "command": string(m.export("csv"))} {
 		wantHarmlessCSV(t, what, text)
 	}
-	cookie := v.wantStatus(http.StatusSeeOther, http.MethodPost, "/login", url.Values{"password": {m.stage.password}}, nil).Cookies()
+	cookie := v.wantStatus(http.StatusSeeOther, http.MethodPost, "/login", url.Values{"password": {m.scene.password}}, nil).Cookies()
 	if len(cookie) != 1 || cookie[0].Secure || !cookie[0].HttpOnly {
 		t.Fatalf("cookies without TLS: %v", cookie)
 	}

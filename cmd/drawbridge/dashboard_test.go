@@ -41,7 +41,7 @@ func TestDashboard_InABrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", filepath.Join("testdata", "dashboard", "visit.mjs"))
-	node.Env = append(os.Environ(), "DRAWBRIDGE_URL="+strings.TrimSuffix(m.stage.dashboard(), "/"), "DRAWBRIDGE_PASSWORD="+m.stage.password,
+	node.Env = append(os.Environ(), "DRAWBRIDGE_URL="+strings.TrimSuffix(m.scene.dashboard(), "/"), "DRAWBRIDGE_PASSWORD="+m.scene.password,
 		"DRAWBRIDGE_SHOTS="+shots, "DRAWBRIDGE_PLAYWRIGHT="+playwright, "DRAWBRIDGE_CHROMIUM="+chromium, "DRAWBRIDGE_FLEET="+string(fleet))
 	m.answer(node)
 }
@@ -49,7 +49,7 @@ func TestDashboard_InABrowser(t *testing.T) {
 // morning is a bridge that the demo's fleet has been through, and what the devices do next.
 type morning struct {
 	t     *testing.T
-	stage *stage
+	scene *scene
 	fleet []sandbox.Device
 	idle  *client // nil: nobody idles
 }
@@ -58,12 +58,12 @@ func newMorning(t *testing.T) *morning {
 	t.Helper()
 	m := &morning{t: t, fleet: sandbox.ModernFleet()}
 	var err error
-	m.stage, err = newStage(m.fleet)
+	m.scene, err = newScene(m.fleet)
 	must(t, err)
-	t.Cleanup(m.stage.close)
+	t.Cleanup(m.scene.close)
 	quiet := &printer{terminal.Printer{Out: io.Discard}}
 	for _, d := range m.fleet {
-		if !quiet.visit(t.Context(), m.stage, d) {
+		if !quiet.visit(t.Context(), m.scene, d) {
 			t.Errorf("%s did not end as it should", d.Name)
 		}
 	}
@@ -76,9 +76,9 @@ func (m *morning) settled() inventory.Totals {
 	var totals inventory.Totals
 	until(m.t, "the inventory to tell of all sessions", func() bool {
 		var err error
-		totals, err = m.stage.bridge.ledger.Totals(m.t.Context())
+		totals, err = m.scene.bridge.ledger.Totals(m.t.Context())
 		must(m.t, err)
-		return totals.Sessions == int64(len(m.stage.records.all()))
+		return totals.Sessions == int64(len(m.scene.records.all()))
 	})
 	return totals
 }
@@ -138,7 +138,7 @@ func (m *morning) play(what string) (answer string) {
 
 func (m *morning) dial(version uint16) *client {
 	m.t.Helper()
-	c := dial(m.t, m.stage.address(sandbox.Device{Protocol: sandbox.IMAP}), version)
+	c := dial(m.t, m.scene.address(sandbox.Device{Protocol: sandbox.IMAP}), version)
 	c.hear("* OK")
 	return c
 }
@@ -156,9 +156,9 @@ func (m *morning) login(account string) string {
 // leaves ends a session, and waits until the inventory tells of it.
 func (m *morning) leaves(c *client) {
 	m.t.Helper()
-	before := len(m.stage.records.all())
+	before := len(m.scene.records.all())
 	must(m.t, c.Close())
-	until(m.t, "the session's record", func() bool { return len(m.stage.records.all()) > before })
+	until(m.t, "the session's record", func() bool { return len(m.scene.records.all()) > before })
 	m.settled()
 }
 
@@ -194,7 +194,7 @@ func (m *morning) hostile() {
 // dialNamed is a device whose hello asks for a server of this name.
 func (m *morning) dialNamed(name string) *client {
 	m.t.Helper()
-	c := dial(m.t, m.stage.address(sandbox.Device{Protocol: sandbox.IMAP}), 0)
+	c := dial(m.t, m.scene.address(sandbox.Device{Protocol: sandbox.IMAP}), 0)
 	cfg := deviceConfig(tls.VersionTLS10)
 	cfg.ServerName = name
 	secure := tls.Client(c.Conn, cfg)
@@ -214,7 +214,7 @@ func (m *morning) export(format string) []byte {
 	m.t.Helper()
 	var stdout, stderr bytes.Buffer
 	args := []string{"inventory", "--format", format}
-	for _, file := range journalFiles(m.t, m.stage.bridge.cfg().DataDir) {
+	for _, file := range journalFiles(m.t, m.scene.bridge.cfg().DataDir) {
 		args = append(args, "--from", file)
 	}
 	if code := run(m.t.Context(), args, &stdout, &stderr); code != exitDone {

@@ -49,7 +49,7 @@ const demoTimeout = 30 * time.Second
 // demo runs the fleet through a bridge.
 func demo(ctx context.Context, once bool, out io.Writer) error {
 	fleet := sandbox.ModernFleet()
-	s, err := newStage(fleet)
+	s, err := newScene(fleet)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (r *demoRecords) next(ctx context.Context) *inventory.Session {
 // printer writes the demo for people.
 type printer struct{ terminal.Printer }
 
-func (p *printer) intro(s *stage) {
+func (p *printer) intro(s *scene) {
 	p.Line("A stand-in for Exchange Online, which takes TLS 1.2 and newer and OAuth2 only, one for Entra ID, and a bridge in front:")
 	for _, l := range s.bridge.holds().proxy.Listeners {
 		mode := "TLS from the first byte"
@@ -146,7 +146,7 @@ func (p *printer) intro(s *stage) {
 }
 
 // visit sends one device through the bridge, printing what happens, and reports whether it ended as it should.
-func (p *printer) visit(ctx context.Context, s *stage, d sandbox.Device) bool {
+func (p *printer) visit(ctx context.Context, s *scene, d sandbox.Device) bool {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	p.Line("%s", p.Paint(terminal.Bold, d.Name))
@@ -204,7 +204,7 @@ func join(blockers []hello.Blocker) string {
 }
 
 // inventory prints what the sessions come to, device by device.
-func (p *printer) inventory(ctx context.Context, s *stage) error {
+func (p *printer) inventory(ctx context.Context, s *scene) error {
 	devices, err := s.devices(ctx)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (p *printer) inventory(ctx context.Context, s *stage) error {
 }
 
 // stayUp says where the dashboard is, and how to try the bridge by hand.
-func (p *printer) stayUp(s *stage) {
+func (p *printer) stayUp(s *scene) {
 	p.Line("")
 	p.Line("%s %s (password for this run: %s)", p.Paint(terminal.Bold, "The dashboard:"), s.dashboard(), s.password)
 	for _, l := range s.bridge.server.Sockets {

@@ -62,7 +62,7 @@ func demoOnce(t *testing.T) (took time.Duration) {
 func TestDemo_TellsADeviceThatDoesNotEndAsItShould(t *testing.T) {
 	t.Parallel()
 	fleet := sandbox.ModernFleet()
-	s, err := newStage(fleet)
+	s, err := newScene(fleet)
 	must(t, err)
 	defer s.close()
 	for _, i := range []int{0, len(fleet) - 4, len(fleet) - 3, len(fleet) - 1} { // mail over IMAP and POP3, a refusal, an alert

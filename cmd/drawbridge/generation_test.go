@@ -48,8 +48,10 @@ func TestGeneration_FaultChangesNothing(t *testing.T) {
 		"a certificate that is not there": func(c *config.Config) {
 			c.Certificates = []config.Certificate{{File: &config.CertificateFile{Certificate: "/nowhere.pem", Key: "/nowhere.key"}}}
 		},
-		"a listener that completes no handshake": func(c *config.Config) { c.Listeners[0].Ciphers = config.Ciphers{Mode: "list", Suites: []uint16{0x1301}} },
-		"rules to nowhere":                       func(c *config.Config) { c.Upstreams = nil },
+		"a listener that completes no handshake": func(c *config.Config) {
+			c.Listeners[0].Ciphers = config.Ciphers{Mode: "list", Suites: []uint16{0x1301}}
+		},
+		"rules to nowhere": func(c *config.Config) { c.Upstreams = nil },
 	} {
 		cfg := w.guessConfig("{count: 1, per: 30m}", "")
 		spoil(cfg)

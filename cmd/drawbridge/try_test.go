@@ -97,7 +97,7 @@ var handshakes = map[string]string{
 // TestTry_OverTheModernBridge plays every device at every listener of a bridge with OAuth2 upstream.
 func TestTry_OverTheModernBridge(t *testing.T) {
 	t.Parallel()
-	s, err := newStage(sandbox.ModernFleet())
+	s, err := newScene(sandbox.ModernFleet())
 	must(t, err)
 	defer s.close()
 	for listener, steps := range stepsOf {

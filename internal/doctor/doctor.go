@@ -34,7 +34,7 @@ type Credential interface {
 }
 
 func (u Upstream) address(protocol string) string {
-	return map[string]string{"imap": u.IMAP, "pop3": u.POP3}[protocol]
+	return u.Address(protocol)
 }
 
 // protocols are those that the upstream has an address for.

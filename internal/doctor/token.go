@@ -77,7 +77,7 @@ func (t *tokenCheckup) examineToken(token oauth.Token, unread error) {
 	switch {
 	case unread != nil:
 		c.Finding, c.Cause = Warning, unread.Error()+", so what it is for cannot be looked at; that alone is no fault"
-	case length > longToken && t.upstream.Serves("pop3"):
+	case length > longToken && t.upstream.Serves(protocol.POP3):
 		c.Finding, c.Cause = Warning, "Exchange Online takes up to 4,096 characters over POP3: "+
 			"leave group claims out of the token (App registrations > Token configuration)"
 	}

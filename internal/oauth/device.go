@@ -43,7 +43,7 @@ func (f deviceFetcher) fetch(ctx context.Context, r Request) (Token, error) {
 		return Token{}, f.narrator.unopened(errors.New("it names no account"), r.Mailbox)
 	}
 	result, err := c.AcquireTokenSilent(ctx, f.settings.delegatedScopes(r.Protocol), public.WithSilentAccount(accounts[0]))
-	if err != nil && exchangeOf(ctx).outcome().retires() {
+	if err != nil && lastRequestOf(ctx).outcome().retires() {
 		err = errors.Join(err, kept.retire())
 	}
 	return tokenOf(result, err)
@@ -81,7 +81,7 @@ func (s *Source) Login(ctx context.Context, mailbox string, show func(code, url 
 }
 
 func (f deviceFetcher) login(ctx context.Context, mailbox string, show func(code, url string)) error {
-	asked, x := withExchange(ctx)
+	asked, x := withLastRequest(ctx)
 	c, err := newPublic(f.settings, f.client, &newSignIn{vault: f.settings.Vault, slot: f.slot(mailbox)})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (f deviceFetcher) login(ctx context.Context, mailbox string, show func(code
 }
 
 // explain tells why a sign-in failed. A code that nobody entered ends between two questions for it.
-func (f deviceFetcher) explain(ctx context.Context, x *exchange, err error, mailbox string) error {
+func (f deviceFetcher) explain(ctx context.Context, x *lastRequest, err error, mailbox string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -139,7 +139,7 @@ func (k *keptSignIn) Replace(_ context.Context, c cache.Unmarshaler, _ cache.Rep
 	return c.Unmarshal(k.content)
 }
 
-// Export keeps the refresh token that came in exchange, unless somebody signed in meanwhile. What cannot be kept costs
+// Export keeps the refresh token that came instead, unless somebody signed in meanwhile. What cannot be kept costs
 // no session: the token is good, and the old refresh token is still there.
 func (k *keptSignIn) Export(_ context.Context, c cache.Marshaler, _ cache.ExportHints) error {
 	content, err := exportSignIn(c)

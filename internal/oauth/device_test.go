@@ -71,7 +71,7 @@ func TestDevice_SignInOutlivesTheProcess(t *testing.T) {
 		if got := e.last().Get("refresh_token"); got != canaryRefresh+"-2" {
 			t.Errorf("redeemed after a restart: %q, want the rotated one", got)
 		}
-		second.Refused(get(t, second, imap))
+		second.Rejected(get(t, second, imap))
 		before := e.requests()
 		get(t, second, imap)
 		if e.requests() != before+1 {

@@ -51,13 +51,13 @@ func TestIdentity_AppService(t *testing.T) {
 		t.Error("the token was not kept")
 	}
 	same.Store(true)
-	s.Refused(first)
+	s.Rejected(first)
 	r := imap
 	r.Instead = first
 	contains(t, fail(t, s, r, oauth.Unavailable).Sentence, "the managed identity service", "24 hours")
 	for range 5 {
 		fail(t, s, r, oauth.Unavailable)
-		if s.Refused(first) {
+		if s.Rejected(first) {
 			t.Error("Refused: got true for a token that cannot be replaced")
 		}
 	}
@@ -78,7 +78,7 @@ func TestIdentity_ForcedRefreshPassesMSALsCache(t *testing.T) {
 	t.Setenv("IDENTITY_ENDPOINT", server.URL)
 	t.Setenv("IDENTITY_HEADER", "h")
 	s := open(t, oauth.Options{Name: "exchange-online", Flow: oauth.ManagedIdentity})
-	s.Refused(get(t, s, imap))
+	s.Rejected(get(t, s, imap))
 	if got := get(t, s, imap).Value.Reveal(); got != "t2" {
 		t.Errorf("got %s, want t2", got)
 	}

@@ -169,7 +169,7 @@ func TestRefused_ConsentIsNoticedSoonAtFirst(t *testing.T) {
 		s := open(t, e.options())
 		poll := func(span time.Duration) {
 			for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(5 * time.Second) {
-				if token := get(t, s, imap); s.Refused(token) {
+				if token := get(t, s, imap); s.Rejected(token) {
 					r := imap
 					r.Instead = token
 					get(t, s, r)

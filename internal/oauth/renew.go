@@ -120,7 +120,7 @@ func (s *Source) fetch(ctx context.Context, r Request) result {
 	began := time.Now()
 	asked, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	asked, x := withExchange(asked)
+	asked, x := withLastRequest(asked)
 	token, err := s.ask(asked, r)
 	if ctx.Err() != nil {
 		return result{fault: s.narrator.closing()}

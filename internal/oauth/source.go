@@ -24,7 +24,7 @@ type Source struct {
 	pause   pause // of all entries: the authority is down, or wants to be left alone
 }
 
-// fetcher makes one request for a token, past every cache. What went wrong is read from the exchange of ctx.
+// fetcher makes one request for a token, past every cache. What went wrong is read from the lastRequest of ctx.
 type fetcher interface {
 	fetch(ctx context.Context, r Request) (Token, error)
 }
@@ -145,11 +145,11 @@ func (s *Source) outcome(serve bool, e *entry, now time.Time) (Token, error) {
 	return Token{}, s.narrator.stale()
 }
 
-// Refused tells that the upstream refused t. The next call of Token fetches another one, however many ask for it, and
-// Refused reports true. It reports false, and t goes on serving other mailboxes, where t itself has just taken the place
+// Rejected tells that the upstream refused t. The next call of Token fetches another one, however many ask for it, and
+// Rejected reports true. It reports false, and t goes on serving other mailboxes, where t itself has just taken the place
 // of a refused token: then it may not be the token that is at fault. While refusals go on the next one comes 15 s after
 // the last, then twice as long each time, up to 5 minutes.
-func (s *Source) Refused(t Token) bool {
+func (s *Source) Rejected(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.entries[t.key]

@@ -255,7 +255,7 @@ func TestRefused_NextTokenIsAFreshOneOnce(t *testing.T) {
 		first := get(t, s, imap)
 		e.set(func(e *entra) { e.delay = time.Second })
 		for range 2 { // sessions
-			if !s.Refused(first) {
+			if !s.Rejected(first) {
 				t.Error("Refused: got false, want a fresh token to come")
 			}
 		}
@@ -273,11 +273,11 @@ func TestRefused_NextTokenIsAFreshOneOnce(t *testing.T) {
 		if got := e.requests(); got != 2 {
 			t.Errorf("requests: got %d, want 2", got)
 		}
-		if !s.Refused(first) {
+		if !s.Rejected(first) {
 			t.Error("Refused of a token that was replaced: got false")
 		}
 		second := get(t, s, imap)
-		if s.Refused(second) {
+		if s.Rejected(second) {
 			t.Error("Refused of the successor: got true, want false, or it would never end")
 		}
 		if got := get(t, s, imap); got.Value.Reveal() != second.Value.Reveal() {
@@ -287,7 +287,7 @@ func TestRefused_NextTokenIsAFreshOneOnce(t *testing.T) {
 		r.Instead = second
 		contains(t, fail(t, s, r, oauth.Unavailable).Sentence, "doctor")
 		time.Sleep(5 * time.Minute)
-		if !s.Refused(second) {
+		if !s.Rejected(second) {
 			t.Error("Refused after five minutes: got false")
 		}
 		if got := get(t, s, imap); got.Value.Reveal() == second.Value.Reveal() || e.requests() != 3 {
@@ -302,7 +302,7 @@ func TestRefused_WhileEntraIsDownTheOldOneServesOthers(t *testing.T) {
 		s := open(t, e.options())
 		first := get(t, s, imap)
 		e.set(func(e *entra) { e.say = always(&reply{status: 500}) })
-		s.Refused(first)
+		s.Rejected(first)
 		r := imap
 		r.Instead = first
 		fail(t, s, r, oauth.Unavailable)
@@ -330,7 +330,7 @@ func TestClose_EndsRequestsAndTellsWhoWaits(t *testing.T) {
 		s.Close()
 		group.Wait()
 		fail(t, s, imap, oauth.Unavailable)
-		s.Refused(oauth.Token{})
+		s.Rejected(oauth.Token{})
 	})
 }
 

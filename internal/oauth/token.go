@@ -32,7 +32,7 @@ type Request struct {
 	// MinLife is how long the token should live; one with less is renewed while it still serves. Zero: 20 minutes for
 	// IMAP, where a session ends with its token, and 5 for POP3.
 	MinLife time.Duration
-	// Instead is a token that the upstream has just refused (see Source.Refused): rather than the same one again there
+	// Instead is a token that the upstream has just refused (see Source.Rejected): rather than the same one again there
 	// is an error.
 	Instead Token
 }

@@ -80,9 +80,9 @@ type observer struct {
 	only string // the one host, as hostOf has it, that may be asked by HTTPS; empty: any
 }
 
-// RoundTrip makes one request and notes its outcome in the request's exchange.
+// RoundTrip makes one request and notes its outcome in the fetch's lastRequest.
 func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
-	x := exchangeOf(r.Context())
+	x := lastRequestOf(r.Context())
 	x.asked(r.URL)
 	if o.only != "" && (r.URL.Scheme != "https" || hostOf(r.URL) != o.only) {
 		return nil, x.failed(&errElsewhere{host: r.URL.Host})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/protocol"
 	"drawbridge/inventory"
 )
 
@@ -112,7 +113,7 @@ func (v *visit) connect(ctx context.Context) (string, error) {
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	v.lines = newLines(conn)
 	v.dialog = &imap{v.lines}
-	if v.Listener.Protocol == "pop3" {
+	if v.Listener.Protocol == protocol.POP3 {
 		v.dialog = &pop3{v.lines}
 	}
 	return "to " + v.Address, nil

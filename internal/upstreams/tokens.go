@@ -78,7 +78,7 @@ func (t *TokenLogin) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
 // Retry implements proxy.Credential: a token that the upstream refuses is renewed once. It is the bridge's token, so its
 // refusal is never a wrong password of the device.
 func (t *TokenLogin) Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client, error) {
-	if !t.renewed && t.tokens.Refused(t.token) {
+	if !t.renewed && t.tokens.Rejected(t.token) {
 		t.renewed, t.Request.Instead = true, t.token
 		if clients, err := t.Mechanisms(ctx); err == nil {
 			return clients, nil

@@ -6,10 +6,10 @@ package upstreams
 import (
 	"crypto/x509"
 	"fmt"
-	"maps"
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/protocol"
 	"drawbridge/proxy"
 	"drawbridge/proxy/limits"
 )
@@ -92,8 +92,12 @@ func (u *Upstream) EntraChecks() bool { return u.OAuth2 != nil && u.OAuth2.Flow 
 
 // addresses are those of an upstream, by protocol.
 func addresses(u config.Upstream) map[string]string {
-	all := map[string]string{"imap": u.IMAP, "pop3": u.POP3}
-	maps.DeleteFunc(all, func(_, address string) bool { return address == "" })
+	all := make(map[string]string)
+	for _, name := range protocol.Names() {
+		if address := u.Address(name); address != "" {
+			all[name] = address
+		}
+	}
 	return all
 }
 

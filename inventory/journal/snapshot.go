@@ -114,7 +114,7 @@ func (j *Journal) Drop(ctx context.Context, before time.Time, upTo Position, fol
 	defer j.archive.files.Unlock()
 	old, err := j.droppable(ctx, before, upTo)
 	if err == nil && len(old) > 0 {
-		err = j.exchange(ctx, old, fold)
+		err = j.replace(ctx, old, fold)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("drop old segments of the journal: %w", err)
@@ -165,8 +165,8 @@ func (j *Journal) latest(ctx context.Context, number int64) (time.Time, error) {
 	return latest, err
 }
 
-// exchange writes the new snapshot over the old one and removes what it holds.
-func (j *Journal) exchange(ctx context.Context, old []segment, fold Fold) error {
+// replace writes the new snapshot over the old one and removes what it holds.
+func (j *Journal) replace(ctx context.Context, old []segment, fold Fold) error {
 	covers := old[len(old)-1].number
 	if err := j.writeSnapshot(ctx, old, covers, fold); err != nil {
 		return err

@@ -89,7 +89,7 @@ func (v *Verified) take(l verifiedLine, now time.Time) error {
 		*v.shared.Touch(from) = l.Last
 		return nil
 	}
-	k := pairKey{from, login.FoldAccount(l.Account)}
+	k := pairKey{from, login.AccountKey(l.Account)}
 	if v.pairs.Get(k) == nil {
 		v.addUser(pairKey{from, login.UserOf(k.account)})
 	}

@@ -14,5 +14,5 @@ type pairKey struct {
 }
 
 func pairOf(from netip.Addr, account string) pairKey {
-	return pairKey{source.KeyOf(from), login.FoldAccount(account)}
+	return pairKey{source.KeyOf(from), login.AccountKey(account)}
 }

@@ -292,7 +292,7 @@ func TestFailures_UserOf(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("x", 320+1)
-	if got := login.FoldAccount(long); len(got) > 320 || got == login.FoldAccount(long+"x") || got != login.FoldAccount(strings.ToUpper(long)) {
+	if got := login.AccountKey(long); len(got) > 320 || got == login.AccountKey(long+"x") || got != login.AccountKey(strings.ToUpper(long)) {
 		t.Errorf("a long name folds to %q", got)
 	}
 }

@@ -22,7 +22,7 @@ func (l *device) authenticate(_ context.Context, c command) (credentials login.C
 	}
 	mechanism, initial := strings.ToUpper(words[0]), words[1:]
 	l.pending(c)
-	credentials, err = l.conn.ExchangeSASL(mechanism, initial...)
+	credentials, err = l.conn.ServeSASL(mechanism, initial...)
 	switch {
 	case errors.Is(err, login.ErrUnknownMechanism):
 		return login.Credentials{}, false, l.bad(c, "This mechanism is not offered.")

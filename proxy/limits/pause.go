@@ -40,7 +40,7 @@ func (t *Turns) Pause(name string, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.paused.DropOldest(func(until *time.Time) bool { return !now.Before(*until) })
-	*t.paused.Touch(login.FoldAccount(name)) = now.Add(d)
+	*t.paused.Touch(login.AccountKey(name)) = now.Add(d)
 }
 
 // pausedUntil refuses a mailbox whose upstream asked to be left alone.

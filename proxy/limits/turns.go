@@ -106,7 +106,7 @@ type Turn struct {
 // caller ends the Turn by Leave. The error is a *Refusal, TooManySessions, after Queue, and ctx's when that ends first.
 func (t *Turns) Enter(ctx context.Context, from netip.Addr, name string, known bool) (*Turn, error) {
 	turn := &Turn{turns: t, key: turnKey{source: source.KeyOf(from)}, known: known}
-	name = login.FoldAccount(name)
+	name = login.AccountKey(name)
 	if err := t.pausedUntil(name); err != nil {
 		return nil, err
 	}

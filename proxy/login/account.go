@@ -10,8 +10,8 @@ import (
 // 4.5.3.1). Longer ones, which can only be attacks, stand as their hash.
 const maxAccount = 320
 
-// FoldAccount returns the form in which account names are compared.
-func FoldAccount(account string) string {
+// AccountKey returns what an account name counts as, whatever its case: the form in which names are compared.
+func AccountKey(account string) string {
 	if len(account) > maxAccount {
 		sum := sha256.Sum256([]byte(strings.ToLower(account)))
 		return "sha256:" + hex.EncodeToString(sum[:])
@@ -28,7 +28,7 @@ func UserOf(account string) string {
 		first, _, _ = cutAny(rest, `\/`)
 	}
 	user, _, _ := strings.Cut(first, "@")
-	return FoldAccount(strings.TrimSpace(user))
+	return AccountKey(strings.TrimSpace(user))
 }
 
 func cutAny(s, chars string) (before, after string, found bool) {

@@ -86,7 +86,7 @@ func (l *device) auth(_ context.Context, args string) (c login.Credentials, done
 	if !l.conn.Secure() {
 		return c, false, l.refuseInClear(len(fields) > 1)
 	}
-	c, err = l.conn.ExchangeSASL(fields[0], fields[1:]...)
+	c, err = l.conn.ServeSASL(fields[0], fields[1:]...)
 	switch {
 	case errors.Is(err, login.ErrUnknownMechanism):
 		return login.Credentials{}, false, l.bad("This mechanism is not offered.")

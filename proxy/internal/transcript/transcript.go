@@ -38,8 +38,8 @@ func Play(t *testing.T, n login.Dialect, badCommands int) {
 
 const patience = 10 * time.Second
 
-// stage is a login between a device and an upstream that the test plays.
-type stage struct {
+// player is a login between a device and an upstream that the test plays.
+type player struct {
 	t        *testing.T
 	settings map[string]string
 	device   net.Conn
@@ -65,7 +65,7 @@ func playFile(t *testing.T, file string, n login.Dialect, badCommands int) {
 	if !found {
 		t.Fatalf("%s has no header", file)
 	}
-	s := newStage(t, settingsOf(header), n, badCommands)
+	s := newPlayer(t, settingsOf(header), n, badCommands)
 	first := strings.Count(header, "\n") + 3
 	for i, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
 		s.play(fmt.Sprintf("%s:%d", file, first+i), line)
@@ -82,10 +82,10 @@ func settingsOf(header string) map[string]string {
 	return settings
 }
 
-func newStage(t *testing.T, settings map[string]string, n login.Dialect, badCommands int) *stage {
+func newPlayer(t *testing.T, settings map[string]string, n login.Dialect, badCommands int) *player {
 	t.Helper()
 	device, bridge := pipe(t)
-	s := &stage{t: t, settings: settings, device: device, deviceR: bufio.NewReader(device),
+	s := &player{t: t, settings: settings, device: device, deviceR: bufio.NewReader(device),
 		announce: &login.Announced{}, notes: &login.Notes{}, results: make(chan result, 16)}
 	if list := settings["remembered"]; list != "" {
 		s.announce.Store(strings.Fields(list))
@@ -106,10 +106,10 @@ func newStage(t *testing.T, settings map[string]string, n login.Dialect, badComm
 	return s
 }
 
-func (s *stage) report(text string) { s.results <- result{text, s.allNotes()} }
+func (s *player) report(text string) { s.results <- result{text, s.allNotes()} }
 
 // allNotes are those of the device's half and of the upstream's.
-func (s *stage) allNotes() string {
+func (s *player) allNotes() string {
 	h := s.heard
 	return fmt.Sprintf("%+v FrontEnd:%s UpstreamAuth:%s UpstreamSays:%s ", *s.notes, h.FrontEnd, h.Auth, h.Says)
 }
@@ -126,7 +126,7 @@ func pipe(t *testing.T) (ours, theirs net.Conn) {
 }
 
 // serve does with a login what the Server does.
-func (s *stage) serve(ctx context.Context, n login.Dialect, device *login.Conn) {
+func (s *player) serve(ctx context.Context, n login.Dialect, device *login.Conn) {
 	l := n.NewLogin(device, "Drawbridge is ready.", s.notes)
 	for {
 		err := s.attempt(ctx, n, l)
@@ -146,7 +146,7 @@ func (s *stage) serve(ctx context.Context, n login.Dialect, device *login.Conn) 
 	}
 }
 
-func (s *stage) attempt(ctx context.Context, n login.Dialect, l login.Login) error {
+func (s *player) attempt(ctx context.Context, n login.Dialect, l login.Login) error {
 	c, err := l.Read(ctx)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (t Token) Start() (string, []byte, error) { return "XOAUTH2", []byte(t), ni
 // Next implements sasl.Client.
 func (t Token) Next([]byte) ([]byte, error) { return []byte{}, nil }
 
-func (s *stage) play(where, line string) {
+func (s *player) play(where, line string) {
 	s.t.Helper()
 	kind, text := line[:2], strings.TrimPrefix(line[2:], " ")
 	if kind[0] == 'B' {
@@ -235,14 +235,14 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\0`, "\x00", `\1`, "\x01").Replace(s)
 }
 
-func (s *stage) write(where string, c net.Conn, text string) {
+func (s *player) write(where string, c net.Conn, text string) {
 	s.t.Helper()
 	if _, err := c.Write([]byte(text)); err != nil {
 		s.t.Fatalf("%s: write %q: %v", where, text, err)
 	}
 }
 
-func (s *stage) expect(where string, r *bufio.Reader, want string) {
+func (s *player) expect(where string, r *bufio.Reader, want string) {
 	s.t.Helper()
 	got, err := r.ReadString('\n')
 	if err != nil {
@@ -253,7 +253,7 @@ func (s *stage) expect(where string, r *bufio.Reader, want string) {
 	}
 }
 
-func (s *stage) expectResult(where, want string) {
+func (s *player) expectResult(where, want string) {
 	s.t.Helper()
 	select {
 	case got := <-s.results:
@@ -267,7 +267,7 @@ func (s *stage) expectResult(where, want string) {
 
 // expectNote looks at the notes as of the last result, or, after a line of the bridge, as they are: then it reads from the
 // device and changes nothing.
-func (s *stage) expectNote(where, want string) {
+func (s *player) expectNote(where, want string) {
 	s.t.Helper()
 	got := s.noted
 	if got == "" {

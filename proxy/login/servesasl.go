@@ -20,32 +20,32 @@ const (
 // ErrUnknownMechanism says that a device asked for a SASL mechanism that is not offered.
 var ErrUnknownMechanism = errors.New("this SASL mechanism is not offered")
 
-// exchanges are the SASL mechanisms for devices. initial holds the initial response, if one came.
-var exchanges = map[string]func(c *Conn, initial []string) (Credentials, error){
-	"PLAIN":   (*Conn).exchangePlain,
-	"LOGIN":   (*Conn).exchangeLogin,
-	"XOAUTH2": (*Conn).exchangeXOAUTH2,
+// mechanisms are the SASL mechanisms that a device may ask for. initial holds the initial response, if one came.
+var mechanisms = map[string]func(c *Conn, initial []string) (Credentials, error){
+	"PLAIN":   (*Conn).servePlain,
+	"LOGIN":   (*Conn).serveLogin,
+	"XOAUTH2": (*Conn).serveXOAUTH2,
 }
 
-// ExchangeSASL speaks a SASL mechanism with a device, whose command named it and may have brought an initial response. IMAP and POP3
+// ServeSASL speaks a SASL mechanism with a device, whose command named it and may have brought an initial response. IMAP and POP3
 // do it alike: "+ " and a prompt, answered by a line of base64 (RFC 9051, section 6.2.2; RFC 5034, section 4). The errors
 // are ErrUnknownMechanism, ErrMalformed, both bad commands, a *ProtocolError, a *Refusal, or the connection's.
-func (c *Conn) ExchangeSASL(mechanism string, initial ...string) (Credentials, error) {
-	exchange, known := exchanges[strings.ToUpper(mechanism)]
+func (c *Conn) ServeSASL(mechanism string, initial ...string) (Credentials, error) {
+	serve, known := mechanisms[strings.ToUpper(mechanism)]
 	switch {
 	case !known || len(initial) > 1:
 		return Credentials{}, ErrUnknownMechanism
 	case len(initial) == 1 && len(initial[0]) > MaxLine && !strings.EqualFold(mechanism, MechanismXOAUTH2):
 		return Credentials{}, errLongLine
 	}
-	credentials, err := exchange(c, initial)
+	credentials, err := serve(c, initial)
 	if credentials.Account != "" && !errors.Is(err, ErrMalformed) {
 		c.claim(credentials.Account)
 	}
 	return credentials, err
 }
 
-func (c *Conn) exchangePlain(initial []string) (Credentials, error) {
+func (c *Conn) servePlain(initial []string) (Credentials, error) {
 	message, err := c.response("", initial, MaxLine)
 	if err != nil {
 		return Credentials{}, err
@@ -53,8 +53,8 @@ func (c *Conn) exchangePlain(initial []string) (Credentials, error) {
 	return PlainCredentials(message)
 }
 
-// exchangeLogin is the LOGIN mechanism (draft-murchison-sasl-login).
-func (c *Conn) exchangeLogin(initial []string) (Credentials, error) {
+// serveLogin is the LOGIN mechanism (draft-murchison-sasl-login).
+func (c *Conn) serveLogin(initial []string) (Credentials, error) {
 	name, err := c.response(promptUser, initial, MaxLine)
 	if err != nil {
 		return Credentials{}, err
@@ -68,7 +68,7 @@ func (c *Conn) exchangeLogin(initial []string) (Credentials, error) {
 	return credentials, CheckCredentials(credentials)
 }
 
-func (c *Conn) exchangeXOAUTH2(initial []string) (Credentials, error) {
+func (c *Conn) serveXOAUTH2(initial []string) (Credentials, error) {
 	message, err := c.response("", initial, MaxTokenLine)
 	if err != nil {
 		return Credentials{}, err

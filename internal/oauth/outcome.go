@@ -14,8 +14,8 @@ import (
 // maxRetryAfter bounds what an authority may ask for.
 const maxRetryAfter = time.Hour
 
-// exchange is what came of the last request of one fetch.
-type exchange struct {
+// lastRequest is what came of the last request of one fetch.
+type lastRequest struct {
 	mu   sync.Mutex
 	last outcome
 }
@@ -39,36 +39,36 @@ type answer struct {
 	AccountType string `json:"account_type"`
 }
 
-type exchangeKey struct{}
+type lastRequestKey struct{}
 
-// withExchange returns a context whose requests are noted in the exchange.
-func withExchange(ctx context.Context) (context.Context, *exchange) {
-	x := new(exchange)
-	return context.WithValue(ctx, exchangeKey{}, x), x
+// withLastRequest returns a context whose requests are noted in the lastRequest.
+func withLastRequest(ctx context.Context) (context.Context, *lastRequest) {
+	x := new(lastRequest)
+	return context.WithValue(ctx, lastRequestKey{}, x), x
 }
 
-// exchangeOf returns the exchange of ctx, or one that nobody reads.
-func exchangeOf(ctx context.Context) *exchange {
-	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+// lastRequestOf returns the lastRequest of ctx, or one that nobody reads.
+func lastRequestOf(ctx context.Context) *lastRequest {
+	if x, ok := ctx.Value(lastRequestKey{}).(*lastRequest); ok {
 		return x
 	}
-	return new(exchange)
+	return new(lastRequest)
 }
 
-func (x *exchange) asked(u *url.URL) {
+func (x *lastRequest) asked(u *url.URL) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last = outcome{host: u.Host, path: u.Path}
 }
 
-func (x *exchange) failed(err error) error {
+func (x *lastRequest) failed(err error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last.err = err
 	return err
 }
 
-func (x *exchange) answered(r *http.Response, body []byte) {
+func (x *lastRequest) answered(r *http.Response, body []byte) {
 	var a answer
 	if json.Unmarshal(body, &a) != nil {
 		a = answer{}
@@ -81,7 +81,7 @@ func (x *exchange) answered(r *http.Response, body []byte) {
 	x.last.answer = a
 }
 
-func (x *exchange) outcome() outcome {
+func (x *lastRequest) outcome() outcome {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.last

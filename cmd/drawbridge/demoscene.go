@@ -23,8 +23,8 @@ import (
 	"drawbridge/inventory"
 )
 
-// stage is a mail service and a running bridge.
-type stage struct {
+// scene is a mail service and a running bridge.
+type scene struct {
 	dir      string
 	exchange *sandbox.Exchange
 	entra    *sandbox.Entra
@@ -38,9 +38,9 @@ type stage struct {
 	done     chan error
 }
 
-// newStage starts the stand-ins and the bridge on free loopback ports.
-func newStage(fleet []sandbox.Device) (_ *stage, err error) {
-	s := &stage{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant(), password: rand.Text()}
+// newScene starts the stand-ins and the bridge on free loopback ports.
+func newScene(fleet []sandbox.Device) (_ *scene, err error) {
+	s := &scene{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant(), password: rand.Text()}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -70,7 +70,7 @@ func newStage(fleet []sandbox.Device) (_ *stage, err error) {
 }
 
 // startService starts the stand-ins for Exchange Online and Entra ID, and sets the fleet's mailboxes up.
-func (s *stage) startService(fleet []sandbox.Device) (err error) {
+func (s *scene) startService(fleet []sandbox.Device) (err error) {
 	if s.entra, err = sandbox.NewEntra(sandbox.EntraOptions{Tenants: []sandbox.Tenant{s.tenant}}); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *stage) startService(fleet []sandbox.Device) (err error) {
 const ownToken = "orders@contoso.example"
 
 // giveToken lets one device of the fleet be a program that knows OAuth2 and has an old TLS library.
-func (s *stage) giveToken(fleet []sandbox.Device) (err error) {
+func (s *scene) giveToken(fleet []sandbox.Device) (err error) {
 	app := s.tenant.Applications[0]
 	for i := range fleet {
 		d := &fleet[i]
@@ -100,7 +100,7 @@ func (s *stage) giveToken(fleet []sandbox.Device) (err error) {
 	return err
 }
 
-func (s *stage) start() {
+func (s *scene) start() {
 	accept, stop := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
 	s.stop, s.cut = stop, cutNow
@@ -146,7 +146,7 @@ type demoSettings struct {
 }
 
 // configure opens the stand-in's listeners and writes the bridge's configuration.
-func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
+func (s *scene) configure(fleet []sandbox.Device) (*config.Config, error) {
 	set := demoSettings{Dir: s.dir, Tenant: s.tenant.ID, Client: s.tenant.Applications[0].ID, Secret: s.tenant.Applications[0].Secret, Authority: s.entra.URL()}
 	for protocol, address := range map[sandbox.Protocol]*string{sandbox.IMAP: &set.IMAP, sandbox.POP3: &set.POP3} {
 		l, err := s.exchange.Listen(sandbox.ListenOptions{Protocol: protocol, Personality: sandbox.TCPProxy})
@@ -181,7 +181,7 @@ func (s *stage) configure(fleet []sandbox.Device) (*config.Config, error) {
 }
 
 // close ends the bridge and the stand-ins and removes what they wrote.
-func (s *stage) close() {
+func (s *scene) close() {
 	if s.stop != nil {
 		s.stop()
 		s.cut()
@@ -201,12 +201,12 @@ func (s *stage) close() {
 }
 
 // dashboard is where people look at the inventory.
-func (s *stage) dashboard() string {
+func (s *scene) dashboard() string {
 	return "http://" + s.bridge.admin.Addr().String() + "/"
 }
 
 // devices is the inventory, once the store has every session so far.
-func (s *stage) devices(ctx context.Context) ([]inventory.Device, error) {
+func (s *scene) devices(ctx context.Context) ([]inventory.Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	want := int64(len(s.records.all()))
@@ -234,7 +234,7 @@ func (s *stage) devices(ctx context.Context) ([]inventory.Device, error) {
 }
 
 // address is where the device's kind of listener listens.
-func (s *stage) address(d sandbox.Device) string {
+func (s *scene) address(d sandbox.Device) string {
 	for _, l := range s.bridge.holds().proxy.Listeners {
 		if l.Protocol == string(d.Protocol) && l.StartTLS == d.STARTTLS {
 			return s.bridge.addressOf(l.Name).String()
