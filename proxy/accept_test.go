@@ -120,7 +120,8 @@ func TestServer_STLS(t *testing.T) {
 	d.hear("+OK ready")
 	d.say("STLS")
 	d.hear("+OK Begin TLS negotiation.")
-	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, CipherSuites: devicetls.LegacySuites(),
+		InsecureSkipVerify: true})
 	d = newDevice(t, c)
 	d.say("USER anna")
 	d.hear("+OK")
@@ -146,7 +147,8 @@ func TestServer_LoginInClearIsRefusedAndOnRecord(t *testing.T) {
 	d.say("PASS canary")
 	d.hear("-ERR Use STLS first")
 	_ = d.Close()
-	s := w.expect(inventory.OutcomeRefused, inventory.PhaseHandshake, inventory.EndedByDevice, "the password crossed the network in clear text, change it")
+	s := w.expect(inventory.OutcomeRefused, inventory.PhaseHandshake, inventory.EndedByDevice, "the password crossed the network in clear "+
+		"text, change it")
 	if !slices.Contains(s.Quirks, login.QuirkPasswordInClear) || s.Hello.Format != hello.FormatNone {
 		t.Errorf("got quirks %v, hello %v", s.Quirks, s.Hello)
 	}
@@ -175,7 +177,8 @@ func TestServer_PROXYHeaderIsRequiredFromBalancersOnly(t *testing.T) {
 	if _, err := io.WriteString(raw, "PROXY TCP4 10.20.3.7 10.0.0.1 50000 995\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: devicetls.LegacySuites(),
+		InsecureSkipVerify: true})
 	d := newDevice(t, c)
 	d.logIn("right")
 	d.hear("+OK Mailbox open.")

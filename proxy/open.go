@@ -68,13 +68,15 @@ func (s *session) helloRead(h *hello.Hello, err error) error {
 		s.record.Hello = malformed.Hello
 		s.wire.SendAlert(devicetls.RecordVersion(malformed.Hello), devicetls.AlertDecodeError)
 		s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertDecodeError)
-		return &devicetls.TLSError{Err: err, Sentence: "the device's ClientHello is broken (" + malformed.Reason + "): update its firmware, or look for what changes its packets on the way"}
+		return &devicetls.TLSError{Err: err, Sentence: "the device's ClientHello is broken (" + malformed.Reason + "): update its firmware, or " +
+			"look for what changes its packets on the way"}
 	case login.IsTimeout(err) && len(s.wire.Peeked()) == 0:
 		s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertCloseNotify)
 		return &silence{s.silenceSentence()}
 	case login.IsTimeout(err):
 		s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertCloseNotify)
-		return &devicetls.TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
+		return &devicetls.TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it "+
+			"(limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
 	case len(s.wire.Peeked()) > 0:
 		return &devicetls.TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
 	}
@@ -120,5 +122,6 @@ func (s *session) refuseRecord() error {
 	s.record.TLS.AlertReceived = s.wire.PeekedAlert()
 	s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertUnexpectedMessage)
 	s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertUnexpectedMessage)
-	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in between may be cutting its connections"}
+	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in " +
+		"between may be cutting its connections"}
 }

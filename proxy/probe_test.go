@@ -57,7 +57,8 @@ func TestConn_StreamGivesBackWhatWasReadAndKeepsTheDeadline(t *testing.T) {
 	if err := <-written; err != nil {
 		t.Error(err)
 	}
-	if err := errors.Join(c.SetDeadline(time.Unix(1, 0)), s.SetDeadline(time.Time{}), s.SetReadDeadline(time.Time{}), s.SetWriteDeadline(time.Time{})); err != nil {
+	if err := errors.Join(c.SetDeadline(time.Unix(1, 0)), s.SetDeadline(time.Time{}), s.SetReadDeadline(time.Time{}),
+		s.SetWriteDeadline(time.Time{})); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Read(got); err == nil {

@@ -52,7 +52,8 @@ func newFerry(t *testing.T, idle time.Duration) *ferry {
 	f := &ferry{t: t, done: make(chan time.Duration, 1)}
 	f.device, f.ours[0] = newDuplex()
 	f.upstream, f.ours[1] = newDuplex()
-	f.relay = &relay{device: login.NewConn(f.ours[0], login.ConnOptions{Secure: true}), upstream: login.NewConn(f.ours[1], login.ConnOptions{Secure: true}), idle: idle}
+	f.relay = &relay{device: login.NewConn(f.ours[0], login.ConnOptions{Secure: true}), upstream: login.NewConn(f.ours[1],
+		login.ConnOptions{Secure: true}), idle: idle}
 	return f
 }
 

@@ -48,7 +48,8 @@ func newCrossing(t testing.TB, recordSize int) *crossing {
 	dialled := tls.Client(theirs, &tls.Config{RootCAs: root.Pool, ServerName: "bridge.test", MinVersion: tls.VersionTLS13})
 	handshakeBoth(t, x.device, served)
 	handshakeBoth(t, dialled, x.upstream)
-	x.relay = &relay{device: login.NewConn(served, login.ConnOptions{Secure: true, RecordSize: recordSize}), upstream: login.NewConn(dialled, login.ConnOptions{Secure: true}), idle: patience}
+	x.relay = &relay{device: login.NewConn(served, login.ConnOptions{Secure: true, RecordSize: recordSize}),
+		upstream: login.NewConn(dialled, login.ConnOptions{Secure: true}), idle: patience}
 	ctx, cut := context.WithCancel(context.Background())
 	x.cut = cut
 	go func() {

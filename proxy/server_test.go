@@ -28,7 +28,8 @@ func TestServer_BridgesATLS10DeviceAndLeavesItsRecord(t *testing.T) {
 	d.hear("+OK bye")
 	d.end()
 	s := w.expect(inventory.OutcomeBridged, inventory.PhaseRelay, inventory.EndedByDevice, "")
-	got := fmt.Sprintf("%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%t|%s", s.Bridge, s.Run, s.Listener, s.Protocol, s.TLSMode, s.Account, s.AuthMechanism,
+	got := fmt.Sprintf("%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%t|%s", s.Bridge, s.Run, s.Listener, s.Protocol, s.TLSMode, s.Account,
+		s.AuthMechanism,
 		s.TLS.Version, s.UpstreamTLS.Version, s.Upstream, s.UpstreamAuth, s.TLS.Completed, s.Readiness())
 	if want := "bridge-1|run-1|pop3s|pop3|implicit|anna|USER|1.0|1.3|mail|USER|true|legacy"; got != want {
 		t.Errorf("record:\n got %s\nwant %s", got, want)

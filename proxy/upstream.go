@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"drawbridge/inventory"
@@ -284,85 +282,4 @@ func (u *Upstream) handshake(ctx context.Context, c net.Conn, host string, d *Di
 	d.TLS = inventory.TLS{Engine: "standard", Completed: true}
 	devicetls.Describe(&d.TLS, state)
 	return t, nil
-}
-
-// The steps of a dial that can fail.
-const (
-	StepDNS  = "dns"
-	StepTCP  = "tcp"
-	StepTLS  = "tls"
-	StepCert = "certificate"
-)
-
-// DialError is a dial that failed at one step; Sentence says so to an administrator, and what to do.
-type DialError struct {
-	Step     string
-	Sentence string
-	Err      error
-}
-
-// Error returns the sentence.
-func (e *DialError) Error() string { return e.Sentence }
-
-// Unwrap returns the cause.
-func (e *DialError) Unwrap() error { return e.Err }
-
-func (u *Upstream) tcpError(err error, host, port string) error {
-	where := net.JoinHostPort(host, port)
-	e := &DialError{Step: StepTCP, Err: err}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) || login.IsTimeout(err):
-		e.Sentence = fmt.Sprintf("the upstream %s does not answer at %s (upstreams.%s.dial_timeout: %s): check the firewall and the address", u.o.Name, where, u.o.Name, u.o.DialTimeout)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Sentence = fmt.Sprintf("the upstream %s refuses connections at %s: check the address and that the service runs", u.o.Name, where)
-	default:
-		e.Sentence = fmt.Sprintf("the upstream %s cannot be reached at %s: %v", u.o.Name, where, err)
-	}
-	return e
-}
-
-func (u *Upstream) tlsError(err error, name string) error {
-	e := &DialError{Step: StepTLS, Err: err}
-	var unverified *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &unverified):
-		e.Step = StepCert
-		e.Sentence = u.certificateSentence(unverified.Err, name)
-	case errors.Is(err, context.DeadlineExceeded) || login.IsTimeout(err):
-		e.Sentence = fmt.Sprintf("the upstream %s did not complete the TLS handshake in time (upstreams.%s.dial_timeout: %s)", u.o.Name, u.o.Name, u.o.DialTimeout)
-	case login.IsClosed(err):
-		e.Sentence = fmt.Sprintf("the upstream %s broke the TLS handshake off: a firewall in between, or a wrong port, does this (%v)", u.o.Name, err)
-	case devicetls.ReceivedAlert(err) == "protocol_version" || isVersionError(err):
-		e.Sentence = u.versionSentence()
-	default:
-		e.Sentence = fmt.Sprintf("the TLS handshake with the upstream %s failed: %v", u.o.Name, err)
-	}
-	return e
-}
-
-func (u *Upstream) versionSentence() string {
-	if u.o.TLS13Only {
-		return fmt.Sprintf("the upstream %s does not speak TLS 1.3, and upstreams.%s.min_version asks for that: set it to 1.2", u.o.Name, u.o.Name)
-	}
-	return fmt.Sprintf("the upstream %s does not speak TLS 1.2 or newer: nothing older is used towards an upstream", u.o.Name)
-}
-
-// isVersionError reports whether crypto/tls ended the handshake because the server chose a version below ours.
-func isVersionError(err error) bool {
-	return strings.Contains(err.Error(), "server selected unsupported protocol version")
-}
-
-func (u *Upstream) certificateSentence(err error, name string) string {
-	var unknown x509.UnknownAuthorityError
-	var wrong x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &unknown):
-		return fmt.Sprintf("the certificate of the upstream %s is signed by an unknown authority: name its root in upstreams.%s.ca if it is yours", u.o.Name, u.o.Name)
-	case errors.As(err, &wrong):
-		return fmt.Sprintf("the certificate of the upstream %s is not for %s: set upstreams.%s.server_name to a name that it carries, if that server is the right one", u.o.Name, name, u.o.Name)
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("the certificate of the upstream %s has expired or is not valid yet: renew it there, and check this machine's clock", u.o.Name)
-	}
-	return fmt.Sprintf("the certificate of the upstream %s does not verify: %v", u.o.Name, err)
 }

@@ -131,7 +131,8 @@ func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 		step   string
 		says   string
 	}{
-		{"self-signed", serverConfig(&tls.Certificate{Certificate: [][]byte{stranger.Cert.Raw}, PrivateKey: stranger.Key}), nil, StepCert, "certificate"},
+		{"self-signed", serverConfig(&tls.Certificate{Certificate: [][]byte{stranger.Cert.Raw}, PrivateKey: stranger.Key}), nil, StepCert,
+			"certificate"},
 		{"unknown root", serverConfig(stranger.Issue(t, "mail.test", inAnHour())), nil, StepCert, "upstreams.mail.ca"},
 		{"system roots only", serverConfig(good), func(o *UpstreamOptions) { o.Roots = nil }, StepCert, "upstreams.mail.ca"},
 		{"expired", serverConfig(root.Issue(t, "mail.test", time.Now().Add(-time.Minute))), nil, StepCert, "expired"},
@@ -357,7 +358,10 @@ func TestUpstream_STARTTLS(t *testing.T) {
 			var e *DialError
 			return errors.As(err, &e) && e.Step == StepCert
 		}},
-		{"injected", "+OK injected\r\n", root.Issue(t, "mail.test", inAnHour()), func(err error) bool { return errors.Is(err, login.ErrInjected) }},
+		{"injected", "+OK injected\r\n", root.Issue(t, "mail.test", inAnHour()), func(err error) bool {
+			return errors.Is(err,
+				login.ErrInjected)
+		}},
 	} {
 		m := newRawHost(t, "127.0.0.1", 0, startsTLS(serverConfig(c.cert), c.extra))
 		o := upstreamTo(m.port(), root.Pool, "127.0.0.1")

@@ -50,7 +50,8 @@ type world struct {
 // newWorld starts a world. adjust may change listener and server before they serve.
 func newWorld(t *testing.T, adjust func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, upstream: newMailServer(t), records: &recorder{ended: make(chan *inventory.Session, 64), turned: make(chan inventory.TurnedAway, 64)}, done: make(chan struct{})}
+	w := &world{t: t, upstream: newMailServer(t), records: &recorder{ended: make(chan *inventory.Session, 64),
+		turned: make(chan inventory.TurnedAway, 64)}, done: make(chan struct{})}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -59,12 +60,15 @@ func newWorld(t *testing.T, adjust func(*world)) *world {
 	cert := deviceCertificate(t)
 	w.listener = &proxy.Listener{
 		Name: "pop3s", Protocol: "pop3", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Terminate: devicetls.NewStandardTerminator(devicetls.Profile{Protocol: "pop3", MinVersion: tls.VersionTLS10, Suites: devicetls.LegacySuites(),
+		Terminate: devicetls.NewStandardTerminator(devicetls.Profile{Protocol: "pop3", MinVersion: tls.VersionTLS10,
+			Suites:      devicetls.LegacySuites(),
 			Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil }}),
-		Dialect: pop3login.Dialect(), Greeting: "ready", HandshakeTimeout: patience, LoginTimeout: patience, IdleTimeout: patience, BadCommands: 10,
+		Dialect: pop3login.Dialect(), Greeting: "ready", HandshakeTimeout: patience, LoginTimeout: patience, IdleTimeout: patience,
+		BadCommands: 10,
 	}
-	up := proxy.NewUpstream(proxy.UpstreamOptions{Name: "mail", Addresses: map[string]string{"pop3": w.upstream.address}, ServerName: "mail.test",
-		Roots: w.upstream.roots, DialTimeout: patience, LoginTimeout: patience})
+	up := proxy.NewUpstream(proxy.UpstreamOptions{Name: "mail", Addresses: map[string]string{"pop3": w.upstream.address},
+		ServerName: "mail.test",
+		Roots:      w.upstream.roots, DialTimeout: patience, LoginTimeout: patience})
 	w.decider = &passAll{upstream: up}
 	w.server = &proxy.Server{Name: "bridge-1", Run: "run-1", Sockets: []proxy.Socket{{Name: "pop3s", Net: ln}}, Recorder: w.records,
 		Hellos: inventory.NewHellos(16), Logger: zap.NewNop()}
@@ -103,7 +107,8 @@ func (w *world) dial(version uint16) *device {
 		version = tls.VersionTLS10
 	}
 	raw := w.dialRaw()
-	c := tls.Client(raw, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: devicetls.LegacySuites(), InsecureSkipVerify: true})
+	c := tls.Client(raw, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: devicetls.LegacySuites(),
+		InsecureSkipVerify: true})
 	if err := c.Handshake(); err != nil {
 		w.t.Fatalf("handshake: %v", err)
 	}
@@ -137,8 +142,10 @@ func (w *world) record() *inventory.Session {
 func (w *world) expect(outcome inventory.Outcome, phase inventory.Phase, by inventory.EndedBy, reason string) *inventory.Session {
 	w.t.Helper()
 	s := w.record()
-	if s.Outcome != outcome || s.Phase != phase || s.EndedBy != by || !strings.Contains(s.Reason, reason) || (reason == "") != (s.Reason == "") {
-		w.t.Errorf("record:\n got %s in %s by %s: %q\nwant %s in %s by %s: %q", s.Outcome, s.Phase, s.EndedBy, s.Reason, outcome, phase, by, reason)
+	if s.Outcome != outcome || s.Phase != phase || s.EndedBy != by || !strings.Contains(s.Reason, reason) ||
+		(reason == "") != (s.Reason == "") {
+		w.t.Errorf("record:\n got %s in %s by %s: %q\nwant %s "+
+			"in %s by %s: %q", s.Outcome, s.Phase, s.EndedBy, s.Reason, outcome, phase, by, reason)
 	}
 	return s
 }

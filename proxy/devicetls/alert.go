@@ -94,9 +94,12 @@ func (e *TLSError) Unwrap() error { return e.Err }
 
 // receivedMeaning says what a device means by an alert.
 var receivedMeaning = map[string]string{
-	"unknown_ca":              "the device does not trust this bridge's certificate authority: import its certificate into the device (drawbridge certs export)",
-	"bad_certificate":         "the device does not accept this bridge's certificate: import the authority's certificate into the device (drawbridge certs export), and check that the device uses a name or address that the certificate has",
-	"certificate_unknown":     "the device does not accept this bridge's certificate: import the authority's certificate into the device (drawbridge certs export), and check that the device uses a name or address that the certificate has",
+	"unknown_ca": "the device does not trust this bridge's certificate authority: import its certificate into the device " +
+		"(drawbridge certs export)",
+	"bad_certificate": "the device does not accept this bridge's certificate: import the authority's certificate into the device " +
+		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
+	"certificate_unknown": "the device does not accept this bridge's certificate: import the authority's certificate into the device " +
+		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
 	"unsupported_certificate": "the device cannot use this kind of certificate: give it an RSA certificate with a SHA-256 signature",
 	"certificate_expired":     "the device takes this bridge's certificate for expired: check the device's clock",
 	"handshake_failure":       "the device ended the handshake: it and this listener agree on no cipher suite or key (listeners[].ciphers)",
@@ -116,11 +119,14 @@ func handshakeError(err error, info inventory.TLS, h *hello.Hello) *TLSError {
 			e.Sentence = "the device ended the handshake with the alert " + info.AlertReceived
 		}
 	case info.AlertSent == "no_application_protocol":
-		e.Sentence = "the device asked for another protocol than this listener speaks (ALPN " + strings.Join(h.ALPN, ", ") + "): check the port it uses"
+		e.Sentence = "the device asked for another protocol than this listener " +
+			"speaks (ALPN " + strings.Join(h.ALPN, ", ") + "): check the port it uses"
 	case info.AlertSent == "inappropriate_fallback":
-		e.Sentence = "the device fell back to " + versionName(h.MaxVersion) + " after a failed attempt with a newer version, which could be an attacker's doing: look at its earlier sessions"
+		e.Sentence = "the device fell back to " + versionName(h.MaxVersion) + " after a failed attempt with a newer version, which could be an " +
+			"attacker's doing: look at its earlier sessions"
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Sentence = "so many handshakes were computing that this one had no turn in time (limits.handshakes, 16 a source): find out who connects so often"
+		e.Sentence = "so many handshakes were computing that this one had no turn in time (limits.handshakes, 16 a source): find out who " +
+			"connects so often"
 	case login.IsTimeout(err):
 		e.Sentence = "the device fell silent during the handshake: it may not accept the certificate, or be too slow (limits.handshake_timeout)"
 	case login.IsClosed(err):

@@ -52,7 +52,8 @@ func TestAlert_NamesAreReadFromTheEnginesErrors(t *testing.T) {
 }
 
 func TestAlert_RecordVersionIsTheHellosMaximumAtMost12(t *testing.T) {
-	for max, want := range map[hello.Version]uint16{0: v10, hello.SSL2: versionSSL3, hello.SSL3: versionSSL3, hello.TLS10: v10, hello.TLS11: v11, hello.TLS12: v12, hello.TLS13: v12} {
+	for max, want := range map[hello.Version]uint16{0: v10, hello.SSL2: versionSSL3, hello.SSL3: versionSSL3, hello.TLS10: v10,
+		hello.TLS11: v11, hello.TLS12: v12, hello.TLS13: v12} {
 		if got := RecordVersion(&hello.Hello{MaxVersion: max}); got != want {
 			t.Errorf("maximum %s: record of version %#04x, want %#04x", max, got, want)
 		}
@@ -199,7 +200,8 @@ func (g *gate) openssl(t *testing.T, args ...string) string {
 	_, root := tlstest.DeviceLeaf(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args = append([]string{"s_client", "-connect", g.address, "-cipher", "ALL:@SECLEVEL=0", "-CAfile", pemFile(t, root.Cert.Raw), "-verify_return_error"}, args...)
+	args = append([]string{"s_client", "-connect", g.address, "-cipher", "ALL:@SECLEVEL=0", "-CAfile", pemFile(t, root.Cert.Raw),
+		"-verify_return_error"}, args...)
 	cmd := exec.CommandContext(ctx, needOpenSSL(t), args...)
 	cmd.Stdin = strings.NewReader("Q\n")
 	out, _ := cmd.CombinedOutput() // how it exits, the output tells better
@@ -230,7 +232,8 @@ func TestTerminator_OpenSSL(t *testing.T) {
 		{"1.1", []string{"-tls1_1"}, hello.TLS11, "ECDHE_RSA"},
 		{"1.2", []string{"-tls1_2"}, hello.TLS12, "ECDHE_RSA"},
 		{"1.2 SHA-1 only", []string{"-tls1_2", "-sigalgs", "RSA+SHA1"}, hello.TLS12, "TLS_RSA_WITH_"},
-		{"1.2 SHA-1 only, ECDHE only, 1.1 allowed", []string{"-no_tls1_3", "-sigalgs", "RSA+SHA1", "-cipher", "ECDHE-RSA-AES128-SHA:@SECLEVEL=0"}, hello.TLS11, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"},
+		{"1.2 SHA-1 only, ECDHE only, 1.1 allowed", []string{"-no_tls1_3", "-sigalgs", "RSA+SHA1", "-cipher",
+			"ECDHE-RSA-AES128-SHA:@SECLEVEL=0"}, hello.TLS11, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"},
 		{"1.3", nil, hello.TLS13, "TLS_AES_"},
 		{"1.3 without PSS", []string{"-sigalgs", "RSA+SHA256"}, hello.TLS12, "ECDHE_RSA"},
 		{"1.3 with SHA-1 only", []string{"-sigalgs", "RSA+SHA1"}, hello.TLS12, "TLS_RSA_WITH_"},

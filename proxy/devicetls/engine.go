@@ -1,3 +1,7 @@
+// Package devicetls makes a device's raw connection a TLS one.
+//
+// A hello is peeked, the listener's Profile says what of it is permitted, an Engine serves what it can, an alert tells the device
+// why not (RFC 5246, 8446; alerts in RFC 8446, section 6).
 package devicetls
 
 import (

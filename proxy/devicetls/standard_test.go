@@ -19,7 +19,8 @@ import (
 
 func TestTerminator_EveryVersionAndSuite(t *testing.T) {
 	gates := map[string]*gate{}
-	profiles := map[string]func(*Profile){"legacy": func(*Profile) {}, "modern": modern, "min 1.1": func(p *Profile) { p.MinVersion = v11 }, "min 1.2": from12, "min 1.3": from13}
+	profiles := map[string]func(*Profile){"legacy": func(*Profile) {}, "modern": modern,
+		"min 1.1": func(p *Profile) { p.MinVersion = v11 }, "min 1.2": from12, "min 1.3": from13}
 	for name, adjust := range profiles {
 		p := legacyProfile(t)
 		adjust(&p)
@@ -185,7 +186,8 @@ func TestTerminator_CertificateThatCannotBeHad(t *testing.T) {
 	if _, err := g.visit(t, tlstest.ClientOf(t, v10, rsaAES)); err == nil {
 		t.Fatal("a handshake without a certificate completed")
 	}
-	if r := g.result(t); r.info.AlertSent != "internal_error" || r.info.Certificate != "" || !strings.Contains(fmt.Sprint(r.err), "no certificate yet") {
+	if r := g.result(t); r.info.AlertSent != "internal_error" || r.info.Certificate != "" || !strings.Contains(fmt.Sprint(r.err),
+		"no certificate yet") {
 		t.Errorf("got %+v, %v", r.info, r.err)
 	}
 }

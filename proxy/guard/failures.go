@@ -1,3 +1,6 @@
+// Package guard decides who may have a password checked, when, so that neither a device nor an account upstream can be locked
+// by a stranger. It counts failures by pair of source and account, bounds the guesses that go upstream, remembers on disk who was
+// verified.
 package guard
 
 import (

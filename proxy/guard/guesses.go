@@ -177,6 +177,7 @@ func (g *Guesses) forStrangers(user string, now time.Time) int {
 }
 
 func (g *Guesses) exhausted(format string, args ...any) error {
-	return login.Refuse(login.TooManyFailures, "%s (upstreams.%s.guesses: %d in %s), so that it cannot be locked: wait, even the right one does",
+	return login.Refuse(login.TooManyFailures, "%s (upstreams.%s.guesses: %d in %s), so that it cannot be locked: wait, even the "+
+		"right one does",
 		fmt.Sprintf(format, args...), g.o.Upstream, g.o.Count, login.Span(g.o.Per))
 }

@@ -30,7 +30,8 @@ func TestGuesses_AtMostCountGoUpPerUser(t *testing.T) {
 		pass(29*time.Minute - 1)
 		_, err := d.try(attemptOf(sourceNumber(10), "up", "scans", "right"), login.Accepted)
 		d.wantReason(err, login.TooManyFailures)
-		if !strings.Contains(err.Error(), "2 passwords not accepted before went up") || !strings.Contains(err.Error(), "upstreams.up.guesses: 2 in 30m") {
+		if !strings.Contains(err.Error(), "2 passwords not accepted "+
+			"before went up") || !strings.Contains(err.Error(), "upstreams.up.guesses: 2 in 30m") {
 			t.Errorf("the reason is %q", err)
 		}
 		pass(1)
@@ -265,8 +266,9 @@ func drawGuessStep(rt *rapid.T) guessStep {
 		source:   rapid.IntRange(0, 3).Draw(rt, "source"),
 		name:     rapid.IntRange(0, 2).Draw(rt, "name"),
 		password: rapid.IntRange(0, 4).Draw(rt, "password"),
-		verdict:  rapid.SampledFrom([]login.Verdict{login.Rejected, login.Rejected, login.NoAnswer, login.Unsent, login.Accepted}).Draw(rt, "verdict"),
-		time:     time.Duration(rapid.IntRange(1, 40).Draw(rt, "minutes")) * time.Minute,
+		verdict: rapid.SampledFrom([]login.Verdict{login.Rejected, login.Rejected, login.NoAnswer, login.Unsent, login.Accepted}).Draw(rt,
+			"verdict"),
+		time: time.Duration(rapid.IntRange(1, 40).Draw(rt, "minutes")) * time.Minute,
 	}
 }
 

@@ -38,7 +38,8 @@ func (f *Failures) queueUp(c *Check) (*waiter, error) {
 		f.active[c.key] = p
 	}
 	if len(p.line) >= maxWaiting {
-		return nil, login.Refuse(login.TooManyFailures, "%d sessions of this source and account wait already for their password to be checked", maxWaiting)
+		return nil, login.Refuse(login.TooManyFailures, "%d sessions of this source and account wait already for their password "+
+			"to be checked", maxWaiting)
 	}
 	w := &waiter{check: c, pair: p}
 	p.line = append(p.line, w)

@@ -69,9 +69,11 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 
 // sentences are what the record says of a refused login, by reason.
 var sentences = map[login.Reason]string{
-	login.BadCredentials:  "the upstream refuses the name or the password: check both in the device",
-	login.TooManySessions: "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there",
-	login.Unavailable:     "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device",
+	login.BadCredentials: "the upstream refuses the name or the password: check both in the device",
+	login.TooManySessions: "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or " +
+		"raise its limit there",
+	login.Unavailable: "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed " +
+		"in the device",
 }
 
 const tokenRefused = "the upstream refuses the token: it has run out, or gives no right to this mailbox over IMAP"

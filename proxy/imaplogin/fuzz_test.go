@@ -21,7 +21,8 @@ import (
 // FuzzRead gives arbitrary bytes of a device to a login: it ends, and never with credentials outside TLS, nor with a name
 // or password that could smuggle a command.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"1 LOGIN a b\r\n", "1 LOGIN {1}\r\na {1+}\r\nb\r\n", "1 AUTHENTICATE PLAIN AGEAYg==\r\n", "1 authenticate login\nYQ==\nYg==\n",
+	for _, s := range []string{"1 LOGIN a b\r\n", "1 LOGIN {1}\r\na {1+}\r\nb\r\n", "1 AUTHENTICATE PLAIN " +
+		"AGEAYg==\r\n", "1 authenticate login\nYQ==\nYg==\n",
 		"1 CAPABILITY\r\n2 NOOP\r\n3 LOGOUT\r\n", "1 ID (\"name\" {3}\r\nfax)\r\n", "1 STARTTLS\r\n2 LOGIN a b\r\n", "1 LOGIN {3+}\r\na b\r\n",
 		"1 AUTHENTICATE XOAUTH2 dXNlcj1hAWF1dGg9QmVhcmVyIHQBAQ==\r\n", "\x00\xff\r\n", "1 X {2+}\r\n\r\n\r\n"} {
 		f.Add([]byte(s), true)
@@ -153,7 +154,8 @@ func (s oracleSession) Poll(*imapserver.UpdateWriter, bool) error { return nil }
 // FuzzLogin compares with go-imap's server: a LOGIN that both take has the same name and password. What we take beyond
 // the grammar, with a quirk, is not compared.
 func FuzzLogin(f *testing.F) {
-	for _, s := range []string{"anna secret", `"anna" "se cret"`, `"a\\b" "c\"d"`, "{4}\r\nanna {2}\r\npw", "{4+}\r\nanna \"\"", "anna {3+}\r\np\xc3\xa4",
+	for _, s := range []string{"anna secret", `"anna" "se cret"`, `"a\\b" "c\"d"`, "{4}\r\nanna {2}\r\npw", "{4+}\r\nanna \"\"",
+		"anna {3+}\r\np\xc3\xa4",
 		`anna "p` + "\xc3\xa4" + `"`, `a]b c`, "anna pass word", "{9}\r\nanna pass", `CONTOSO\anna x`, `"a" "b" `} {
 		f.Add(s)
 	}

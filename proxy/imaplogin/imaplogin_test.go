@@ -163,7 +163,8 @@ func TestIMAP_BoundsOfWhatADeviceMaySend(t *testing.T) {
 func TestIMAP_ALongTokenPasses(t *testing.T) {
 	long := strings.Repeat("t", 12<<10)
 	message := token("user=a\x01auth=Bearer " + long + "\x01\x01")
-	for _, said := range []string{"1 AUTHENTICATE XOAUTH2 " + base64Of(message) + "\r\n", "1 authenticate xoauth2\r\n" + base64Of(message) + "\r\n"} {
+	for _, said := range []string{"1 AUTHENTICATE XOAUTH2 " + base64Of(message) + "\r\n",
+		"1 authenticate xoauth2\r\n" + base64Of(message) + "\r\n"} {
 		l, _, _ := deviceLogin(said)
 		c, err := l.Read(t.Context())
 		if err != nil || c.Password.Reveal() != long || !c.Token() {
@@ -193,7 +194,8 @@ func TestIMAP_BoundsOfWhatAnUpstreamMaySend(t *testing.T) {
 		{"a challenge after LOGIN", "* OK [CAPABILITY IMAP4rev1] ready\r\n+ more\r\n", "asks for more"},
 		{"silence", "", "did not greet"},
 	} {
-		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(saying(c.said), login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), passwordOf("a", "b"))
+		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(saying(c.said), login.ConnOptions{Secure: true}),
+			&login.UpstreamNotes{}), passwordOf("a", "b"))
 		var r *login.Refusal
 		if !errors.As(err, &r) || r.Reason != login.Unavailable || !strings.Contains(err.Error(), c.problem) {
 			t.Errorf("%s: got %v, want Unavailable with %q", c.name, err, c.problem)
@@ -273,7 +275,9 @@ func TestIMAP_LastWordsOfASession(t *testing.T) {
 		{"logout", "4 NOOP\r\n5 LOGOUT\r\n", "* BYE off\r\n5 OK done\r\n", true, ""},
 		{"logout in lower case", "5 logout\n", "", true, ""},
 		{"half a line", "5 LOGOUT", "* BYE x", false, ""},
-		{"token ran out", "5 IDLE\r\n", "* 3 EXISTS\r\n* BYE Session invalidated - AccessTokenExpired\r\n", false, "* BYE Session invalidated - AccessTokenExpired"},
+		{"token ran out", "5 IDLE\r\n", "* 3 EXISTS\r\n* BYE Session invalidated - " +
+			"AccessTokenExpired\r\n", false, "* BYE Session invalidated - " +
+			"AccessTokenExpired"},
 		{"a mail that ends like one", "x LOGOUT now\r\n", "NO\r\n", false, ""},
 	} {
 		l, _, n := deviceLogin("")
@@ -289,7 +293,8 @@ func TestIMAP_IDStaysWithinItsBounds(t *testing.T) {
 	for i := range 60 {
 		pairs.WriteString(` "key` + string(rune('A'+i)) + `" "` + strings.Repeat("v", 80) + `"`)
 	}
-	l, _, n := deviceLogin(`1 ID (` + pairs.String() + `)` + "\r\n2 ID (\"name\" \"" + strings.Repeat("n", 1000) + "\" \"" + strings.Repeat("k", 31) + "\" \"x\")\r\n")
+	l, _, n := deviceLogin(`1 ID (` + pairs.String() + `)` + "\r\n2 ID (\"name\" \"" + strings.Repeat("n",
+		1000) + "\" \"" + strings.Repeat("k", 31) + "\" \"x\")\r\n")
 	if _, err := l.Read(t.Context()); err == nil {
 		t.Fatal("credentials without a login")
 	}
@@ -311,7 +316,8 @@ func TestIMAP_ChallengesOfAnUpstream(t *testing.T) {
 			"D1 AUTHENTICATE LOGIN\r\nYQ==\r\nYg==\r\n", &serverFirst{[]string{"a", "b"}}},
 	} {
 		up := saying(c.said)
-		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), []sasl.Client{c.mechanism})
+		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}),
+			&login.UpstreamNotes{}), []sasl.Client{c.mechanism})
 		var r *login.Refusal
 		if !errors.As(err, &r) || r.Reason != login.BadCredentials {
 			t.Errorf("%s: got %v, want bad credentials", c.name, err)

@@ -49,7 +49,8 @@ func choose(capabilities []string, mechs []sasl.Client) (method, error) {
 			return how, nil
 		}
 	}
-	return method{}, unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices another upstream",
+	return method{}, unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
+		"another upstream",
 		strings.Join(wanted, " or "), strings.Join(offers(capabilities), " "))
 }
 
@@ -134,7 +135,8 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 			return taggedAnswer{}, login.RefuseSilent(what, err)
 		}
 	}
-	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves this mechanism", how.name)
+	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves "+
+		"this mechanism", how.name)
 }
 
 // initialCommand is AUTHENTICATE with the initial response, where there is one and the upstream takes it (RFC 4959).
@@ -181,7 +183,8 @@ func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error
 	a, err := u.await(tag, what)
 	if err == nil && a.more {
 		u.notes.Says = a.line
-		return a, unavailable("the upstream asks for more than a name and a password after LOGIN, see upstream_says: check that it is an IMAP server")
+		return a, unavailable("the upstream asks for more than a name and a password after LOGIN, see upstream_says: check that it is " +
+			"an IMAP server")
 	}
 	return a, err
 }

@@ -61,7 +61,8 @@ func TestIMAP_LoginArguments(t *testing.T) {
 			continue
 		}
 		if !ok || name != c.name || password != c.password || strings.Join(n.Quirks, " ") != c.quirks {
-			t.Errorf("%q %v: got %q, %q, %t, quirks %v, want %q, %q, quirks %s", c.args, c.literals, name, password, ok, n.Quirks, c.name, c.password, c.quirks)
+			t.Errorf("%q %v: got %q, %q, %t, quirks %v, want %q, "+
+				"%q, quirks %s", c.args, c.literals, name, password, ok, n.Quirks, c.name, c.password, c.quirks)
 		}
 	}
 }

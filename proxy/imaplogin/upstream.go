@@ -115,7 +115,8 @@ func (u *upstream) readGreeting() error {
 		return unavailable("the upstream does not greet as an IMAP server does, see upstream_says: check its address and port")
 	case s.Type == imap.StatusResponseTypePreAuth:
 		u.notes.Says = line
-		return unavailable("the upstream says that this connection is logged in already (PREAUTH), so whose mailbox it opens cannot be told: switch that off there")
+		return unavailable("the upstream says that this connection is logged in already (PREAUTH), so whose mailbox it opens cannot be told: " +
+			"switch that off there")
 	case s.Type != imap.StatusResponseTypeOK:
 		u.notes.Says = line
 		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address")
@@ -141,7 +142,8 @@ func (u *upstream) startTLS(ctx context.Context) error {
 	}
 	if a.Type != imap.StatusResponseTypeOK {
 		u.notes.Says = a.line
-		return unavailable("the upstream does not start TLS (STARTTLS), and a password is never sent without it: set tls: implicit, or switch TLS on there")
+		return unavailable("the upstream does not start TLS (STARTTLS), and a password is never sent without it: set tls: implicit, or switch " +
+			"TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
 		return unavailable("on the upstream's side %w", err)
@@ -239,7 +241,8 @@ func (u *upstream) await(tag, what string) (taggedAnswer, error) {
 			return taggedAnswer{}, err
 		}
 	}
-	return taggedAnswer{}, unavailable("the upstream sent more than %d lines and did not %s: check that it is an IMAP server", maxUntagged, what)
+	return taggedAnswer{}, unavailable("the upstream sent more than %d lines and did not %s: check that it is "+
+		"an IMAP server", maxUntagged, what)
 }
 
 // hear takes note of an untagged line.
@@ -255,7 +258,8 @@ func (u *upstream) hear(line string) error {
 		u.take(parseStatus(word + " " + rest))
 	case string(imap.StatusResponseTypeBye):
 		u.notes.Says = line
-		return unavailable("the upstream ended the session before the login was done, see upstream_says: it is overloaded or throttles; it mends itself as a rule")
+		return unavailable("the upstream ended the session before the login was done, see upstream_says: it is overloaded or throttles; it " +
+			"mends itself as a rule")
 	}
 	return nil
 }

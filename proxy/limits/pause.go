@@ -51,6 +51,7 @@ func (t *Turns) pausedUntil(name string) error {
 	if until == nil || !time.Now().Before(*until) {
 		return nil
 	}
-	return login.Refuse(login.Unavailable, "the upstream %s throttles this mailbox and is not asked again until %s: let fewer devices read it, less often",
+	return login.Refuse(login.Unavailable, "the upstream %s throttles this mailbox and is not asked again until %s: let fewer devices read "+
+		"it, less often",
 		t.o.Upstream, login.Clock(*until))
 }

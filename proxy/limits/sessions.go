@@ -1,3 +1,5 @@
+// Package limits bounds what goes on at once: sessions, handshakes that compute, sessions of a mailbox, dials. What is counted is
+// kept apart from its bounds, so that these can change under running sessions.
 package limits
 
 import (
@@ -47,7 +49,8 @@ func (s *Sessions) Enter(from netip.Addr) (leave func(), reason string, ok bool)
 			s.listener, s.all, s.all), false
 	}
 	if s.perSource > 0 && !shared && s.bySource[k] >= s.perSource {
-		return nil, fmt.Sprintf("the source has %d sessions on the listener %s (limits.sessions_per_source: %d): let it end some, or raise the limit",
+		return nil, fmt.Sprintf("the source has %d sessions on the listener %s (limits.sessions_per_source: %d): let it end some, or "+
+			"raise the limit",
 			s.perSource, s.listener, s.perSource), false
 	}
 	s.count++

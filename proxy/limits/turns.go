@@ -185,10 +185,12 @@ func (t *Turns) settle(m *mailbox) {
 func (t *Turns) tooManySessions(known bool) *login.Refusal {
 	n, name := t.o.SessionsPerMailbox, t.o.Upstream
 	if known {
-		return login.Refuse(login.TooManySessions, "the mailbox has %d sessions and none ended within %s (upstreams.%s.limits.sessions_per_mailbox: %d): "+
+		return login.Refuse(login.TooManySessions, "the mailbox has %d sessions and none ended within %s "+
+			"(upstreams.%s.limits.sessions_per_mailbox: %d): "+
 			"let devices end theirs, or raise the limit", n, login.Span(t.o.Queue), name, n)
 	}
-	return login.Refuse(login.TooManySessions, "the mailbox has %d sessions, or %d of devices without a verified login in 30 days, and none ended within %s "+
+	return login.Refuse(login.TooManySessions, "the mailbox has %d sessions, or %d of devices without a verified login in 30 days, and none "+
+		"ended within %s "+
 		"(upstreams.%s.limits.sessions_per_mailbox: %d, such devices share a quarter)", n, quarter(n), login.Span(t.o.Queue), name, n)
 }
 
@@ -228,7 +230,8 @@ func (t *Turn) Dial(ctx context.Context) error {
 	err := t.turns.dials.wait(ctx, t.key, t.known, t.until)
 	if errors.Is(err, fairqueue.ErrTooLate) {
 		o := t.turns.options()
-		return login.Refuse(login.Unavailable, "more devices want to log in than the upstream may be dialled for, and the turn did not come within %s "+
+		return login.Refuse(login.Unavailable, "more devices want to log in than the upstream may be dialled for, and the turn did not "+
+			"come within %s "+
 			"(upstreams.%s.limits.dials_per_second: %d): raise the limit, or find out who connects so often",
 			login.Span(o.Queue), o.Upstream, o.DialsPerSecond)
 	}

@@ -58,7 +58,8 @@ func TestLimits_TurnsPerMailbox(t *testing.T) {
 		}
 		start := time.Now()
 		_, err := turns.Enter(t.Context(), stranger, "SCANS@contoso.com", false)
-		wantRefusal(t, err, login.TooManySessions, "or 3 of devices without a verified login in 30 days, and none ended within 30s (upstreams.up.limits.sessions_per_mailbox: 10")
+		wantRefusal(t, err, login.TooManySessions, "or 3 of devices without a verified login in 30 days, and none ended within 30s "+
+			"(upstreams.up.limits.sessions_per_mailbox: 10")
 		if took := time.Since(start); took != 30*time.Second {
 			t.Errorf("refused after %v", took)
 		}
@@ -66,7 +67,8 @@ func TestLimits_TurnsPerMailbox(t *testing.T) {
 			held = append(held, enterTurn(t, turns, printer, "scans@contoso.com", true))
 		}
 		_, err = turns.Enter(t.Context(), printer, "scans@contoso.com", true)
-		wantRefusal(t, err, login.TooManySessions, "the mailbox has 10 sessions and none ended within 30s (upstreams.up.limits.sessions_per_mailbox: 10)")
+		wantRefusal(t, err, login.TooManySessions, "the mailbox has 10 sessions and none ended within 30s "+
+			"(upstreams.up.limits.sessions_per_mailbox: 10)")
 		enterTurn(t, turns, printer, "fax@contoso.com", true).Leave()
 		for _, h := range held {
 			h.Leave()

@@ -210,7 +210,8 @@ func (c *Conn) quirk(name string) {
 // ReadLiteral returns the next n bytes; n beyond MaxLiteral is a *ProtocolError.
 func (c *Conn) ReadLiteral(n int) ([]byte, error) {
 	if n < 0 || n > MaxLiteral {
-		return nil, &ProtocolError{fmt.Sprintf("the device sent a literal of more than %d bytes before login: look at its protocol setting", MaxLiteral)}
+		return nil, &ProtocolError{fmt.Sprintf("the device sent a literal of more than %d bytes before login: look at its "+
+			"protocol setting", MaxLiteral)}
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(c.r, b); err != nil {
@@ -241,7 +242,8 @@ func (c *Conn) Send(b []byte) error {
 
 // ErrInjected is returned by StartTLS when bytes came in plain text together with the command that starts TLS. They
 // could be an attacker's, so they are never read as commands or responses.
-var ErrInjected = errors.New("bytes in plain text came together with the start of TLS, as an attacker would send them: they were thrown away and the session was ended")
+var ErrInjected = errors.New("bytes in plain text came together with the start of TLS, as an attacker would send them: they were thrown " +
+	"away and the session was ended")
 
 // StartTLS makes the connection a TLS one, after sending ok where it is not empty. It fails with ErrInjected, before
 // anything is sent, if a byte is buffered: nothing sent in plain text is read after it.

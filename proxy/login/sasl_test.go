@@ -66,7 +66,8 @@ func TestSASL_Plain(t *testing.T) {
 		{"\x00anna\x00ri\x00ght", "", "", "malformed"},
 	} {
 		got, err := login.PlainCredentials([]byte(c.message))
-		if got.Account != c.account || got.Password.Reveal() != c.password || kindOf(err) != c.kind || c.kind == "ok" && got.Mechanism != login.MechanismPlain {
+		if got.Account != c.account || got.Password.Reveal() != c.password || kindOf(err) != c.kind || c.kind == "ok" &&
+			got.Mechanism != login.MechanismPlain {
 			t.Errorf("%q: got %q %q, %s, want %q %q, %s", c.message, got.Account, got.Password.Reveal(), kindOf(err), c.account, c.password, c.kind)
 		}
 	}
@@ -93,7 +94,8 @@ func TestSASL_Token(t *testing.T) {
 	} {
 		got, err := login.TokenCredentials([]byte(c.message))
 		if got.Account != c.account || got.Password.Reveal() != c.token || kindOf(err) != c.kind || !got.Token() {
-			t.Errorf("%.60q: got %q %.20q, %s, want %q %.20q, %s", c.message, got.Account, got.Password.Reveal(), kindOf(err), c.account, c.token, c.kind)
+			t.Errorf("%.60q: got %q %.20q, %s, "+
+				"want %q %.20q, %s", c.message, got.Account, got.Password.Reveal(), kindOf(err), c.account, c.token, c.kind)
 		}
 	}
 }
@@ -120,7 +122,8 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 	s := secret.New("canary")
 	c := login.Credentials{Account: "anna", Password: s}
 	text, _ := json.Marshal(c)
-	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %q %s %x %d", s, s, s, s, s, s, s), fmt.Sprintf("%v %+v %#v", c, c, c), fmt.Sprintf("%v %+v", &c, &s), string(text), s.String()} {
+	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %q %s %x %d", s, s, s, s, s, s, s), fmt.Sprintf("%v %+v %#v", c,
+		c, c), fmt.Sprintf("%v %+v", &c, &s), string(text), s.String()} {
 		if strings.Contains(shown, "canary") || strings.Contains(shown, "63616e617279") || !strings.Contains(shown, "[redacted]") {
 			t.Errorf("a secret shows as %s", shown)
 		}
@@ -207,7 +210,8 @@ func FuzzPlain(f *testing.F) {
 }
 
 func FuzzXOAUTH2(f *testing.F) {
-	for _, s := range []string{"user=a@b\x01auth=Bearer t\x01\x01", "auth=Bearer t\x01user=a\x01\x01", "", "user=\x01auth=\x01", "user=a\x01auth=Bearer a\rb\x01\x01"} {
+	for _, s := range []string{"user=a@b\x01auth=Bearer t\x01\x01", "auth=Bearer t\x01user=a\x01\x01", "", "user=\x01auth=\x01",
+		"user=a\x01auth=Bearer a\rb\x01\x01"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {

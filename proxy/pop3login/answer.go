@@ -32,13 +32,15 @@ func (u *upstream) refused(line string) error {
 	case code == "AUTH":
 		return u.badCredentials()
 	case code == "IN-USE", code == "INUSE", code == "LIMIT":
-		return login.Refuse(login.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or raise its limit there")
+		return login.Refuse(login.TooManySessions, "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices "+
+			"read it at once, or raise its limit there")
 	case code != "":
 		return unavailable("the upstream refuses the login for now, see upstream_says: nothing needs to be changed in the device")
 	}
 	for _, prefix := range notThePassword {
 		if _, found := login.CutPrefixFold(text, prefix); found {
-			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed in the device")
+			return unavailable("the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed " +
+				"in the device")
 		}
 	}
 	return u.badCredentials()

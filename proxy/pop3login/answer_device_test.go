@@ -40,7 +40,8 @@ func TestPOP3_CredentialsOfDevices(t *testing.T) {
 		{"after bad commands", "XTND\r\nPASS x\r\nUSER anna\r\nPASS right\r\n", "USER", "anna", "right"},
 	} {
 		got, _, notes, err := read(t, true, c.says)
-		if err != nil || got.Mechanism != c.mechanism || got.Account != c.account || got.Password.Reveal() != c.password || notes.ClaimedAccount != c.account {
+		if err != nil || got.Mechanism != c.mechanism || got.Account != c.account || got.Password.Reveal() != c.password ||
+			notes.ClaimedAccount != c.account {
 			t.Errorf("%s: got %s %q %.20q, %v, claimed %q", c.name, got.Mechanism, got.Account, got.Password.Reveal(), err, notes.ClaimedAccount)
 		}
 	}
@@ -170,12 +171,14 @@ func (g *gone) Write(p []byte) (int, error) {
 
 func TestPOP3_DeviceThatIsGoneEndsTheLogin(t *testing.T) {
 	for says, takes := range map[string]int{
-		"CAPA\r\n": 0, "CAPA\r\nx": 1, "QUIT\r\n": 1, "NOOP\r\n": 1, "USER a\r\n": 1, "XTND\r\n": 1, "AUTH\r\n": 1, "AUTH LOGIN\r\n": 1, "AUTH LOGIN YQ==\r\n": 1, "AUTH XOAUTH2\r\n": 1,
+		"CAPA\r\n": 0, "CAPA\r\nx": 1, "QUIT\r\n": 1, "NOOP\r\n": 1, "USER a\r\n": 1, "XTND\r\n": 1, "AUTH\r\n": 1, "AUTH LOGIN\r\n": 1,
+		"AUTH LOGIN YQ==\r\n": 1, "AUTH XOAUTH2\r\n": 1,
 	} {
 		c := &gone{takes: takes}
 		c.in.Reset([]byte(says))
 		n := &login.Notes{}
-		if _, err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true, Notes: n}), "ready", n).Read(t.Context()); !errors.Is(err, io.ErrClosedPipe) {
+		if _, err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true, Notes: n}), "ready", n).Read(t.Context()); !errors.Is(err,
+			io.ErrClosedPipe) {
 			t.Errorf("%q: got %v", says, err)
 		}
 	}

@@ -198,9 +198,11 @@ func TestPOP3_MechanismsByWhatIsAnnounced(t *testing.T) {
 		{"SASL without PLAIN", "+OK\r\nSASL NTLM GSSAPI\r\nUSER\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
 		{"nothing", "+OK\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
 		{"no CAPA", "-ERR what?\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
-		{"odd names and passwords", hasUser, mechanisms(`CONTOSO\scanner one`, "p ss \xe4 "), "USER CONTOSO\\scanner one\r\nPASS p ss \xe4 \r\n", "USER"},
+		{"odd names and passwords", hasUser, mechanisms(`CONTOSO\scanner one`, "p ss \xe4 "), "USER CONTOSO\\scanner one\r\nPASS " +
+			"p ss \xe4 \r\n", "USER"},
 		{"the first that is announced", hasSASL, append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH XOAUTH2\r\n", "XOAUTH2"},
-		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
+		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...),
+			"AUTH PLAIN " + plain + "\r\n", "PLAIN"},
 	} {
 		s := logIn(t, nil, greets+c.capa+"+OK\r\n+OK\r\n", c.mechs)
 		if want := "CAPA\r\n" + c.heard; s.heard != want || s.err != nil || s.notes.Auth != c.auth {
@@ -257,7 +259,8 @@ func TestPOP3_ChallengesAfterTheResponse(t *testing.T) {
 
 func TestPOP3_RememberedCapabilitiesSpareAQuestion(t *testing.T) {
 	announced := &login.Announced{}
-	if s := logIn(t, announced, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard, "CAPA\r\n") {
+	if s := logIn(t, announced, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard,
+		"CAPA\r\n") {
 		t.Fatalf("upstream heard %q, %v", s.heard, s.err)
 	}
 	for range 2 {
@@ -280,7 +283,8 @@ func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
 	}{
 		{"still announced: one guess only", bad + hasSASL, login.BadCredentials, 1, true, true, "-ERR Logon failure"},
 		{"USER only by now", bad + hasUser + "+OK\r\n+OK\r\n", -1, 2, true, true, ""},
-		{"USER only by now, and the password is wrong", bad + hasUser + "+OK\r\n-ERR [AUTH] no\r\n", login.BadCredentials, 2, true, true, "-ERR [AUTH] no"},
+		{"USER only by now, and the " +
+			"password is wrong", bad + hasUser + "+OK\r\n-ERR [AUTH] no\r\n", login.BadCredentials, 2, true, true, "-ERR [AUTH] no"},
 		{"closed after the refusal", bad, login.BadCredentials, 1, true, false, "-ERR Logon failure"},
 		{"unavailable: not asked again", "-ERR [SYS/TEMP] later\r\n" + hasUser, login.Unavailable, 1, false, false, "-ERR [SYS/TEMP] later"},
 		{"in use: not asked again", "-ERR [IN-USE] locked\r\n" + hasUser, login.TooManySessions, 1, false, false, "-ERR [IN-USE] locked"},
@@ -324,7 +328,8 @@ func TestPOP3_UpstreamSTLS(t *testing.T) {
 				return nil, broken
 			}
 		}
-		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Upgrade: c.upgrade}), &login.UpstreamNotes{}), mechanisms("anna", "canary"))
+		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Upgrade: c.upgrade}),
+			&login.UpstreamNotes{}), mechanisms("anna", "canary"))
 		if reasonOf(t, err) != login.Unavailable || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -360,7 +365,8 @@ func TestPOP3_UpstreamThatIsGoneIsUnavailable(t *testing.T) {
 	for takes := range 2 {
 		up := &gone{takes: takes}
 		up.in.Reset([]byte(greets + hasUser + "+OK\r\n+OK\r\n"))
-		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}), mechanisms("anna", "right"))
+		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}),
+			&login.UpstreamNotes{}), mechanisms("anna", "right"))
 		if reasonOf(t, err) != login.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("after %d writes: %v", takes, err)
 		}

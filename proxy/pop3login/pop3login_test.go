@@ -41,7 +41,8 @@ func TestPOP3_RefusalsInTheContractsWords(t *testing.T) {
 
 func TestPOP3_NoticeStandsInTheOKOfTheLogin(t *testing.T) {
 	c := &recorded{}
-	if err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true}), "ready", &login.Notes{}).Admit(login.Admission{Notice: "This device uses outdated encryption."}); err != nil {
+	if err := pop3login.New(login.NewConn(c, login.ConnOptions{Secure: true}), "ready",
+		&login.Notes{}).Admit(login.Admission{Notice: "This device uses outdated encryption."}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := c.out.String(), "+OK Mailbox open. This device uses outdated encryption.\r\n"; got != want {
@@ -95,7 +96,8 @@ func saying(text []byte) *recorded {
 // FuzzRead gives arbitrary bytes of a device to a login: it ends, and never with credentials outside TLS, nor with a name
 // or password that could smuggle a command.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"USER a\r\nPASS b\r\n", "AUTH PLAIN AGEAYg==\r\n", "auth\nAUTH LOGIN\r\nYQ==\r\nYg==\r\n", "CAPA\r\nNOOP\r\nQUIT\r\n",
+	for _, s := range []string{"USER a\r\nPASS b\r\n", "AUTH PLAIN AGEAYg==\r\n", "auth\nAUTH LOGIN\r\nYQ==\r\nYg==\r\n",
+		"CAPA\r\nNOOP\r\nQUIT\r\n",
 		"STLS\r\nUSER a\r\n", "AUTH XOAUTH2 dXNlcj1hAWF1dGg9QmVhcmVyIHQBAQ==\r\n", "PASS x\r\n", "\x00\xff\r\n"} {
 		f.Add([]byte(s), true)
 		f.Add([]byte(s), false)

@@ -108,7 +108,8 @@ func (u *upstream) startTLS(ctx context.Context) error {
 	}
 	if !isOK(line) {
 		u.notes.Says = line
-		return unavailable("the upstream does not start TLS (STLS): a password is never sent without it; set tls: implicit, or switch TLS on there")
+		return unavailable("the upstream does not start TLS (STLS): a password is never sent without it; set tls: implicit, or " +
+			"switch TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
 		return unavailable("on the upstream's side %w", err)
@@ -173,7 +174,8 @@ func choose(capabilities []string, mechs []sasl.Client) (method, error) {
 			return method{name: login.MechanismUser, password: p}, nil
 		}
 	}
-	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices another upstream", strings.Join(wanted, " or "), strings.Join(announced, " "))
+	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
+		"another upstream", strings.Join(wanted, " or "), strings.Join(announced, " "))
 }
 
 // mechanisms are the words of the SASL capability (RFC 5034, section 3).
@@ -248,7 +250,8 @@ func (u *upstream) ProveMailbox(context.Context) error {
 	}
 	if !isOK(line) {
 		u.notes.Says = line
-		return unavailable("the upstream took the token and then did not open the mailbox, see upstream_says: check the permission on the mailbox")
+		return unavailable("the upstream took the token and then did not open the mailbox, see upstream_says: check the permission " +
+			"on the mailbox")
 	}
 	return nil
 }
