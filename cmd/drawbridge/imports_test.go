@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"os/exec"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -139,4 +142,58 @@ func listPackages(t *testing.T) []listed {
 		}
 		all = append(all, p)
 	}
+}
+
+// TestImports_NeverRunUp holds every import against the floors of docs/architecture.md. A package inside another one stands on
+// that one's floor.
+func TestImports_NeverRunUp(t *testing.T) {
+	floors := floorsOf(t)
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "drawbridge/")
+		own, parent, known := floorOf(floors, name)
+		if !known {
+			t.Errorf("%s stands on no floor of docs/architecture.md", name)
+		}
+		for _, i := range p.Imports {
+			imported, ours := strings.CutPrefix(i, "drawbridge/")
+			floor, above, _ := floorOf(floors, imported)
+			if ours && floor >= own && above != parent && !(slices.Contains(leaves, imported) && slices.Contains(leaves, name)) {
+				t.Errorf("%s on floor %d imports %s on floor %d", name, own, imported, floor)
+			}
+		}
+	}
+}
+
+// floorsOf reads the table "Who may import whom".
+func floorsOf(t *testing.T) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/architecture.md")
+	must(t, err)
+	floors := make(map[string]int)
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		floor, err := strconv.Atoi(strings.TrimSpace(cells[1]))
+		if err != nil {
+			continue
+		}
+		for i, word := range strings.Split(cells[2], "`") {
+			if i%2 == 1 {
+				floors[word] = floor
+			}
+		}
+	}
+	return floors
+}
+
+// floorOf is the floor of a package, or of the one that it is inside of.
+func floorOf(floors map[string]int, name string) (floor int, of string, known bool) {
+	for of = name; of != "." && of != "/"; of = path.Dir(of) {
+		if floor, known = floors[of]; known {
+			return floor, of, true
+		}
+	}
+	return 0, "", false
 }
