@@ -48,7 +48,7 @@ func (l *device) passwordIn(words []string) bool {
 		return true
 	}
 	c, err := read(message)
-	l.claim(c.Account)
+	l.notes.Claim(c.Account)
 	return !c.Password.Empty() || errors.Is(err, login.ErrMalformed) && len(message) > 0
 }
 

@@ -77,7 +77,7 @@ func (l *device) startTLS(ctx context.Context, c command) (none login.Credential
 func (l *device) login(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	name, password, ok := loginArguments(c.scan(l.notes.Quirk))
 	if ok || password != "" || c.refused {
-		l.claim(name) // one word alone may as well be the password of a device that has no name
+		l.notes.Claim(name) // one word alone may as well be the password of a device that has no name
 	}
 	if !l.conn.Secure() {
 		return none, false, l.refuseInClear(c, password != "" || l.mayHavePassword(c, ok))
@@ -108,19 +108,8 @@ func (l *device) pending(c command) {
 	l.tag, l.word = strings.Clone(c.tag), strings.Clone(c.word)
 }
 
-// claim notes the name that a device says is its own.
-func (l *device) claim(name string) {
-	if name != "" {
-		l.notes.ClaimedAccount = strings.Clone(name) // and not the whole line
-	}
-}
-
 // refuseInClear refuses a login before STARTTLS. It is a bad command, never a wrong login.
 func (l *device) refuseInClear(c command, passwordCame bool) error {
-	l.notes.LoginInClear = true
-	if passwordCame {
-		l.notes.PasswordClear = true
-		l.notes.Quirk(login.QuirkPasswordInClear)
-	}
+	l.notes.TriedInClear(passwordCame)
 	return l.reject(c, "NO "+reply(login.NoTLS, ""))
 }

@@ -15,57 +15,29 @@ import (
 const (
 	// maxInitial bounds the line of an initial response: Exchange Server takes 10,240 bytes a command.
 	maxInitial = 9000
-	// maxChallenges bounds a SASL exchange with an upstream.
+	// maxChallenges bounds a SASL dialog with an upstream.
 	maxChallenges = 8
 	// maxLiteralMinus is the longest literal that LITERAL- lets go without waiting (RFC 7888, section 5).
 	maxLiteralMinus = 4096
 )
 
-// method is how to log in: by a SASL mechanism, or, where password is set, by LOGIN.
-type method struct {
-	name     string
-	client   sasl.Client
-	initial  []byte
-	password *login.PasswordLogin
+// choose returns the first of mechs that is announced, or LOGIN for a password where no PLAIN is.
+func choose(capabilities []string, mechs []sasl.Client) (login.Method, error) {
+	how, wanted, err := login.ChooseMethod(mechs, login.MechanismLogin, func(m login.Method) bool { return announced(m, capabilities) })
+	if err == nil && how.Name == "" {
+		err = unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
+			"another upstream", strings.Join(wanted, " or "), strings.Join(offers(capabilities), " "))
+	}
+	return how, err
 }
 
-// choose returns the first of mechs that is announced, or LOGIN for a password where no PLAIN is. LOGINDISABLED forbids
-// that command only (RFC 9051, section 7.2.2).
-func choose(capabilities []string, mechs []sasl.Client) (method, error) {
-	var wanted []string
-	for _, m := range mechs {
-		name, initial, err := m.Start()
-		if err != nil {
-			return method{}, fmt.Errorf("start SASL %s: %w", name, err)
-		}
-		if how := (method{name: name, client: m, initial: initial}); how.announced(capabilities) {
-			return how, nil
-		}
-		wanted = append(wanted, name)
-	}
-	for _, m := range mechs {
-		p, ok := m.(*login.PasswordLogin)
-		if how := (method{name: login.MechanismLogin, password: p}); ok && how.announced(capabilities) {
-			return how, nil
-		}
-	}
-	return method{}, unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
-		"another upstream",
-		strings.Join(wanted, " or "), strings.Join(offers(capabilities), " "))
-}
-
-// announced reports whether the upstream takes such a login.
-func (m method) announced(capabilities []string) bool {
-	if m.password != nil {
+// announced reports whether the upstream takes such a login. LOGINDISABLED forbids the command LOGIN only (RFC 9051, section
+// 7.2.2).
+func announced(m login.Method, capabilities []string) bool {
+	if m.Password != nil {
 		return !has(capabilities, imap.CapLoginDisabled)
 	}
-	return has(capabilities, imap.AuthCap(m.name))
-}
-
-// token reports whether it is no password that logs in.
-func (m method) token() bool {
-	_, password := m.client.(*login.PasswordLogin)
-	return m.password == nil && !password
+	return has(capabilities, imap.AuthCap(m.Name))
 }
 
 func has(capabilities []string, c imap.Cap) bool {
@@ -86,16 +58,16 @@ func offers(capabilities []string) []string {
 }
 
 // logIn logs in. Afterwards the capabilities are those after login.
-func (u *upstream) logIn(how method) error {
-	u.notes.Auth = how.name
+func (u *upstream) logIn(how login.Method) error {
+	u.notes.Auth = how.Name
 	before := u.capabilities
 	u.capabilities = nil
-	u.token = how.token()
-	exchange := u.sasl
-	if how.password != nil {
-		exchange = u.login
+	u.token = how.Token()
+	logIn := u.sasl
+	if how.Password != nil {
+		logIn = u.login
 	}
-	a, err := exchange(how, before)
+	a, err := logIn(how, before)
 	if err != nil {
 		return err
 	}
@@ -108,13 +80,13 @@ func (u *upstream) logIn(how method) error {
 	}
 	u.capabilities = before
 	if u.token {
-		return nil // Prove asks
+		return nil // ProveMailbox asks
 	}
 	return u.askCapability()
 }
 
 // sasl runs AUTHENTICATE (RFC 9051, section 6.2.2) and returns its tagged answer.
-func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error) {
+func (u *upstream) sasl(how login.Method, capabilities []string) (taggedAnswer, error) {
 	const what = "answer AUTHENTICATE"
 	command, sent := initialCommand(how, capabilities)
 	tag, err := u.send(command)
@@ -126,9 +98,9 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 		if err != nil || !a.more {
 			return a, err
 		}
-		response := base64.StdEncoding.EncodeToString(how.initial)
+		response := base64.StdEncoding.EncodeToString(how.Initial)
 		if sent {
-			response = login.AnswerChallenge(how.client, a.challenge)
+			response = login.AnswerChallenge(how.Client, a.challenge)
 		}
 		sent = true
 		if err := u.conn.WriteString(response + "\r\n"); err != nil {
@@ -136,17 +108,17 @@ func (u *upstream) sasl(how method, capabilities []string) (taggedAnswer, error)
 		}
 	}
 	return taggedAnswer{}, unavailable("the upstream does not come to an end in AUTHENTICATE %s: check that it serves "+
-		"this mechanism", how.name)
+		"this mechanism", how.Name)
 }
 
 // initialCommand is AUTHENTICATE with the initial response, where there is one and the upstream takes it (RFC 4959).
 // sent says that there is nothing left to be sent unasked.
-func initialCommand(how method, capabilities []string) (command string, sent bool) {
-	command = "AUTHENTICATE " + how.name
-	if how.initial == nil {
+func initialCommand(how login.Method, capabilities []string) (command string, sent bool) {
+	command = "AUTHENTICATE " + how.Name
+	if how.Initial == nil {
 		return command, true
 	}
-	encoded := base64.StdEncoding.EncodeToString(how.initial)
+	encoded := base64.StdEncoding.EncodeToString(how.Initial)
 	if encoded == "" {
 		encoded = "="
 	}
@@ -157,11 +129,11 @@ func initialCommand(how method, capabilities []string) (command string, sent boo
 }
 
 // login runs LOGIN (RFC 9051, section 6.2.3) and returns its tagged answer.
-func (u *upstream) login(how method, capabilities []string) (taggedAnswer, error) {
+func (u *upstream) login(how login.Method, capabilities []string) (taggedAnswer, error) {
 	const what = "answer LOGIN"
 	tag := u.nextTag()
 	line := tag + " LOGIN"
-	for _, s := range []string{how.password.Name, how.password.Password.Reveal()} {
+	for _, s := range []string{how.Password.Name, how.Password.Password.Reveal()} {
 		switch {
 		case quotable(s):
 			line += " " + quote(s)

@@ -79,9 +79,9 @@ func (u *upstream) askBeforeLogin() error {
 
 // logInAnew looks whether a login came to nothing only because the upstream no longer announces what it did when it was
 // last asked, and then logs in as it wants now.
-func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) error {
+func (u *upstream) logInAnew(tried login.Method, mechs []sasl.Client, failed error) error {
 	var r *login.Refusal
-	if tried.name != "" && (!errors.As(failed, &r) || r.Reason != login.BadCredentials) {
+	if tried.Name != "" && (!errors.As(failed, &r) || r.Reason != login.BadCredentials) {
 		u.conn.Announced().Store(nil)
 		return failed
 	}
@@ -91,7 +91,7 @@ func (u *upstream) logInAnew(tried method, mechs []sasl.Client, failed error) er
 		u.notes.Says = said
 		return failed
 	}
-	if tried.name != "" && tried.announced(u.capabilities) {
+	if tried.Name != "" && announced(tried, u.capabilities) {
 		return failed
 	}
 	how, err := choose(u.capabilities, mechs)

@@ -1,5 +1,7 @@
 package login
 
+import "strings"
+
 // Notes is what a Login notices for the session record. The Login writes it, the Server reads it when the Login is not
 // running.
 type Notes struct {
@@ -9,6 +11,22 @@ type Notes struct {
 	LoginInClear   bool              // a login was tried before TLS
 	PasswordClear  bool              // a password crossed the network before TLS
 	LoggedOut      bool              // the device's last line was QUIT or LOGOUT
+}
+
+// Claim notes the name that a device says is its own; an empty one is none. A nil Notes takes none.
+func (n *Notes) Claim(name string) {
+	if n != nil && name != "" {
+		n.ClaimedAccount = strings.Clone(name) // and not the whole line, which may have the password in it
+	}
+}
+
+// TriedInClear notes a login before TLS, and whether it brought its password.
+func (n *Notes) TriedInClear(passwordCame bool) {
+	n.LoginInClear = true
+	if passwordCame {
+		n.PasswordClear = true
+		n.Quirk(QuirkPasswordInClear)
+	}
 }
 
 // UpstreamNotes is what an UpstreamHalf notices for the session record. The half writes it, the Server reads it when the half

@@ -40,7 +40,7 @@ func (c *Conn) ServeSASL(mechanism string, initial ...string) (Credentials, erro
 	}
 	credentials, err := serve(c, initial)
 	if credentials.Account != "" && !errors.Is(err, ErrMalformed) {
-		c.claim(credentials.Account)
+		c.notes.Claim(credentials.Account)
 	}
 	return credentials, err
 }
@@ -59,7 +59,7 @@ func (c *Conn) serveLogin(initial []string) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	c.claim(string(name))
+	c.notes.Claim(string(name))
 	password, err := c.response(promptPassword, nil, MaxLine)
 	if err != nil {
 		return Credentials{}, err
@@ -96,13 +96,6 @@ func (c *Conn) response(prompt string, initial []string, limit int) ([]byte, err
 		return nil, ErrMalformed
 	}
 	return DecodeSASL(text)
-}
-
-// claim notes the name that a device says is its own.
-func (c *Conn) claim(name string) {
-	if c.notes != nil && name != "" {
-		c.notes.ClaimedAccount = name
-	}
 }
 
 // AnswerChallenge answers a challenge of an upstream, in base64, that comes after the first response. Mostly it tells

@@ -47,7 +47,7 @@ func (l *device) stls(ctx context.Context, _ string) (c login.Credentials, done 
 
 func (l *device) userName(_ context.Context, args string) (c login.Credentials, done bool, err error) {
 	name := strings.TrimSpace(args)
-	l.claim(name)
+	l.notes.Claim(name)
 	if !l.conn.Secure() {
 		return c, false, l.refuseInClear(false)
 	}
@@ -96,19 +96,8 @@ func (l *device) auth(_ context.Context, args string) (c login.Credentials, done
 	return c, err == nil, err
 }
 
-// claim notes the name that a device says is its own.
-func (l *device) claim(name string) {
-	if name != "" {
-		l.notes.ClaimedAccount = name
-	}
-}
-
 // refuseInClear refuses a login before STLS. It is a bad command, never a wrong login.
 func (l *device) refuseInClear(passwordCame bool) error {
-	l.notes.LoginInClear = true
-	if passwordCame {
-		l.notes.PasswordClear = true
-		l.notes.Quirk(login.QuirkPasswordInClear)
-	}
+	l.notes.TriedInClear(passwordCame)
 	return l.bad(useSTLS)
 }

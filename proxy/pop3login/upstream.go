@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +18,7 @@ const (
 	maxInitial = 255
 	// maxCapabilities bounds the lines of an upstream's CAPA.
 	maxCapabilities = 64
-	// maxChallenges bounds a SASL exchange with an upstream.
+	// maxChallenges bounds a SASL dialog with an upstream.
 	maxChallenges = 8
 )
 
@@ -66,7 +65,7 @@ func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
 
 // logInAnew looks whether a login was refused only because the upstream no longer announces what it did when it was
 // last asked, and then logs in as it wants now.
-func (u *upstream) logInAnew(tried method, mechs []sasl.Client, refused error) error {
+func (u *upstream) logInAnew(tried login.Method, mechs []sasl.Client, refused error) error {
 	var r *login.Refusal
 	if !errors.As(refused, &r) || r.Reason != login.BadCredentials {
 		u.conn.Announced().Store(nil)
@@ -78,7 +77,7 @@ func (u *upstream) logInAnew(tried method, mechs []sasl.Client, refused error) e
 		return refused
 	}
 	how, err := choose(capabilities, mechs)
-	if err != nil || how.name == tried.name {
+	if err != nil || how.Name == tried.Name {
 		return refused
 	}
 	return u.logIn(how)
@@ -147,35 +146,17 @@ func (u *upstream) capabilities(known []string) ([]string, error) {
 	}
 }
 
-// method is how to log in: by a SASL mechanism, or, where password is set, by USER and PASS.
-type method struct {
-	name     string
-	client   sasl.Client
-	initial  []byte
-	password *login.PasswordLogin
-}
-
 // choose returns the first of mechs that is announced, or USER and PASS for a password where no PLAIN is.
-func choose(capabilities []string, mechs []sasl.Client) (method, error) {
-	announced := mechanisms(capabilities)
-	var wanted []string
-	for _, m := range mechs {
-		name, initial, err := m.Start()
-		if err != nil {
-			return method{}, fmt.Errorf("start SASL %s: %w", name, err)
-		}
-		if slices.Contains(announced, name) {
-			return method{name: name, client: m, initial: initial}, nil
-		}
-		wanted = append(wanted, name)
+func choose(capabilities []string, mechs []sasl.Client) (login.Method, error) {
+	offered := mechanisms(capabilities)
+	how, wanted, err := login.ChooseMethod(mechs, login.MechanismUser, func(m login.Method) bool {
+		return m.Password != nil || slices.Contains(offered, m.Name)
+	})
+	if err == nil && how.Name == "" {
+		err = unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
+			"another upstream", strings.Join(wanted, " or "), strings.Join(offered, " "))
 	}
-	for _, m := range mechs {
-		if p, ok := m.(*login.PasswordLogin); ok {
-			return method{name: login.MechanismUser, password: p}, nil
-		}
-	}
-	return method{}, unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
-		"another upstream", strings.Join(wanted, " or "), strings.Join(announced, " "))
+	return how, err
 }
 
 // mechanisms are the words of the SASL capability (RFC 5034, section 3).
@@ -188,13 +169,12 @@ func mechanisms(capabilities []string) []string {
 	return nil
 }
 
-func (u *upstream) logIn(how method) error {
-	u.notes.Auth = how.name
-	if how.password != nil {
-		return u.userPass(how.password)
+func (u *upstream) logIn(how login.Method) error {
+	u.notes.Auth = how.Name
+	if how.Password != nil {
+		return u.userPass(how.Password)
 	}
-	_, password := how.client.(*login.PasswordLogin)
-	u.token = !password
+	u.token = how.Token()
 	return u.sasl(how)
 }
 
@@ -215,16 +195,16 @@ func (u *upstream) userPass(p *login.PasswordLogin) error {
 
 // sasl runs AUTH (RFC 5034, section 4). XOAUTH2 goes in two lines always: Exchange Online answers one with a protocol
 // error. A server that knows no initial response asks for it with an empty challenge.
-func (u *upstream) sasl(how method) error {
-	encoded := base64.StdEncoding.EncodeToString(how.initial)
-	command := "AUTH " + how.name + " " + encoded
-	if how.name == login.MechanismXOAUTH2 || len(command)+2 > maxInitial {
-		command = "AUTH " + how.name
+func (u *upstream) sasl(how login.Method) error {
+	encoded := base64.StdEncoding.EncodeToString(how.Initial)
+	command := "AUTH " + how.Name + " " + encoded
+	if how.Name == login.MechanismXOAUTH2 || len(command)+2 > maxInitial {
+		command = "AUTH " + how.Name
 	}
 	line, err := u.ask(command)
 	for i := range maxChallenges {
 		if err != nil {
-			return login.RefuseSilent("answer AUTH "+how.name, err)
+			return login.RefuseSilent("answer AUTH "+how.Name, err)
 		}
 		challenge, more := strings.CutPrefix(line, "+")
 		if !more || isOK(line) {
@@ -233,10 +213,10 @@ func (u *upstream) sasl(how method) error {
 		if i == 0 && strings.TrimSpace(challenge) == "" {
 			line, err = u.ask(encoded)
 		} else {
-			line, err = u.ask(login.AnswerChallenge(how.client, challenge))
+			line, err = u.ask(login.AnswerChallenge(how.Client, challenge))
 		}
 	}
-	return unavailable("the upstream does not come to an end in AUTH %s", how.name)
+	return unavailable("the upstream does not come to an end in AUTH %s", how.Name)
 }
 
 // ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command.
