@@ -197,8 +197,11 @@ func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 		_ = entry.conn.Close()
 		return
 	}
-	defer entry.leave()
-	newSession(s, g, l, entry.conn, entry.source, started).run(ctx)
+	// A session idles for an hour on a shallow stack: the one that admission has deepened ends here.
+	s.sessions.Go(func() {
+		defer entry.leave()
+		newSession(s, g, l, entry.conn, entry.source, started).run(ctx)
+	})
 }
 
 // entrance is what is decided of a connection before a session begins.

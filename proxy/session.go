@@ -72,11 +72,13 @@ func newSession(s *Server, g *Generation, l *Listener, c net.Conn, source netip.
 func (s *session) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.cutNow)
 	defer stop()
-	s.identify()
 	// A handshake and a login take a deep stack, and an hour in IDLE a shallow one: the deep one ends with a goroutine of
 	// its own.
 	established := make(chan error, 1)
-	go func() { established <- s.server.recovered(func() error { return s.establish(ctx) }) }()
+	go func() {
+		s.identify()
+		established <- s.server.recovered(func() error { return s.establish(ctx) })
+	}()
 	err := <-established
 	if err == nil {
 		err = s.server.recovered(s.carry)
