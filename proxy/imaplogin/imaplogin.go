@@ -1,4 +1,4 @@
-// Package imaplogin speaks IMAP as far as login, with the device as its server and with the upstream as its client.
+// Package imaplogin is IMAP as far as login, from both ends: the device's half, the upstream's half.
 // After login it knows nothing more of the protocol.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, names and passwords that should

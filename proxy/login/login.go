@@ -1,4 +1,4 @@
-// Package login is what a login in a mail protocol is made of: the ground on which protocols, limits, guards and the session stand.
+// Package login is the ground of a session: what a login in a mail protocol is made of.
 //
 // A device is spoken with by a Login, an upstream by an UpstreamHalf, each over a Conn of its own. SASL is RFC 4422, PLAIN 4616,
 // initial responses are 4954 and 4959.

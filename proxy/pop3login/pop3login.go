@@ -1,4 +1,4 @@
-// Package pop3login speaks POP3 as far as login, with the device as its server and with the upstream as its client.
+// Package pop3login is POP3 as far as login, from both ends: the device's half, the upstream's half.
 // After login it knows nothing more of the protocol.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, speaking before the greeting, and

@@ -1,4 +1,4 @@
-// Package tlstest has the certificates and the clients with which the tests of proxy play devices and upstreams.
+// Package tlstest has the certificates with which the tests of proxy play devices and upstreams.
 package tlstest
 
 import (
