@@ -1,7 +1,9 @@
 package accounts
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -53,9 +55,8 @@ func (b *Book) add(e *entry) {
 		b.patterns = append(b.patterns, e)
 		return
 	}
-	b.names[e.login] = e
-	for _, alias := range e.account.Aliases {
-		b.names[fold(alias)] = e
+	for _, name := range e.account.names() {
+		b.names[fold(name)] = e
 	}
 }
 
@@ -90,10 +91,7 @@ func (b *Book) commonParameters() Parameters {
 }
 
 func dearer(p, q Parameters) bool {
-	if p.Work() != q.Work() {
-		return p.Work() > q.Work()
-	}
-	return p.Memory > q.Memory || p.Memory == q.Memory && p.Threads > q.Threads
+	return cmp.Or(cmp.Compare(p.Work(), q.Work()), cmp.Compare(p.Memory, q.Memory), cmp.Compare(p.Threads, q.Threads)) > 0
 }
 
 // found is what a login name leads to.
@@ -164,10 +162,5 @@ func (b *Book) Mailboxes() []string {
 			seen[folded] = listed
 		}
 	}
-	list := make([]string, 0, len(seen))
-	for _, m := range seen {
-		list = append(list, m)
-	}
-	slices.Sort(list)
-	return list
+	return slices.Sorted(maps.Values(seen))
 }

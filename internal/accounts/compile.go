@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/glob"
 	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/protocol"
+	"drawbridge/internal/secret"
 )
 
 // entry is one account, ready for lookups. It is immutable.
@@ -155,11 +156,10 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 	l := &lock{}
 	for _, p := range a.Passwords {
 		r, key, err := passwordhash.Parse(p.Hash)
-		if err != nil {
-			f.add("password", "%s%v", prefix(p.Name), err)
-			continue
+		if err == nil {
+			err = l.take(r, key, p.Name, len(a.Passwords) > 1)
 		}
-		if err := l.take(r, key, p.Name, len(a.Passwords) > 1); err != nil {
+		if err != nil {
 			f.add("password", "%s%v", prefix(p.Name), err)
 		}
 	}
@@ -208,4 +208,69 @@ func passwordNameFault(name string, needed bool) error {
 		return fmt.Errorf("a password's name has at most %d printable ASCII characters, and no blanks around it: shorten it", maxPasswordName)
 	}
 	return nil
+}
+
+// Fault is what is wrong with one account of a list.
+type Fault struct {
+	Index int    // in the list
+	Login string // as listed
+	Key   string // of the configuration: "login", "aliases", "passwords", …
+	Says  string // what is wrong, and how it is mended
+}
+
+// Error names the account and the key.
+func (f *Fault) Error() string { return fmt.Sprintf("account %q: %s: %s", f.Login, f.Key, f.Says) }
+
+// faults collects what is wrong with one account.
+type faults struct {
+	index int
+	login string
+	list  []error
+}
+
+func (f *faults) add(key, format string, args ...any) {
+	f.list = append(f.list, &Fault{Index: f.index, Login: f.login, Key: key, Says: fmt.Sprintf(format, args...)})
+}
+
+// Parameters are what an argon2id hash costs.
+type Parameters = passwordhash.Parameters
+
+// DefaultParameters are those with which new passwords are hashed.
+func DefaultParameters() Parameters { return passwordhash.Default() }
+
+// Hash returns the PHC string of password, under a new salt. It takes some 25 ms with the default parameters.
+func Hash(password secret.Secret, p Parameters) (string, error) {
+	r, err := passwordhash.NewRecipe(p)
+	if err != nil {
+		return "", err
+	}
+	return r.Hash(password.Reveal())
+}
+
+// HashAlike returns the PHC string of password with salt and parameters of another hash: all passwords of one login must
+// share them.
+func HashAlike(password secret.Secret, like string) (string, error) {
+	r, _, err := passwordhash.Parse(like)
+	if err != nil {
+		return "", err
+	}
+	return r.Hash(password.Reveal())
+}
+
+// lock is a login's passwords, or, for those who are not known, one that nothing opens.
+type lock struct {
+	recipe passwordhash.Recipe
+	keys   []string
+	names  []string
+	// binding names the login, salt and parameters: a remembered password holds for nothing else.
+	binding string
+}
+
+// open does the work of one check and returns which password it was, or -1.
+func (l *lock) open(password secret.Secret) int { return l.recipe.Match(password.Reveal(), l.keys...) }
+
+// dummy returns a lock that costs what recipes with p cost, and has no key.
+func dummy(p Parameters) (*lock, error) {
+	r, err := passwordhash.NewRecipe(p)
+	return &lock{recipe: r, keys: []string{strings.Repeat("\x00", 32)}}, err
 }

@@ -77,8 +77,10 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 		return Facts{}
 	}
 	now := time.Now()
-	mac := e.macOf(addr, now)
-
+	mac := ""
+	if e.options.MACAddress {
+		mac = e.neighbours.lookup(addr, now) // before the lock: it may read the table
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	known := e.memory.Touch(addr)
@@ -123,13 +125,6 @@ func (e *Enricher) Vendor(mac string) (vendor string, random bool) {
 	return e.registry.Load().Lookup(hardware)
 }
 
-func (e *Enricher) macOf(addr netip.Addr, now time.Time) string {
-	if !e.options.MACAddress {
-		return ""
-	}
-	return e.neighbours.lookup(addr, now)
-}
-
 // noteMAC notes the MAC address of an entry, "" where the neighbour table has none at the moment, which takes nothing away.
 // Another MAC address than before is another device: what the one before was called is asked anew, and what it
 // said of itself is forgotten. e.mu is held.
@@ -145,3 +140,39 @@ func (e *Enricher) noteMAC(known *entry, mac string) {
 		known.facts.Vendor, known.facts.RandomMAC = e.Vendor(known.facts.MAC)
 	}
 }
+
+// entry is what is known of an address, and what is to be done for it.
+type entry struct {
+	facts Facts
+
+	name, description lookup
+
+	told    told // what Learned was told last
+	telling bool // the address waits to be told
+	missed  bool // the neighbour table did not have it once; it is looked for once more
+}
+
+// told is the value of each of toldKeys.
+type told [4]string
+
+var toldKeys = [len(told{})]string{KeyName, KeyMAC, KeyVendor, KeyDescription}
+
+func toldOf(f Facts) told { return told{f.Name, f.MAC, f.Vendor, f.Description} }
+
+// lookup is when something is asked next. A lookup that waits or is under way is not due.
+type lookup struct {
+	due   time.Time // zero: at once
+	going bool
+}
+
+// start reports whether it is time, and takes the turn.
+func (l *lookup) start(now time.Time) bool {
+	if l.going || now.Before(l.due) {
+		return false
+	}
+	l.going = true
+	return true
+}
+
+// end gives the turn back until then.
+func (l *lookup) end(then time.Time) { *l = lookup{due: then} }

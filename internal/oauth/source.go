@@ -37,20 +37,16 @@ func New(o Options) (*Source, error) {
 	}
 	client := newAuthorityClient(s.authority, s.roots, s.dial)
 	if s.Flow == ManagedIdentity {
-		client = newIdentityClient(s.dial)
+		// The machine's own metadata service answers for the one who asks: no proxy.
+		client = newClient(&observer{next: newTransport(s.dial)})
 	}
 	f, err := newFetcher(&s, client)
 	if err != nil {
 		return nil, fmt.Errorf("oauth2 of upstream %s: %w", o.Name, err)
 	}
 	return &Source{
-		settings: s,
-		narrator: newNarrator(&s),
-		fetcher:  f,
-		client:   client,
-		keys:     newKeyring(s.Flow),
-		slots:    make(chan struct{}, maxRequests),
-		entries:  make(map[string]*entry),
+		settings: s, narrator: newNarrator(&s), fetcher: f, client: client, keys: newKeyring(s.Flow),
+		slots: make(chan struct{}, maxRequests), entries: make(map[string]*entry),
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-// Package watch is what goes on in a bridge now: the sessions that are admitted, and how the upstreams fare.
+// Package watch is what goes on in a bridge now: which sessions are admitted, how the upstreams fare.
 package watch
 
 import (
@@ -109,7 +109,7 @@ func (r *Recorder) upstream(name string, now time.Time) (*upstream, *hour) {
 	number := now.Unix() / 3600
 	h := &u.hours[number%24]
 	if h.number != number {
-		*h = hour{number: number}
+		*h = hour{number: number} // it has counted this hour of an earlier day
 	}
 	return u, h
 }
@@ -127,16 +127,16 @@ func (r *Recorder) Sessions() []Session {
 func (r *Recorder) Upstream(name string, now time.Time) Upstream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	told := Upstream{}
-	if u := r.health[name]; u != nil {
-		told = u.Upstream
-		for _, h := range u.hours {
-			if now.Unix()/3600-h.number < int64(len(u.hours)) {
-				told.Served24h += h.served
-				told.Failed24h += h.failed
-			}
+	var u upstream
+	if known := r.health[name]; known != nil {
+		u = *known
+	}
+	for _, h := range u.hours {
+		if now.Unix()/3600-h.number < int64(len(u.hours)) {
+			u.Served24h += h.served
+			u.Failed24h += h.failed
 		}
 	}
-	told.Name = name
-	return told
+	u.Name = name
+	return u.Upstream
 }

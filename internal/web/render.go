@@ -2,11 +2,16 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
+	"mime"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +37,8 @@ type frame struct {
 func (d *dashboard) frame(r *http.Request, name, title string, page any) frame {
 	in := d.gate != nil && d.logins.GetBool(r.Context(), loggedIn)
 	f := frame{
-		Name: name, Title: title, Path: r.URL.Path, Bridge: d.Bridge, Version: d.Version, LoggedIn: in, Locked: d.gate != nil && !in, Page: page,
+		Name: name, Title: title, Path: r.URL.Path, Bridge: d.Bridge, Version: d.Version,
+		LoggedIn: in, Locked: d.gate != nil && !in, Page: page,
 	}
 	switch {
 	case d.gate == nil:
@@ -51,7 +57,7 @@ func (d *dashboard) frame(r *http.Request, name, title string, page any) frame {
 func (d *dashboard) warnings() []string {
 	all := d.Readiness().Warnings
 	if d.Warnings != nil {
-		all = append(all[:len(all):len(all)], d.Warnings()...)
+		all = append(all[:len(all):len(all)], d.Warnings()...) // a copy: the list is whose Readiness it is
 	}
 	return all
 }
@@ -79,7 +85,7 @@ type failPage struct {
 // fail answers with one sentence, as a page or, in the API, as JSON.
 func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, status int, text string) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
-		writeError(w, status, apiError{Error: text})
+		writeJSON(w, status, apiError{Error: text})
 		return
 	}
 	d.render(w, r, status, "fail", http.StatusText(status), failPage{status, text})
@@ -97,18 +103,13 @@ func (d *dashboard) failReading(w http.ResponseWriter, r *http.Request, err erro
 		d.fail(w, r, http.StatusServiceUnavailable, "The inventory took too long to answer. Try again, or select fewer devices.")
 	default:
 		d.Log.Error("the dashboard cannot use the inventory", zap.String("pattern", r.Pattern), zap.Error(err))
-		d.fail(w, r, http.StatusInternalServerError, "The inventory cannot be used at the moment; the log says why. Devices are served all the same.")
+		d.fail(w, r, http.StatusInternalServerError,
+			"The inventory cannot be used at the moment; the log says why. Devices are served all the same.")
 	}
 }
 
 func (d *dashboard) showNothing(w http.ResponseWriter, r *http.Request) {
 	d.fail(w, r, http.StatusNotFound, "There is no such page.")
-}
-
-// parsePages parses the embedded pages. They are part of the program: a fault in them is one of ours, and every test
-// would see it.
-func (d *dashboard) parsePages() *template.Template {
-	return template.Must(template.New("").Funcs(d.functions()).ParseFS(pageFiles, "pages/*.html"))
 }
 
 func (d *dashboard) functions() template.FuncMap {
@@ -142,4 +143,48 @@ func fields(pairs ...any) (map[string]any, error) {
 		m[name] = pairs[i+1]
 	}
 	return m, nil
+}
+
+// asset is a file that pages load.
+type asset struct {
+	body        []byte
+	contentType string
+	version     string // changes with the body, so that browsers may keep it for good
+}
+
+// loadAssets reads the embedded files, which are there or the program would not have been built.
+func loadAssets() map[string]asset {
+	all := make(map[string]asset)
+	entries, _ := assetFiles.ReadDir("assets")
+	for _, e := range entries {
+		body, _ := assetFiles.ReadFile("assets/" + e.Name())
+		sum := sha256.Sum256(body)
+		extension := path.Ext(e.Name())
+		all[e.Name()] = asset{body, cmp.Or(contentTypes[extension], mime.TypeByExtension(extension)), hex.EncodeToString(sum[:6])}
+	}
+	return all
+}
+
+// contentTypes do not ask the machine's own table, which may lack them.
+var contentTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
+// assetURL returns where a page loads an asset from.
+func (d *dashboard) assetURL(name string) string {
+	return "/assets/" + name + "?v=" + d.assets[name].version
+}
+
+func (d *dashboard) serveAsset(w http.ResponseWriter, r *http.Request) {
+	a, ok := d.assets[r.PathValue("name")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", a.contentType)
+	// A page of another version of the program asks for an asset that is not this one: it must not be kept.
+	if r.URL.Query().Get("v") == a.version {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	_, _ = w.Write(a.body)
 }
