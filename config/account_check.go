@@ -7,7 +7,8 @@ import (
 )
 
 // checkPattern judges the keys of a login that stands for many: what it may open, and from where, must be said.
-func (a *Account) checkPattern(d *decoder, o *object) {
+func (a *Account) checkPattern(o *object) {
+	d := o.d
 	if !o.given("mailboxes") {
 		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]", "the login is a pattern, and mailboxes, which says what it may open, is missing"))
 	}
@@ -20,38 +21,36 @@ func (a *Account) checkPattern(d *decoder, o *object) {
 	if len(a.Aliases) > 0 {
 		d.faultIn(o.path+".aliases", wrong("write an account with each as its login", "a pattern has no further names"))
 	}
-	a.checkMailboxes(d, o)
-	for i, p := range a.Sources {
-		if !isLocal(p) {
-			d.warnIn(fmt.Sprintf("%s.sources[%d]", o.path, i),
-				wrong("write the ranges of its devices", "%s reaches beyond private networks, and the login is a pattern", p))
-		}
-	}
+	a.checkMailboxes(d, o.path)
+	o.warnOfStrangers("sources", a.Sources, "write the ranges of its devices",
+		"%s reaches beyond private networks, and the login is a pattern")
 }
 
 // checkMailboxes tells a pattern that nobody vouched for, and mailboxes that no login of this pattern can open.
-func (a *Account) checkMailboxes(d *decoder, o *object) {
-	path := o.path + ".mailboxes"
+func (a *Account) checkMailboxes(d *decoder, path string) {
 	if i := slices.IndexFunc(a.Mailboxes, isPattern); i >= 0 && !a.AnyMailbox {
-		d.faultIn(fmt.Sprintf("%s[%d]", path, i), wrong("write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
+		d.faultIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong("write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
 			"%s is a pattern of mailboxes", quoted(a.Mailboxes[i])))
 	} else if i < 0 && a.AnyMailbox && len(a.Mailboxes) > 0 {
-		d.faultIn(o.path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
+		d.faultIn(path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
 	}
 	for i, name := range a.Mailboxes {
 		if !isPattern(name) && !globMatches(a.Login, name) {
-			d.warnIn(fmt.Sprintf("%s[%d]", path, i), wrong("delete it, or write an account for it", "no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
+			d.warnIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong("delete it, or write an account for it",
+				"no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
 		}
 	}
 }
 
 // checkSingle judges the keys of one login.
-func (a *Account) checkSingle(d *decoder, o *object) {
+func (a *Account) checkSingle(o *object) {
 	if o.given("mailboxes") {
-		d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens", "mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+		o.d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens",
+			"mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 	if a.AnyMailbox {
-		d.faultIn(o.path+".any_mailbox", wrong("delete it", "any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+		o.d.faultIn(o.path+".any_mailbox", wrong("delete it",
+			"any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 }
 

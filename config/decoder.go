@@ -49,9 +49,13 @@ func (v value) child(p *pair) value {
 	return v.sub(join(v.path, shown(p.key.Value)), join(v.shape, p.key.Value), p)
 }
 
-// named is a child whose key is a name that the administrator chose.
+// named is a child whose key is a name that the administrator chose, and tells one that will not do.
 func (v value) named(p *pair) value {
-	return v.sub(join(v.path, shown(p.key.Value)), join(v.shape, "*"), p)
+	entry := v.sub(join(v.path, shown(p.key.Value)), join(v.shape, "*"), p)
+	if _, m := word(p.key.Value); m != nil {
+		v.d.faultAt(p.key, entry.path, m)
+	}
+	return entry
 }
 
 func (v value) sub(path, shape string, p *pair) value {
@@ -120,9 +124,9 @@ func (d *decoder) note(n *yaml.Node, key string, m *mistake) Fault {
 // stands in the file, so that min_version needs no quotes.
 func (v value) one() (string, bool) {
 	switch {
-	case v.node.Kind == yaml.SequenceNode:
+	case v.isList():
 		v.fault(wrong("write one value, without brackets or dashes", "a list stands where one value belongs"))
-	case v.node.Kind == yaml.MappingNode:
+	case v.isGroup():
 		v.fault(wrong("write one value", "a group of keys stands where one value belongs"))
 	case isNull(v.node):
 		v.fault(wrong("write one or leave the key out", "no value stands here"))
@@ -134,7 +138,7 @@ func (v value) one() (string, bool) {
 
 // items returns the entries of a list.
 func (v value) items() ([]value, bool) {
-	if v.node.Kind != yaml.SequenceNode {
+	if !v.isList() {
 		mend := "write a list: each entry on a line of its own, behind a dash"
 		if text := v.node.Value; v.node.Kind == yaml.ScalarNode && nameForm.MatchString(text) {
 			mend = "write a list: [" + text + "]"
@@ -149,12 +153,23 @@ func (v value) items() ([]value, bool) {
 	return items, true
 }
 
+// filled returns the entries of a list that must have one.
+func (v value) filled(mend, problem string) []value {
+	items, ok := v.items()
+	if ok && len(items) == 0 {
+		v.fault(wrong(mend, "%s", problem))
+	}
+	return items
+}
+
 // isEmpty tells the text "", which some keys have for none.
 func (v value) isEmpty() bool {
 	return v.node.Kind == yaml.ScalarNode && !isNull(v.node) && v.node.Value == ""
 }
 
 func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
+
+func (v value) isGroup() bool { return v.node.Kind == yaml.MappingNode }
 
 func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
@@ -191,7 +206,7 @@ func quoted(text string) string {
 	if len(text) > maxShown {
 		return strconv.QuoteToASCII(strings.ToValidUTF8(text[:maxShown], "")) + "…"
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !isPrintable(text) {
 		return strconv.QuoteToASCII(text)
 	}
 	return `"` + text + `"`

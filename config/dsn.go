@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,7 +11,7 @@ import (
 const dsnExample = "postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full"
 
 // readDSN reads dsn, which belongs to one kind of store alone. stored tells whether the kind is known.
-func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
+func (i *Inventory) readDSN(o *object, stored bool) {
 	v, ok := o.take("dsn")
 	empty := !ok || v.isEmpty()
 	switch {
@@ -30,17 +29,13 @@ func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
 		v.fault(wrong("write store: postgres, or leave dsn out", "store is %s, which uses no dsn", i.Store))
 		return
 	}
-	secret, ok := d.secret(v)
-	if !ok {
-		return
+	var place map[string]string
+	if v.secret(&i.DSN, func(text string) (m *mistake) {
+		place, m = checkDSN(text)
+		return m
+	}) {
+		o.d.warnOfPlainStore(v.path, place)
 	}
-	place, m := checkDSN(secret.Reveal())
-	if m != nil {
-		v.fault(m)
-		return
-	}
-	i.DSN = secret
-	d.warnOfPlainStore(v.path, place)
 }
 
 // warnOfPlainStore tells a database on another machine that is reached without TLS, or may be. It names no part of the
@@ -63,9 +58,7 @@ func (d *decoder) onThisMachine(place map[string]string) bool {
 		names = d.orVariable(place["host"], "PGHOST")
 	}
 	for name := range strings.SplitSeq(names, ",") {
-		addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
-		loopback := err == nil && addr.Unmap().IsLoopback()
-		if name != "" && name != "localhost" && !loopback && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+		if name != "" && !isLoopback(strings.Trim(name, "[]")) && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
 			return false
 		}
 	}
@@ -74,13 +67,10 @@ func (d *decoder) onThisMachine(place map[string]string) bool {
 
 // orVariable is what PostgreSQL's clients take for a word of a dsn that is missing.
 func (d *decoder) orVariable(text, variable string) string {
-	if text != "" {
-		return text
-	}
-	if found, ok := d.env.lookup(variable); ok {
+	if found, ok := d.env.lookup(variable); ok && text == "" {
 		return found
 	}
-	return ""
+	return text
 }
 
 // checkDSN parses a dsn and judges it. What it says never holds a part of it.

@@ -18,7 +18,7 @@ func KnownKeys(t *testing.T) map[string]bool {
 		}
 		d := newDecoder(file, Environment{})
 		root := d.document(data)
-		d.value("", "", root, root).read(func(o *object) { defaults(Environment{}).read(d, o) })
+		d.value("", "", root, root).read(defaults(Environment{}).read)
 		for key := range d.keys {
 			all[key] = true
 		}

@@ -65,7 +65,7 @@ func Parse(name string, data []byte, env Environment) (*Config, error) {
 	d := newDecoder(name, env)
 	c := defaults(env)
 	if root := d.document(data); root != nil {
-		d.value("", "", root, root).read(func(o *object) { c.read(d, o) })
+		d.value("", "", root, root).read(c.read)
 		d.check(c)
 	}
 	if len(d.faults) > 0 {
@@ -79,53 +79,38 @@ func Parse(name string, data []byte, env Environment) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) read(d *decoder, o *object) {
+func (c *Config) read(o *object) {
+	d := o.d
 	scalar(o, "data_dir", &c.DataDir, d.path)
 	scalar(o, "name", &c.Name, label)
 	scalar(o, "drain", &c.Drain, duration)
 	scalar(o, "timezone", &c.Timezone, d.timezone)
 	d.zone = c.Timezone
-	c.readListeners(o)
-	c.readCertificates(d, o)
-	c.readUpstreams(d, o)
-	c.readAccounts(d, o)
-	c.readTokenKey(d, o)
-	c.readRules(o)
-	o.group("log", func(o *object) { c.Log.read(d, o) })
+	if items, ok := o.entries("listeners"); ok {
+		c.Listeners = make([]Listener, len(items))
+		for i, item := range items {
+			c.Listeners[i] = defaultListener()
+			item.read(c.Listeners[i].read)
+		}
+	}
+	if items, ok := o.entries("certificates"); ok {
+		c.Certificates = make([]Certificate, len(items))
+		for i, item := range items {
+			item.read(c.Certificates[i].read)
+		}
+	}
+	o.use("upstreams", c.readUpstreams)
+	o.use("accounts", c.readAccounts)
+	o.use("token_key", func(v value) { v.secret(&c.TokenKey, checkTokenKey) })
+	o.use("rules", c.readRules)
+	o.group("log", c.Log.read)
 	scalar(o, "contact", &c.Contact, contact)
-	o.group("inventory", func(o *object) { c.Inventory.read(d, o) })
-	o.group("admin", func(o *object) { c.Admin.read(d, o) })
-}
-
-func (c *Config) readListeners(o *object) {
-	items, ok := o.entries("listeners")
-	if !ok {
-		return
-	}
-	c.Listeners = make([]Listener, len(items))
-	for i, item := range items {
-		c.Listeners[i] = defaultListener()
-		item.read(c.Listeners[i].read)
-	}
-}
-
-func (c *Config) readCertificates(d *decoder, o *object) {
-	items, ok := o.entries("certificates")
-	if !ok {
-		return
-	}
-	c.Certificates = make([]Certificate, len(items))
-	for i, item := range items {
-		item.read(func(o *object) { c.Certificates[i].read(d, o) })
-	}
+	o.group("inventory", c.Inventory.read)
+	o.group("admin", c.Admin.read)
 }
 
 // readUpstreams keeps the order of the file: the first upstream serves what no rule leads elsewhere.
-func (c *Config) readUpstreams(d *decoder, o *object) {
-	v, ok := o.take("upstreams")
-	if !ok {
-		return
-	}
+func (c *Config) readUpstreams(v value) {
 	all, ok := v.object()
 	if !ok {
 		return
@@ -133,40 +118,31 @@ func (c *Config) readUpstreams(d *decoder, o *object) {
 	if len(all.pairs) == 0 {
 		v.fault(wrong("write an upstream, or leave the key out for Exchange Online", "no upstream stands here"))
 	}
-	all.pairs = v.boundedPairs(all.pairs, maxEntries)
-	c.Upstreams = make([]Upstream, len(all.pairs))
-	for i, p := range all.pairs {
-		c.Upstreams[i] = defaultUpstream()
-		c.Upstreams[i].readNamed(d, v.named(p), p)
+	c.Upstreams = nil
+	for _, p := range bounded(v, all.pairs, maxEntries) {
+		u := defaultUpstream()
+		u.Name = p.key.Value
+		v.named(p).read(u.read)
+		c.Upstreams = append(c.Upstreams, u)
 	}
 }
 
 // minTokenKey is how long a text that encrypts tokens must be, in bytes.
 const minTokenKey = 16
 
-func (c *Config) readTokenKey(d *decoder, o *object) {
-	v, ok := o.take("token_key")
-	if !ok {
-		return
-	}
-	key, ok := d.secret(v)
-	if ok && len(key.Reveal()) < minTokenKey {
-		v.fault(wrong("make one with: openssl rand -base64 32", "the key is shorter than %d bytes", minTokenKey))
-		return
-	}
-	c.TokenKey = key
-}
-
-func (c *Config) readRules(o *object) {
-	v, ok := o.take("rules")
-	if !ok {
-		return
-	}
+func (c *Config) readRules(v value) {
 	items, _ := v.items()
-	items = v.bounded(items, maxRules)
+	items = bounded(v, items, maxRules)
 	c.Rules = make([]Rule, len(items))
 	for i, item := range items {
 		c.Rules[i].Index = i
 		item.read(c.Rules[i].read)
 	}
+}
+
+func checkTokenKey(text string) *mistake {
+	if len(text) < minTokenKey {
+		return wrong("make one with: openssl rand -base64 32", "the key is shorter than %d bytes", minTokenKey)
+	}
+	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/secret"
 )
@@ -73,32 +71,21 @@ func hasBytes(text string, low, high int) bool {
 }
 
 // hash reads a password's hash.
-func (d *decoder) hash(v value, into *secret.Secret, mend string) bool {
-	secret, ok := d.secret(v)
-	if !ok {
-		return false
-	}
-	if m := checkHash(secret.Reveal(), mend); m != nil {
-		v.fault(m)
-		return false
-	}
-	*into = secret
-	return true
+func (v value) hash(into *secret.Secret, mend string) bool {
+	return v.secret(into, func(text string) *mistake { return checkHash(text, mend) })
 }
 
 // readPasswords reads the keys password and passwords, of which one may stand.
-func (a *Account) readPasswords(d *decoder, o *object) {
+func (a *Account) readPasswords(o *object) {
 	if o.given("password") && o.given("passwords") {
 		o.fault(wrong("keep one of the two", "both password and passwords stand here"))
 	}
-	if v, ok := o.take("password"); ok {
-		d.hash(v, &a.Password, makeHash)
-	}
-	v, ok := o.take("passwords")
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
+	o.use("password", func(v value) { v.hash(&a.Password, makeHash) })
+	o.use("passwords", a.readNamedPasswords)
+}
+
+func (a *Account) readNamedPasswords(v value) {
+	if !v.isGroup() {
 		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}", "%s stands where named passwords belong", kindOf(v.node)))
 		return
 	}
@@ -106,17 +93,10 @@ func (a *Account) readPasswords(d *decoder, o *object) {
 	if len(all.pairs) == 0 {
 		v.fault(wrong("write a name and its hash, or leave the key out", "no password stands here"))
 	}
-	for _, p := range v.boundedPairs(all.pairs, maxEntries) {
-		a.readNamed(d, v.named(p), p)
-	}
-}
-
-func (a *Account) readNamed(d *decoder, entry value, p *pair) {
-	if _, m := word(p.key.Value); m != nil {
-		d.faultAt(p.key, entry.path, m)
-	}
-	named := NamedPassword{Name: p.key.Value}
-	if !p.taken && d.hash(entry, &named.Hash, makeHash) { // taken: a split hash has its fault already
-		a.Passwords = append(a.Passwords, named)
+	for _, p := range bounded(v, all.pairs, maxEntries) {
+		entry, named := v.named(p), NamedPassword{Name: p.key.Value}
+		if !p.taken && entry.hash(&named.Hash, makeHash) { // taken: a split hash has its fault already
+			a.Passwords = append(a.Passwords, named)
+		}
 	}
 }

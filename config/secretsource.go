@@ -61,46 +61,41 @@ func (s SecretSource) Read(folder string, env Environment) (secret.Secret, error
 	return s.Value, nil
 }
 
-// secret reads a secret from where the file says that it is. No message repeats what stands there.
-func (d *decoder) secret(v value) (secret.Secret, bool) {
+// secret reads a secret from where the file says that it is, and tells whether check takes it. No message repeats what
+// stands there.
+func (v value) secret(into *secret.Secret, check func(text string) *mistake) bool {
 	if isNull(v.node) {
 		_, ok := v.one()
-		return secret.Secret{}, ok
+		return ok
 	}
+	found, m := v.findSecret()
+	if m == nil {
+		m = check(found.Reveal())
+	}
+	if m != nil {
+		v.fault(m)
+		return false
+	}
+	*into = found
+	return true
+}
+
+func (v value) findSecret() (secret.Secret, *mistake) {
 	var source SecretSource
 	if err := source.UnmarshalYAML(v.node); err != nil {
-		v.fault(wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret"))
-		return secret.Secret{}, false
+		return secret.Secret{}, wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret")
 	}
 	for _, word := range []string{"file", "env"} {
 		if strings.HasPrefix(source.Value.Reveal(), word+":") {
-			v.fault(wrong("write it in braces, with a space behind the colon: {"+word+": …}", "a secret does not begin with %s:", word))
-			return secret.Secret{}, false
+			return secret.Secret{}, wrong("write it in braces, with a space behind the colon: {"+word+": …}",
+				"a secret does not begin with %s:", word)
 		}
 	}
-	read, err := source.Read(d.folder, d.env)
+	found, err := source.Read(v.d.folder, v.d.env)
 	if err != nil {
-		v.fault(ofError(err))
-		return secret.Secret{}, false
+		return secret.Secret{}, ofError(err)
 	}
-	return read, true
-}
-
-// secretOf reads the secret of a key, which check judges without repeating it.
-func (d *decoder) secretOf(o *object, key string, into *secret.Secret, check func(text string) *mistake) {
-	v, ok := o.take(key)
-	if !ok {
-		return
-	}
-	read, ok := d.secret(v)
-	if !ok {
-		return
-	}
-	if m := check(read.Reveal()); m != nil {
-		v.fault(m)
-		return
-	}
-	*into = read
+	return found, nil
 }
 
 func anySecret(string) *mistake { return nil }
