@@ -22,7 +22,7 @@ func (a *Account) checkPattern(o *object) {
 		d.faultIn(o.path+".aliases", wrong("write an account with each as its login", "a pattern has no further names"))
 	}
 	a.checkMailboxes(d, o.path)
-	o.warnOfStrangers("sources", a.Sources, "write the ranges of its devices",
+	d.warnOfStrangers(o.path+".sources", a.Sources, isLocal, "write the ranges of its devices",
 		"%s reaches beyond private networks, and the login is a pattern")
 }
 
@@ -76,12 +76,7 @@ func (d *decoder) checkAccounts(c *Config) {
 func (d *decoder) checkLogins(c *Config) {
 	first := map[string]string{}
 	claim := func(name, path string) {
-		key := strings.ToLower(name)
-		if before, ok := first[key]; ok {
-			d.faultIn(path, wrong("keep one of the two; case makes no difference", "%s stands at %s too", quoted(name), before))
-			return
-		}
-		first[key] = path
+		d.claim(first, strings.ToLower(name), name, path, "keep one of the two; case makes no difference")
 	}
 	for i := range c.Accounts {
 		if a := &c.Accounts[i]; a.Login != "" {
@@ -96,6 +91,9 @@ func (d *decoder) checkLogins(c *Config) {
 // checkOpen refuses an account without a password where a token would be used that opens mailboxes without Entra ID
 // having seen the device's password.
 func (d *decoder) checkOpen(c *Config) {
+	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
+		return // else each account would be held against each rule for nothing
+	}
 	for _, i := range d.open {
 		a := &c.Accounts[i]
 		if u := c.uncheckedBy(a); u != nil && a.Login != "" {
@@ -111,56 +109,31 @@ func (u *Upstream) checksNoPassword() bool {
 	return u.OAuth2 != nil && u.OAuth2.Flow != FlowPassword && u.OAuth2.Flow != ""
 }
 
-// uncheckedBy follows the rules as sessions of an account do and returns the first upstream it may reach that checks no
-// password, or nil. Where a rule depends on more than the account, it is taken to hold and not to hold.
+// uncheckedBy returns the first upstream that the account may reach and that checks no password, or nil.
 func (c *Config) uncheckedBy(a *Account) *Upstream {
-	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
-		return nil
-	}
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		if r.Upstream == "" || !r.Match.mayHoldFor(a) {
-			continue
-		}
-		if u := c.upstream(r.Upstream); u != nil && u.checksNoPassword() {
+	for _, u := range c.reachedBy(a.sessions()) {
+		if u.checksNoPassword() {
 			return u
 		}
-		if r.Match.alwaysHoldsFor(a) {
-			return nil
-		}
-	}
-	if u := &c.Upstreams[0]; u.checksNoPassword() {
-		return u
 	}
 	return nil
 }
 
-// mayHoldFor tells whether a session of the account may match.
-func (m *Match) mayHoldFor(a *Account) bool {
-	if m.Not != nil && m.Not.alwaysHoldsFor(a) {
-		return false
+// sessions judges by the keys that an account alone decides; what depends on more is taken to hold and not to hold.
+func (a *Account) sessions() sessions {
+	names := append([]string{a.Login}, a.Aliases...) // what they may log in as
+	may := func(m *Match) bool {
+		shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
+		return (m.Protocol == nil || a.Protocols == nil || slices.ContainsFunc(a.Protocols, shared)) &&
+			(m.Account == nil || slices.ContainsFunc(names, func(name string) bool {
+				return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
+			}))
 	}
-	shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
-	if m.Protocol != nil && a.Protocols != nil && !slices.ContainsFunc(a.Protocols, shared) {
-		return false
+	must := func(m *Match) bool {
+		return m.Source == nil && m.Listener == nil && m.Protocol == nil && m.Readiness == nil && m.Blockers == nil &&
+			(m.Account == nil || !slices.ContainsFunc(names, func(name string) bool {
+				return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
+			}))
 	}
-	return m.Account == nil || slices.ContainsFunc(a.names(), func(name string) bool {
-		return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
-	})
+	return sessions{may, must}
 }
-
-// alwaysHoldsFor tells whether every session of the account matches.
-func (m *Match) alwaysHoldsFor(a *Account) bool {
-	if m.Source != nil || m.Listener != nil || m.Protocol != nil || m.Readiness != nil || m.Blockers != nil {
-		return false
-	}
-	if m.Not != nil && m.Not.mayHoldFor(a) {
-		return false
-	}
-	return m.Account == nil || !slices.ContainsFunc(a.names(), func(name string) bool {
-		return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
-	})
-}
-
-// names are what sessions of the account may log in as.
-func (a *Account) names() []string { return append([]string{a.Login}, a.Aliases...) }

@@ -42,14 +42,10 @@ func isLocal(p netip.Prefix) bool {
 	})
 }
 
-// warnOfStrangers warns of each range of a key that reaches beyond private networks; a problem names it, at its %s.
-func (o *object) warnOfStrangers(key string, ranges []netip.Prefix, mend, problem string) {
-	o.d.warnOfStrangers(o.path+"."+key, ranges, mend, problem)
-}
-
-func (d *decoder) warnOfStrangers(path string, ranges []netip.Prefix, mend, problem string) {
+// warnOfStrangers warns of each range that reaches further than it may; a problem names it, at its %s.
+func (d *decoder) warnOfStrangers(path string, ranges []netip.Prefix, may func(netip.Prefix) bool, mend, problem string) {
 	for i, p := range ranges {
-		if !isLocal(p) {
+		if !may(p) {
 			d.warnIn(fmt.Sprintf("%s[%d]", path, i), wrong(mend, problem, p))
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"path/filepath"
 
 	"drawbridge/internal/protocol"
@@ -26,7 +27,7 @@ func Default() *Config {
 func defaults(env Environment) *Config {
 	return &Config{
 		DataDir:      systemDataDir,
-		Name:         env.name(),
+		Name:         cmp.Or(env.Hostname, namelessHost),
 		Drain:        defaultDrain,
 		Listeners:    defaultListeners(),
 		Certificates: []Certificate{{LocalCA: defaultLocalCA()}},
@@ -59,10 +60,10 @@ func defaultListeners() []Listener {
 
 // stateFolder follows the XDG Base Directory Specification, which says that a relative path is to be ignored.
 func stateFolder(env Environment) string {
-	if folder, ok := env.lookup("XDG_STATE_HOME"); ok && filepath.IsAbs(folder) {
+	if folder := env.variable("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return filepath.Join(folder, "drawbridge")
 	}
-	if home, ok := env.lookup("HOME"); ok && filepath.IsAbs(home) {
+	if home := env.variable("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "state", "drawbridge")
 	}
 	return systemDataDir

@@ -84,8 +84,8 @@ func (a *OAuth2) takeIDs(o *object) {
 }
 
 func takeID(o *object, key, variable string, into *string, parse parser) {
-	text, ok := o.d.env.lookup(variable)
-	if o.given(key) || !ok || text == "" {
+	text := o.d.env.variable(variable)
+	if o.given(key) || text == "" {
 		return
 	}
 	id, m := parse(text)
@@ -99,8 +99,8 @@ func takeID(o *object, key, variable string, into *string, parse parser) {
 // checkTokenFile proves that the federated token can be read now.
 func (a *OAuth2) checkTokenFile(o *object) {
 	const variable = "AZURE_FEDERATED_TOKEN_FILE"
-	path, ok := o.d.env.lookup(variable)
-	if !ok || path == "" {
+	path := o.d.env.variable(variable)
+	if path == "" {
 		o.d.faultIn(o.path+".flow", wrong("set it to the path of the projected token, as Azure's webhook for workload identities does",
 			"environment variable %s is not set", variable))
 		return

@@ -35,18 +35,14 @@ func machineZone() string {
 	return zone
 }
 
-func (e Environment) lookup(name string) (string, bool) {
-	if e.Lookup == nil {
-		return "", false
+// variable returns an environment variable, empty where it is not set.
+func (e Environment) variable(name string) string {
+	if e.Lookup != nil {
+		if text, ok := e.Lookup(name); ok {
+			return text
+		}
 	}
-	return e.Lookup(name)
-}
-
-func (e Environment) name() string {
-	if e.Hostname == "" {
-		return namelessHost
-	}
-	return e.Hostname
+	return ""
 }
 
 // Load reads and checks a configuration file. An error is Faults, with everything that is wrong with the file, or

@@ -17,9 +17,6 @@ import (
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 64 << 10
 
-// errNotFound stands for a missing environment variable.
-var errNotFound = errors.New("it is not set")
-
 // SecretSource is how a configuration names a secret: the value itself, {file: PATH} or {env: NAME}. Exactly one of
 // the three is set once it was decoded.
 type SecretSource struct {
@@ -56,7 +53,11 @@ func (s SecretSource) Read(folder string, env Environment) (secret.Secret, error
 	case s.File != "":
 		return readSecretFile(inFolder(folder, s.File), env)
 	case s.Env != "":
-		return readSecretVariable(s.Env, env)
+		text := env.variable(s.Env)
+		if text == "" {
+			return secret.Secret{}, fmt.Errorf("environment variable %s: it is not set; set it or name another source", s.Env)
+		}
+		return secret.New(text), nil
 	}
 	return s.Value, nil
 }
@@ -92,21 +93,10 @@ func (v value) findSecret() (secret.Secret, *mistake) {
 		}
 	}
 	found, err := source.Read(v.d.folder, v.d.env)
-	if err != nil {
-		return secret.Secret{}, ofError(err)
-	}
-	return found, nil
+	return found, ofError(err)
 }
 
 func anySecret(string) *mistake { return nil }
-
-func readSecretVariable(name string, env Environment) (secret.Secret, error) {
-	text, ok := env.lookup(name)
-	if !ok || text == "" {
-		return secret.Secret{}, fmt.Errorf("environment variable %s: %w; set it or name another source", name, errNotFound)
-	}
-	return secret.New(text), nil
-}
 
 func readSecretFile(path string, env Environment) (secret.Secret, error) {
 	data, err := readBounded(path, maxSecret)
@@ -137,13 +127,8 @@ func checkPrivate(path string, env Environment) error {
 
 // guardedByMount tells the places whose files are world-readable by custom and reachable by the service alone.
 func guardedByMount(path string, env Environment) bool {
-	if inside(path, "/run/secrets") {
-		return true
-	}
-	if folder, ok := env.lookup("CREDENTIALS_DIRECTORY"); ok && filepath.IsAbs(folder) && inside(path, folder) {
-		return true
-	}
-	return projected(path)
+	folder := env.variable("CREDENTIALS_DIRECTORY")
+	return inside(path, "/run/secrets") || filepath.IsAbs(folder) && inside(path, folder) || projected(path)
 }
 
 // projected recognises a volume that the kubelet's atomic writer filled: each file is a link through ..data, itself a

@@ -89,7 +89,7 @@ func (s *SNMP) read(o *object) {
 	if known {
 		s.checkVersion(o)
 	}
-	o.warnOfStrangers("sources", s.Sources, "write the ranges of your devices",
+	o.d.warnOfStrangers(o.path+".sources", s.Sources, isLocal, "write the ranges of your devices",
 		"%s reaches beyond private networks: strangers would be asked, and told the "+s.credential())
 }
 
