@@ -167,14 +167,16 @@ func faultsOf(t *testing.T, document any) string {
 func TestNotBuilt_EveryKeyOfTheTableSaysSo(t *testing.T) {
 	concrete := strings.NewReplacer("[]", "[0]", "*", "exchange-online")
 	for _, u := range config.NotBuilt() {
-		value := any("some value")
-		if u.Value != "" {
-			value = u.Value
+		values := u.Values
+		if values == nil {
+			values = []string{"some value"}
 		}
-		got := faultsOf(t, file(u.Key, value))
-		key := concrete.Replace(u.Key) + ": "
-		if !strings.Contains(got, key) || !strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {
-			t.Errorf("%s %s: %s", u.Key, u.Value, got)
+		for _, value := range values {
+			got := faultsOf(t, file(u.Key, value))
+			key := concrete.Replace(u.Key) + ": "
+			if !strings.Contains(got, key) || !strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {
+				t.Errorf("%s %s: %s", u.Key, value, got)
+			}
 		}
 		for _, taken := range u.Taken {
 			if got := faultsOf(t, file(u.Key, taken)); strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {
