@@ -6,8 +6,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -97,4 +100,37 @@ func warnLarge(log *zap.Logger, names []string, cert *tls.Certificate) {
 		log.Warn("the certificate message is large for small devices: use fewer names or a shorter chain",
 			zap.Int("bytes", size), zap.String("names", strings.Join(names, " ")))
 	}
+}
+
+// maxFile bounds what is read of a certificate or key file.
+const maxFile = 1 << 20
+
+// readFile reads a file of at most maxFile bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d bytes, this is no certificate or key", name, maxFile)
+	}
+	return data, nil
+}
+
+// readPEM gives the contents of a file that is one PEM block of the given type.
+func readPEM(name, kind string) ([]byte, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("%s: no PEM block %q", name, kind)
+	}
+	return block.Bytes, nil
 }
