@@ -81,7 +81,8 @@ func warnUnfit(log *zap.Logger, file string, cert *tls.Certificate) {
 	switch leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
 	case *ecdsa.PublicKey:
-		log.Warn("this certificate has an ECDSA key: devices that know only RSA cipher suites cannot connect; have one with an RSA-2048 key issued")
+		log.Warn("this certificate has an ECDSA key: devices that know only RSA cipher suites cannot connect; " +
+			"have one with an RSA-2048 key issued")
 	default:
 		log.Warn("this certificate's key is neither RSA nor ECDSA: old devices cannot connect; have one with an RSA-2048 key issued")
 	}

@@ -185,5 +185,5 @@ func (l *localIssuer) Issue(_ context.Context, csr *x509.CertificateRequest) (*c
 	if err != nil {
 		return nil, err
 	}
-	return &certmagic.IssuedCertificate{Certificate: encodeCertificates(der)}, nil
+	return &certmagic.IssuedCertificate{Certificate: encodeCertificate(der)}, nil
 }

@@ -120,7 +120,8 @@ func (s *Source) reload(e *entry) {
 	}
 	if err != nil {
 		if s.fail(e, err) {
-			s.log.Error("certificate files cannot be used, the certificate read before goes on serving: mend the files, they are read again by themselves", zap.Error(err))
+			s.log.Error("certificate files cannot be used, the certificate read before goes on serving: "+
+				"mend the files, they are read again by themselves", zap.Error(err))
 		}
 		return
 	}

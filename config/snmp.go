@@ -89,8 +89,12 @@ func (s *SNMP) read(o *object) {
 	if known {
 		s.checkVersion(o)
 	}
+	told := "community"
+	if s.Version == SNMPVersion3 {
+		told = "user"
+	}
 	o.d.warnOfStrangers(o.path+".sources", s.Sources, isLocal, "write the ranges of your devices",
-		"%s reaches beyond private networks: strangers would be asked, and told the "+s.credential())
+		"%s reaches beyond private networks: strangers would be asked, and told the "+told)
 }
 
 // checkVersion asks for the keys of the version and refuses those of the other.
@@ -111,14 +115,6 @@ func (s *SNMP) refuse(o *object, key, mend string) {
 	if o.given(key) {
 		o.d.faultIn(o.path+"."+key, wrong(mend, "version %s does not use it", s.Version))
 	}
-}
-
-// credential names what is shown to who is asked.
-func (s *SNMP) credential() string {
-	if s.Version == SNMPVersion3 {
-		return "user"
-	}
-	return "community"
 }
 
 // snmpUser reads a user's name (RFC 3414, section 2.1).
