@@ -12,7 +12,8 @@ import (
 func (a *Account) checkPattern(o *object) {
 	d := o.d
 	if !o.given("mailboxes") {
-		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]", "the login is a pattern, and mailboxes, which says what it may open, is missing"))
+		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]",
+			"the login is a pattern, and mailboxes, which says what it may open, is missing"))
 	}
 	if !o.given("sources") {
 		o.fault(wrong("write sources: [10.20.0.0/16]", "the login is a pattern, and sources, which says where its devices are, is missing"))
@@ -31,7 +32,8 @@ func (a *Account) checkPattern(o *object) {
 // checkMailboxes tells a pattern that nobody vouched for, and mailboxes that no login of this pattern can open.
 func (a *Account) checkMailboxes(d *decoder, path string) {
 	if i := slices.IndexFunc(a.Mailboxes, isPattern); i >= 0 && !a.AnyMailbox {
-		d.faultIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong("write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
+		d.faultIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong(
+			"write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
 			"%s is a pattern of mailboxes", quoted(a.Mailboxes[i])))
 	} else if i < 0 && a.AnyMailbox && len(a.Mailboxes) > 0 {
 		d.faultIn(path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
@@ -64,12 +66,14 @@ func (d *decoder) checkAccounts(c *Config) {
 		return
 	}
 	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.OAuth2 != nil }) {
-		d.warnIn("accounts", wrong("write auth: {oauth2: …} at an upstream, or leave accounts out", "with auth: passthrough at every upstream, accounts are not asked"))
+		d.warnIn("accounts", wrong("write auth: {oauth2: …} at an upstream, or leave accounts out",
+			"with auth: passthrough at every upstream, accounts are not asked"))
 		return
 	}
 	for i := range c.Accounts {
 		if a := &c.Accounts[i]; !a.Pattern() && a.Mailbox == "" && !strings.Contains(a.Login, "@") {
-			d.warnIn(accountPath(i)+".login", wrong("write mailbox: and the address", "without mailbox the login is the mailbox, and %s is no address", quoted(a.Login)))
+			d.warnIn(accountPath(i)+".login", wrong("write mailbox: and the address",
+				"without mailbox the login is the mailbox, and %s is no address", quoted(a.Login)))
 		}
 	}
 }

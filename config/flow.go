@@ -146,7 +146,8 @@ func (o *object) checkClientCertificate(data []byte) *mistake {
 		return wrong("make a certificate with an RSA key and upload it to the app registration",
 			"the key is not RSA, and Entra ID takes no other")
 	}
-	o.d.warnOfEnd(o.path+".file", "the certificate", pair.Leaf.NotAfter, "make a new one, upload it to the app registration and name its file here")
+	o.d.warnOfEnd(o.path+".file", "the certificate", pair.Leaf.NotAfter,
+		"make a new one, upload it to the app registration and name its file here")
 	return nil
 }
 

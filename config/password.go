@@ -20,9 +20,11 @@ type NamedPassword struct {
 const maxHashPasses = 10
 
 // hashForm is the PHC string format of argon2id, version 1.3 (RFC 9106).
-var hashForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
+var hashForm = regexp.MustCompile(
+	`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
 
-const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', or keep the login with drawbridge account add, which makes one"
+const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', " +
+	"or keep the login with drawbridge account add, which makes one"
 
 // checkHash judges a password's hash, and mend says how to come by one. What it says never holds a part of it.
 func checkHash(text, mend string) *mistake {
@@ -86,7 +88,8 @@ func (a *Account) readPasswords(o *object) {
 
 func (a *Account) readNamedPasswords(v value) {
 	if !v.isGroup() {
-		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}", "%s stands where named passwords belong", kindOf(v.node)))
+		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}",
+			"%s stands where named passwords belong", kindOf(v.node)))
 		return
 	}
 	all, _ := v.object()

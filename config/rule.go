@@ -42,7 +42,7 @@ type Match struct {
 
 	// What keeps the device from going direct, any of the list. [] is a device that nothing keeps and that is ready.
 	// In Go: nil without the key, a pointer to an empty list for [].
-	Blockers *[]string `yaml:"blockers,omitempty" jsonschema:"enum=no_tls,enum=tls_version,enum=key_exchange,enum=signature,enum=password_login,enum=starttls_port"`
+	Blockers *[]string `yaml:"blockers,omitempty"`
 
 	// Turned round: the rule is for sessions that do not match all of these keys.
 	Not *Match `yaml:"not,omitempty"`

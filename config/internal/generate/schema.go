@@ -155,6 +155,9 @@ func refine(all jsonschema.Definitions) {
 			}
 		}
 	}
+	all["Match"].Properties.Value("blockers").Items.Enum = []any{ // too many for a tag
+		"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port",
+	}
 	for key, p := range all["Match"].Properties.FromOldest() {
 		if p.Type == "array" {
 			either(all["Match"], key, p.Items, listOf(p))
