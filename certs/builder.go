@@ -99,7 +99,8 @@ func (b *builder) open() error {
 		return err
 	}
 	if end := b.ca.cert.NotAfter; time.Until(end) < leafLifetime {
-		b.log.Warn("the local CA ends within 13 months, and its certificates with it: move its folder away at a time of your choice to have a new one made, and import that into the devices",
+		b.log.Warn("the local CA ends within 13 months, and its certificates with it: move its folder away at a time of your choice "+
+			"to have a new one made, and import that into the devices",
 			zap.String("folder", filepath.Join(b.options.Dir, caFolder)), zap.Time("not_after", end))
 	}
 	return nil

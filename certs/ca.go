@@ -61,7 +61,7 @@ func (ca *CA) Fingerprint() string { return fingerprint(ca.cert.Raw) }
 func (ca *CA) Export(format string) ([]byte, error) {
 	switch format {
 	case "pem":
-		return encodeCertificates(ca.cert.Raw), nil
+		return encodeCertificate(ca.cert.Raw), nil
 	case "der":
 		return bytes.Clone(ca.cert.Raw), nil
 	case "pkcs7":
@@ -89,13 +89,14 @@ func (ca *CA) Issue(names []string) (certificate, key []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return encodeCertificates(der), key, nil
+	return encodeCertificate(der), key, nil
 }
 
 // sign makes the leaf of normalized names.
 func (ca *CA) sign(names []string, public crypto.PublicKey, now time.Time) ([]byte, error) {
 	if now.After(ca.cert.NotAfter) {
-		return nil, fmt.Errorf("the local CA expired on %s: stop Drawbridge, remove the %s folder from the certificates folder, start it, and import the new CA into the devices",
+		return nil, fmt.Errorf("the local CA expired on %s: stop Drawbridge, remove the %s folder from the certificates folder, "+
+			"start it, and import the new CA into the devices",
 			ca.cert.NotAfter.Format(time.DateOnly), caFolder)
 	}
 	leaf, err := leafTemplate(names, now, ca.cert.NotAfter)
@@ -124,7 +125,8 @@ func readCA(dir string) (*CA, error) {
 			return ca, nil
 		}
 	}
-	return nil, fmt.Errorf("local CA in %s: %v; restore the folder from a backup, or move it away to have a new CA made, which devices must then import", folder, err)
+	return nil, fmt.Errorf("local CA in %s: %v; restore the folder from a backup, "+
+		"or move it away to have a new CA made, which devices must then import", folder, err)
 }
 
 func parseCA(certDER, keyDER []byte) (*CA, error) {
@@ -190,7 +192,7 @@ func writeCA(folder string, now time.Time) error {
 	if err := wholefile.Create(filepath.Join(folder, caKeyFile), 0o600, wholefile.Bytes(keyPEM)); err != nil {
 		return err
 	}
-	return wholefile.Create(filepath.Join(folder, caCertFile), 0o600, wholefile.Bytes(encodeCertificates(der)))
+	return wholefile.Create(filepath.Join(folder, caCertFile), 0o600, wholefile.Bytes(encodeCertificate(der)))
 }
 
 // caTemplate begins a day before the first leaf does: some verifiers want lifetimes nested.
@@ -226,12 +228,8 @@ func fingerprint(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func encodeCertificates(ders ...[]byte) []byte {
-	var out bytes.Buffer
-	for _, der := range ders {
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	}
-	return out.Bytes()
+func encodeCertificate(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func encodeKey(key *rsa.PrivateKey) ([]byte, error) {

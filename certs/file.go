@@ -6,8 +6,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -78,7 +81,8 @@ func warnUnfit(log *zap.Logger, file string, cert *tls.Certificate) {
 	switch leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
 	case *ecdsa.PublicKey:
-		log.Warn("this certificate has an ECDSA key: devices that know only RSA cipher suites cannot connect; have one with an RSA-2048 key issued")
+		log.Warn("this certificate has an ECDSA key: devices that know only RSA cipher suites cannot connect; " +
+			"have one with an RSA-2048 key issued")
 	default:
 		log.Warn("this certificate's key is neither RSA nor ECDSA: old devices cannot connect; have one with an RSA-2048 key issued")
 	}
@@ -97,4 +101,37 @@ func warnLarge(log *zap.Logger, names []string, cert *tls.Certificate) {
 		log.Warn("the certificate message is large for small devices: use fewer names or a shorter chain",
 			zap.Int("bytes", size), zap.String("names", strings.Join(names, " ")))
 	}
+}
+
+// maxFile bounds what is read of a certificate or key file.
+const maxFile = 1 << 20
+
+// readFile reads a file of at most maxFile bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d bytes, this is no certificate or key", name, maxFile)
+	}
+	return data, nil
+}
+
+// readPEM gives the contents of a file that is one PEM block of the given type.
+func readPEM(name, kind string) ([]byte, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("%s: no PEM block %q", name, kind)
+	}
+	return block.Bytes, nil
 }

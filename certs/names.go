@@ -1,13 +1,19 @@
 package certs
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/net/idna"
 )
@@ -25,17 +31,16 @@ func normalizeNames(names []string) ([]string, error) {
 		return nil, errors.New("no names: list the DNS names and addresses that devices call")
 	}
 	if len(names) > maxNames {
-		return nil, fmt.Errorf("%d names, at most %d fit a certificate that devices can read: spread them over several entries", len(names), maxNames)
+		return nil, fmt.Errorf("%d names, at most %d fit a certificate that devices can read: spread them over several entries",
+			len(names), maxNames)
 	}
-	seen := make(map[string]bool, len(names))
 	out := make([]string, 0, len(names))
 	for _, name := range names {
 		n, err := normalizeName(name)
 		if err != nil {
 			return nil, err
 		}
-		if !seen[n] {
-			seen[n] = true
+		if !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
@@ -62,37 +67,16 @@ func normalizeName(name string) (string, error) {
 // isDNSName tells whether s can be a dNSName: letters, digits, hyphens and (as Windows names have them) underscores,
 // with at most a whole first label as wildcard (RFC 6125, section 6.4.3).
 func isDNSName(s string) bool {
-	if rest, wild := strings.CutPrefix(s, "*."); wild {
-		if !strings.Contains(rest, ".") {
-			return false
-		}
-		s = rest
-	}
-	if s == "" || len(s) > 253 {
+	rest, wild := strings.CutPrefix(s, "*.")
+	if len(rest) > 253 || !nameForm.MatchString(rest) || wild && !strings.Contains(rest, ".") {
 		return false
 	}
-	for label := range strings.SplitSeq(s, ".") {
-		if !isLabel(label) {
-			return false
-		}
-	}
 	// A last label of digits only would be an address written wrongly (10.20.0.555).
-	last := s[strings.LastIndexByte(s, '.')+1:]
+	last := rest[strings.LastIndexByte(rest, '.')+1:]
 	return strings.Trim(last, "0123456789") != ""
 }
 
-func isLabel(label string) bool {
-	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-		return false
-	}
-	for i := range len(label) {
-		c := label[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
+var nameForm = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
 
 // splitNames parts normalized names into what goes into dNSName and iPAddress.
 func splitNames(names []string) (dns []string, ips []net.IP) {
@@ -111,4 +95,66 @@ func splitNames(names []string) (dns []string, ips []net.IP) {
 func subjectOf(names []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
 	return "names-" + hex.EncodeToString(sum[:16])
+}
+
+// maxAddresses bounds the default names on machines with very many addresses, so that the leaf stays small.
+const maxAddresses = 16
+
+// DefaultNames tells the names a local_ca entry has when none are configured: the host's name, its full name,
+// localhost, and the machine's addresses (loopback included, link-local ones not). The full name is asked of the
+// resolver, for two seconds at most; without an answer it is left out. The order is the same at every call, so that a
+// restart finds the leaf made before.
+func DefaultNames(ctx context.Context) []string {
+	host, _ := os.Hostname() // what is not known is left out, here and below
+	addrs, _ := net.InterfaceAddrs()
+	return defaultNames(host, fullName(ctx, host), addrs)
+}
+
+// fullName is what `hostname -f` prints: the canonical name of a host that does not carry its domain itself.
+func fullName(ctx context.Context, host string) string {
+	if host == "" || strings.Contains(host, ".") {
+		return host
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	full, err := net.DefaultResolver.LookupCNAME(ctx, host)
+	if err != nil {
+		return ""
+	}
+	return full
+}
+
+func defaultNames(host, full string, addrs []net.Addr) []string {
+	short, _, _ := strings.Cut(host, ".")
+	var out []string
+	for _, name := range []string{short, full, "localhost"} {
+		n, err := normalizeName(name)
+		if err == nil && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	for _, ip := range hostAddresses(addrs) {
+		out = append(out, ip.String())
+	}
+	return out
+}
+
+// hostAddresses sorts IPv4 first: devices that need a bridge rarely know anything else.
+func hostAddresses(addrs []net.Addr) []netip.Addr {
+	var ips []netip.Addr
+	for _, a := range addrs {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err != nil {
+			continue
+		}
+		ip := prefix.Addr().Unmap().WithZone("")
+		if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || slices.Contains(ips, ip) {
+			continue
+		}
+		ips = append(ips, ip)
+	}
+	slices.SortFunc(ips, func(a, b netip.Addr) int {
+		return cmp.Or(cmp.Compare(a.BitLen(), b.BitLen()), a.Compare(b))
+	})
+	return ips[:min(len(ips), maxAddresses)]
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
@@ -69,76 +67,65 @@ func isPattern(name string) bool { return strings.ContainsAny(name, "*?") }
 // maxAccounts bounds the logins of one file: each is held against the rules.
 const maxAccounts = 10_000
 
-func (c *Config) readAccounts(d *decoder, o *object) {
-	v, ok := o.take("accounts")
-	if !ok {
-		return
-	}
+func (c *Config) readAccounts(v value) {
 	items, _ := v.items()
-	items = v.bounded(items, maxAccounts)
+	items = bounded(v, items, maxAccounts)
 	c.Accounts = make([]Account, len(items))
 	for i, item := range items {
 		item.read(func(o *object) {
-			c.Accounts[i].read(d, o)
+			c.Accounts[i].read(o)
 			if !o.given("password") && !o.given("passwords") {
-				d.open = append(d.open, i)
+				v.d.open = append(v.d.open, i)
 			}
 		})
 	}
 }
 
-func (a *Account) read(d *decoder, o *object) {
+func (a *Account) read(o *object) {
 	o.required("login", "the name that devices log in with")
 	scalar(o, "login", &a.Login, loginName)
 	list(o, "aliases", &a.Aliases, aliasName)
 	scalar(o, "mailbox", &a.Mailbox, oneMailbox)
-	a.readPasswords(d, o)
+	a.readPasswords(o)
 	some(o, "sources", &a.Sources, prefix)
 	some(o, "protocols", &a.Protocols, oneOf(protocol.Names()...))
-	scalar(o, "expires", &a.Expires, d.moment)
+	scalar(o, "expires", &a.Expires, o.d.moment)
 	scalar(o, "disabled", &a.Disabled, boolean)
-	a.readMailboxes(d, o)
+	o.use("mailboxes", a.readMailboxes)
 	scalar(o, "any_mailbox", &a.AnyMailbox, boolean)
 	switch {
 	case a.Login == "": // it has its fault
 	case a.Pattern():
-		a.checkPattern(d, o)
+		a.checkPattern(o)
 	default:
-		a.checkSingle(d, o)
+		a.checkSingle(o)
 	}
-	if now := d.env.Now; !now.IsZero() && !a.Expires.IsZero() && !now.Before(a.Expires) {
-		d.warnIn(o.path+".expires", wrong("write a later date or delete the entry", "the login expired on %s and is refused", a.Expires.Format(time.DateOnly)))
+	if now := o.d.env.Now; !now.IsZero() && !a.Expires.IsZero() && !now.Before(a.Expires) {
+		o.d.warnIn(o.path+".expires", wrong("write a later date or delete the entry",
+			"the login expired on %s and is refused", a.Expires.Format(time.DateOnly)))
 	}
 }
 
 // readMailboxes reads a list, or the file that has one.
-func (a *Account) readMailboxes(d *decoder, o *object) {
-	v, ok := o.take("mailboxes")
-	if !ok {
+func (a *Account) readMailboxes(v value) {
+	if v.isGroup() {
+		v.read(a.readMailboxFile)
 		return
 	}
-	if v.node.Kind == yaml.MappingNode {
-		v.read(func(o *object) { a.readMailboxFile(d, o) })
-		return
-	}
-	items, ok := v.items()
-	if ok && len(items) == 0 {
-		v.fault(wrong("write the mailboxes that may be opened", "the list is empty and would let nobody in"))
-	}
-	a.Mailboxes = readAll(items, mailboxName)
+	a.Mailboxes = readAll(v.filled("write the mailboxes that may be opened", "the list is empty and would let nobody in"), mailboxName)
 }
 
 // readMailboxFile reads the file's lines; empty ones and those that begin with # are left out.
-func (a *Account) readMailboxFile(d *decoder, o *object) {
+func (a *Account) readMailboxFile(o *object) {
+	d := o.d
 	o.required("file", "the path of a text file with one mailbox on each line")
 	var path string
 	scalar(o, "file", &path, d.path)
 	if path == "" {
 		return
 	}
-	data, err := readBounded(path, maxFile)
-	if err != nil {
-		d.faultIn(o.path+".file", ofError(err))
+	data, ok := o.file("file", path)
+	if !ok {
 		return
 	}
 	before := len(d.faults)
@@ -161,46 +148,40 @@ func (a *Account) readMailboxFile(d *decoder, o *object) {
 	}
 }
 
-// isName tells whether text can be a name in a login: printable ASCII. SASL, IMAP and POP3 carry nothing else safely.
+// isName tells whether text can be a name in a login.
 func isName(text string) bool {
-	other := func(r rune) bool { return r < ' ' || r > '~' }
-	return text != "" && len(text) <= 256 && !strings.ContainsFunc(text, other) && strings.TrimSpace(text) == text
+	return text != "" && len(text) <= 256 && isASCII(text) && strings.TrimSpace(text) == text
 }
 
-// loginName reads a login or a pattern of logins.
-func loginName(text string) (string, *mistake) {
-	if !isName(text) {
-		return "", wrong("write 1 to 256 printable ASCII characters, without blanks at the ends", "%s is no login", quoted(text))
-	}
-	if isPattern(text) {
+// What reads a login or a mailbox: the name itself, or, but for the two that are single, a pattern of names.
+var (
+	loginName = nameOrPattern(textThat(isName,
+		"write 1 to 256 printable ASCII characters, without blanks at the ends", "%s is no login"))
+	mailboxName = nameOrPattern(textThat(func(text string) bool { return isName(text) && !strings.Contains(text, " ") },
+		"write an address such as scans@contoso.com", "%s is no mailbox"))
+	aliasName = single(loginName,
+		"write the names one by one, or an account with this pattern as its login", "an alias is one name, and %s is a pattern")
+	oneMailbox = single(mailboxName,
+		"write one address such as scans@contoso.com", "a login opens one mailbox, and %s is a pattern")
+)
+
+func nameOrPattern(name parser) parser {
+	return func(text string) (string, *mistake) {
+		if _, m := name(text); m != nil || !isPattern(text) {
+			return text, m
+		}
 		return accountPattern(text)
 	}
-	return text, nil
 }
 
-func aliasName(text string) (string, *mistake) {
-	if isPattern(text) {
-		return "", wrong("write the names one by one, or an account with this pattern as its login", "an alias is one name, and %s is a pattern", quoted(text))
+// single refuses a pattern, and leaves all else to another parser.
+func single(parse parser, mend, problem string) parser {
+	return func(text string) (string, *mistake) {
+		if isPattern(text) {
+			return "", wrong(mend, problem, quoted(text))
+		}
+		return parse(text)
 	}
-	return loginName(text)
-}
-
-// mailboxName reads a mailbox or a pattern of mailboxes.
-func mailboxName(text string) (string, *mistake) {
-	if !isName(text) || strings.Contains(text, " ") {
-		return "", wrong("write an address such as scans@contoso.com", "%s is no mailbox", quoted(text))
-	}
-	if isPattern(text) {
-		return accountPattern(text)
-	}
-	return text, nil
-}
-
-func oneMailbox(text string) (string, *mistake) {
-	if isPattern(text) {
-		return "", wrong("write one address such as scans@contoso.com", "a login opens one mailbox, and %s is a pattern", quoted(text))
-	}
-	return mailboxName(text)
 }
 
 func boolean(text string) (bool, *mistake) {

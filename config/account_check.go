@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"drawbridge/internal/glob"
 )
 
 // checkPattern judges the keys of a login that stands for many: what it may open, and from where, must be said.
-func (a *Account) checkPattern(d *decoder, o *object) {
+func (a *Account) checkPattern(o *object) {
+	d := o.d
 	if !o.given("mailboxes") {
-		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]", "the login is a pattern, and mailboxes, which says what it may open, is missing"))
+		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]",
+			"the login is a pattern, and mailboxes, which says what it may open, is missing"))
 	}
 	if !o.given("sources") {
 		o.fault(wrong("write sources: [10.20.0.0/16]", "the login is a pattern, and sources, which says where its devices are, is missing"))
@@ -20,38 +24,37 @@ func (a *Account) checkPattern(d *decoder, o *object) {
 	if len(a.Aliases) > 0 {
 		d.faultIn(o.path+".aliases", wrong("write an account with each as its login", "a pattern has no further names"))
 	}
-	a.checkMailboxes(d, o)
-	for i, p := range a.Sources {
-		if !isLocal(p) {
-			d.warnIn(fmt.Sprintf("%s.sources[%d]", o.path, i),
-				wrong("write the ranges of its devices", "%s reaches beyond private networks, and the login is a pattern", p))
-		}
-	}
+	a.checkMailboxes(d, o.path)
+	d.warnOfStrangers(o.path+".sources", a.Sources, isLocal, "write the ranges of its devices",
+		"%s reaches beyond private networks, and the login is a pattern")
 }
 
 // checkMailboxes tells a pattern that nobody vouched for, and mailboxes that no login of this pattern can open.
-func (a *Account) checkMailboxes(d *decoder, o *object) {
-	path := o.path + ".mailboxes"
+func (a *Account) checkMailboxes(d *decoder, path string) {
 	if i := slices.IndexFunc(a.Mailboxes, isPattern); i >= 0 && !a.AnyMailbox {
-		d.faultIn(fmt.Sprintf("%s[%d]", path, i), wrong("write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
+		d.faultIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong(
+			"write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
 			"%s is a pattern of mailboxes", quoted(a.Mailboxes[i])))
 	} else if i < 0 && a.AnyMailbox && len(a.Mailboxes) > 0 {
-		d.faultIn(o.path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
+		d.faultIn(path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
 	}
 	for i, name := range a.Mailboxes {
 		if !isPattern(name) && !globMatches(a.Login, name) {
-			d.warnIn(fmt.Sprintf("%s[%d]", path, i), wrong("delete it, or write an account for it", "no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
+			d.warnIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong("delete it, or write an account for it",
+				"no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
 		}
 	}
 }
 
 // checkSingle judges the keys of one login.
-func (a *Account) checkSingle(d *decoder, o *object) {
+func (a *Account) checkSingle(o *object) {
 	if o.given("mailboxes") {
-		d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens", "mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+		o.d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens",
+			"mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 	if a.AnyMailbox {
-		d.faultIn(o.path+".any_mailbox", wrong("delete it", "any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
+		o.d.faultIn(o.path+".any_mailbox", wrong("delete it",
+			"any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 }
 
@@ -63,12 +66,14 @@ func (d *decoder) checkAccounts(c *Config) {
 		return
 	}
 	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.OAuth2 != nil }) {
-		d.warnIn("accounts", wrong("write auth: {oauth2: …} at an upstream, or leave accounts out", "with auth: passthrough at every upstream, accounts are not asked"))
+		d.warnIn("accounts", wrong("write auth: {oauth2: …} at an upstream, or leave accounts out",
+			"with auth: passthrough at every upstream, accounts are not asked"))
 		return
 	}
 	for i := range c.Accounts {
 		if a := &c.Accounts[i]; !a.Pattern() && a.Mailbox == "" && !strings.Contains(a.Login, "@") {
-			d.warnIn(accountPath(i)+".login", wrong("write mailbox: and the address", "without mailbox the login is the mailbox, and %s is no address", quoted(a.Login)))
+			d.warnIn(accountPath(i)+".login", wrong("write mailbox: and the address",
+				"without mailbox the login is the mailbox, and %s is no address", quoted(a.Login)))
 		}
 	}
 }
@@ -77,12 +82,7 @@ func (d *decoder) checkAccounts(c *Config) {
 func (d *decoder) checkLogins(c *Config) {
 	first := map[string]string{}
 	claim := func(name, path string) {
-		key := strings.ToLower(name)
-		if before, ok := first[key]; ok {
-			d.faultIn(path, wrong("keep one of the two; case makes no difference", "%s stands at %s too", quoted(name), before))
-			return
-		}
-		first[key] = path
+		d.claim(first, strings.ToLower(name), name, path, "keep one of the two; case makes no difference")
 	}
 	for i := range c.Accounts {
 		if a := &c.Accounts[i]; a.Login != "" {
@@ -97,6 +97,9 @@ func (d *decoder) checkLogins(c *Config) {
 // checkOpen refuses an account without a password where a token would be used that opens mailboxes without Entra ID
 // having seen the device's password.
 func (d *decoder) checkOpen(c *Config) {
+	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
+		return // else each account would be held against each rule for nothing
+	}
 	for _, i := range d.open {
 		a := &c.Accounts[i]
 		if u := c.uncheckedBy(a); u != nil && a.Login != "" {
@@ -112,56 +115,67 @@ func (u *Upstream) checksNoPassword() bool {
 	return u.OAuth2 != nil && u.OAuth2.Flow != FlowPassword && u.OAuth2.Flow != ""
 }
 
-// uncheckedBy follows the rules as sessions of an account do and returns the first upstream it may reach that checks no
-// password, or nil. Where a rule depends on more than the account, it is taken to hold and not to hold.
+// uncheckedBy returns the first upstream that the account may reach and that checks no password, or nil.
 func (c *Config) uncheckedBy(a *Account) *Upstream {
-	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
-		return nil
-	}
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		if r.Upstream == "" || !r.Match.mayHoldFor(a) {
-			continue
-		}
-		if u := c.upstream(r.Upstream); u != nil && u.checksNoPassword() {
+	for _, u := range c.reachedBy(a.sessions()) {
+		if u.checksNoPassword() {
 			return u
 		}
-		if r.Match.alwaysHoldsFor(a) {
-			return nil
-		}
-	}
-	if u := &c.Upstreams[0]; u.checksNoPassword() {
-		return u
 	}
 	return nil
 }
 
-// mayHoldFor tells whether a session of the account may match.
-func (m *Match) mayHoldFor(a *Account) bool {
-	if m.Not != nil && m.Not.alwaysHoldsFor(a) {
-		return false
+// sessions judges by the keys that an account alone decides; what depends on more is taken to hold and not to hold.
+func (a *Account) sessions() sessions {
+	names := append([]string{a.Login}, a.Aliases...) // what they may log in as
+	may := func(m *Match) bool {
+		shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
+		return (m.Protocol == nil || a.Protocols == nil || slices.ContainsFunc(a.Protocols, shared)) &&
+			(m.Account == nil || slices.ContainsFunc(names, func(name string) bool {
+				return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
+			}))
 	}
-	shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
-	if m.Protocol != nil && a.Protocols != nil && !slices.ContainsFunc(a.Protocols, shared) {
-		return false
+	must := func(m *Match) bool {
+		return m.Source == nil && m.Listener == nil && m.Protocol == nil && m.Readiness == nil && m.Blockers == nil &&
+			(m.Account == nil || !slices.ContainsFunc(names, func(name string) bool {
+				return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
+			}))
 	}
-	return m.Account == nil || slices.ContainsFunc(a.names(), func(name string) bool {
-		return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
-	})
+	return sessions{may, must}
 }
 
-// alwaysHoldsFor tells whether every session of the account matches.
-func (m *Match) alwaysHoldsFor(a *Account) bool {
-	if m.Source != nil || m.Listener != nil || m.Protocol != nil || m.Readiness != nil || m.Blockers != nil {
-		return false
-	}
-	if m.Not != nil && m.Not.mayHoldFor(a) {
-		return false
-	}
-	return m.Account == nil || !slices.ContainsFunc(a.names(), func(name string) bool {
-		return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
-	})
+// globMatches tells whether a pattern of account names fits a name.
+func globMatches(pattern, name string) bool {
+	p := glob.Compile(pattern)
+	return p.Matches(glob.Fold(name))
 }
 
-// names are what sessions of the account may log in as.
-func (a *Account) names() []string { return append([]string{a.Login}, a.Aliases...) }
+// mayMatch tells whether a pattern may fit a name, or one of the names that a second pattern stands for. Of two patterns
+// only their ends are compared, so it may say yes where no is right.
+func mayMatch(pattern, name string) bool {
+	if !isPattern(name) {
+		return globMatches(pattern, name)
+	}
+	headA, tailA := ends(pattern)
+	headB, tailB := ends(name)
+	return (strings.HasPrefix(headA, headB) || strings.HasPrefix(headB, headA)) &&
+		(strings.HasSuffix(tailA, tailB) || strings.HasSuffix(tailB, tailA))
+}
+
+// covers tells whether a pattern fits a name, or every name that a second pattern stands for. It may say no where yes is
+// right.
+func covers(pattern, name string) bool {
+	if isPattern(name) && strings.Contains(pattern, "?") {
+		return strings.EqualFold(pattern, name)
+	}
+	return globMatches(pattern, name) // what is wild in name is taken by a * of pattern, for nothing else fits it
+}
+
+// ends returns what stands before the first wild character and behind the last one, folded.
+func ends(pattern string) (head, tail string) {
+	pattern = glob.Fold(pattern)
+	if !isPattern(pattern) {
+		return pattern, pattern
+	}
+	return pattern[:strings.IndexAny(pattern, "*?")], pattern[strings.LastIndexAny(pattern, "*?")+1:]
+}

@@ -16,7 +16,8 @@ const hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIH
 
 // oauth2 is an upstream with the keys of a flow.
 func oauth2(name, keys string) string {
-	return "  " + name + ": {imap: 'a.local:993', pop3: 'a.local:995', auth: {oauth2: {tenant: contoso.com, client_id: 11111111-2222-3333-4444-555555555555, " + keys + "}}}\n"
+	return "  " + name + ": {imap: 'a.local:993', pop3: 'a.local:995', auth: {oauth2: {tenant: contoso.com, " +
+		"client_id: 11111111-2222-3333-4444-555555555555, " + keys + "}}}\n"
 }
 
 // revealed makes an account comparable.
@@ -48,7 +49,8 @@ func TestParse_Accounts(t *testing.T) {
 		{config.Account{Login: "scanner2@contoso.com", Disabled: true}, false, map[string]string{"reception": hash, "basement": hash}},
 		{config.Account{Login: "*@contoso.com", Mailboxes: []string{"fax1@contoso.com", "fax2@contoso.com"}, Sources: prefixes("10.20.0.0/16")},
 			true, map[string]string{"": hash}},
-		{config.Account{Login: "*@entra.contoso.com", Mailboxes: []string{"*@entra.contoso.com"}, AnyMailbox: true, Sources: prefixes("10.20.0.0/16")},
+		{config.Account{Login: "*@entra.contoso.com", Mailboxes: []string{"*@entra.contoso.com"}, AnyMailbox: true,
+			Sources: prefixes("10.20.0.0/16")},
 			true, map[string]string{}},
 	} {
 		got, hashes := revealed(c.Accounts[i])
@@ -85,7 +87,8 @@ func TestParse_MailboxesOfAFile(t *testing.T) {
 			t.Errorf("%q: %v, want %q", content, err, says)
 		}
 	}
-	if _, err := in(folder, strings.ReplaceAll(text, "file: fleet.txt", "")); err == nil || !strings.Contains(err.Error(), `"file" is missing`) {
+	if _, err := in(folder, strings.ReplaceAll(text, "file: fleet.txt", "")); err == nil ||
+		!strings.Contains(err.Error(), `"file" is missing`) {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -95,14 +98,16 @@ func TestParse_HashesOfFilesAndVariables(t *testing.T) {
 	write(t, filepath.Join(folder, "hash"), []byte(hash+"\n"), 0o600)
 	env := machine
 	env.Lookup = func(name string) (string, bool) { return hash, name == "HASH" }
-	c, err := config.Parse(filepath.Join(folder, "drawbridge.yaml"), []byte("accounts: [{login: a, password: {file: hash}}, {login: b, passwords: {one: {env: HASH}}}]"), env)
+	c, err := config.Parse(filepath.Join(folder, "drawbridge.yaml"),
+		[]byte("accounts: [{login: a, password: {file: hash}}, {login: b, passwords: {one: {env: HASH}}}]"), env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "of a file", c.Accounts[0].Password.Reveal(), hash)
 	equal(t, "of a variable", c.Accounts[1].Passwords[0].Hash.Reveal(), hash)
 	write(t, filepath.Join(folder, "hash"), []byte(hash), 0o644)
-	if _, err := in(folder, "accounts: [{login: a, password: {file: hash}}]"); err == nil || !strings.Contains(err.Error(), "can be read by everybody") {
+	if _, err := in(folder, "accounts: [{login: a, password: {file: hash}}]"); err == nil ||
+		!strings.Contains(err.Error(), "can be read by everybody") {
 		t.Errorf("a file that everybody can read: %v", err)
 	}
 }
@@ -122,23 +127,38 @@ func TestParse_NoTokenForAnUncheckedPassword(t *testing.T) {
 		{"Entra ID checks", oauth2("a", entra), "", "login: a@contoso.com", ""},
 		{"Entra ID checks a pattern", oauth2("a", entra), "", "login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", ""},
 		{"a rule for everybody", oauth2("a", entra) + oauth2("b", appOnly), "[{upstream: b}]", "login: a@contoso.com", "accounts[0]"},
-		{"a rule by source", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {source: 10.0.0.1}, upstream: b}]", "login: a@contoso.com", "accounts[0]"},
+		{"a rule by source", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {source: 10.0.0.1}, upstream: b}]", "login: a@contoso.com",
+			"accounts[0]"},
 		{"a rule for others", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'b*'}, upstream: b}]", "login: a@contoso.com", ""},
-		{"a rule for it", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: [b*, 'A@*']}, upstream: b}]", "login: a@contoso.com", "accounts[0]"},
-		{"a rule for an alias", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'b*'}, upstream: b}]", "login: a@contoso.com, aliases: [B1]", "accounts[0]"},
-		{"a rule for the protocol it has not", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {protocol: imap}, upstream: b}]", "login: a@contoso.com, protocols: [pop3]", ""},
-		{"a rule for the protocol it has", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {protocol: imap}, upstream: b}]", "login: a@contoso.com", "accounts[0]"},
-		{"led away from the first", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'a@*'}, upstream: a}]", "login: a@contoso.com", ""},
-		{"led away by name alone in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'a@*', source: 10.0.0.1}, upstream: a}]", "login: a@contoso.com", "accounts[0]"},
-		{"led away but for an alias", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'a@*'}, upstream: a}]", "login: a@contoso.com, aliases: [b]", "accounts[0]"},
-		{"a pattern led away", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: '*@contoso.com'}, upstream: a}]", "login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", ""},
-		{"a pattern led away in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'fax?@contoso.com'}, upstream: a}]", "login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", "accounts[0]"},
-		{"a rule for another pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: '*@plant2.contoso.com'}, upstream: b}]", "login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", ""},
-		{"a rule for one of the pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'a@contoso.com'}, upstream: b}]", "login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", "accounts[0]"},
+		{"a rule for it", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: [b*, 'A@*']}, upstream: b}]", "login: a@contoso.com",
+			"accounts[0]"},
+		{"a rule for an alias", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'b*'}, upstream: b}]",
+			"login: a@contoso.com, aliases: [B1]", "accounts[0]"},
+		{"a rule for the protocol it has not", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {protocol: imap}, upstream: b}]",
+			"login: a@contoso.com, protocols: [pop3]", ""},
+		{"a rule for the protocol it has", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {protocol: imap}, upstream: b}]",
+			"login: a@contoso.com", "accounts[0]"},
+		{"led away from the first", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'a@*'}, upstream: a}]",
+			"login: a@contoso.com", ""},
+		{"led away by name alone in part", oauth2("b", appOnly) + oauth2("a", entra),
+			"[{match: {account: 'a@*', source: 10.0.0.1}, upstream: a}]", "login: a@contoso.com", "accounts[0]"},
+		{"led away but for an alias", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'a@*'}, upstream: a}]",
+			"login: a@contoso.com, aliases: [b]", "accounts[0]"},
+		{"a pattern led away", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: '*@contoso.com'}, upstream: a}]",
+			"login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", ""},
+		{"a pattern led away in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'fax?@contoso.com'}, upstream: a}]",
+			"login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", "accounts[0]"},
+		{"a rule for another pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: '*@plant2.contoso.com'}, upstream: b}]",
+			"login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", ""},
+		{"a rule for one of the pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'a@contoso.com'}, upstream: b}]",
+			"login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", "accounts[0]"},
 		{"excepted", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {not: {account: 'a@*'}}, upstream: b}]", "login: a@contoso.com", ""},
-		{"excepted in part", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {not: {account: 'a@*', source: 10.0.0.1}}, upstream: b}]", "login: a@contoso.com", "accounts[0]"},
-		{"led away by not", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {not: {account: 'c@*'}}, upstream: a}]", "login: a@contoso.com", ""},
-		{"led away by not in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {not: {source: 10.0.0.1}}, upstream: a}]", "login: a@contoso.com", "accounts[0]"},
+		{"excepted in part", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {not: {account: 'a@*', source: 10.0.0.1}}, upstream: b}]",
+			"login: a@contoso.com", "accounts[0]"},
+		{"led away by not", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {not: {account: 'c@*'}}, upstream: a}]", "login: a@contoso.com",
+			""},
+		{"led away by not in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {not: {source: 10.0.0.1}}, upstream: a}]",
+			"login: a@contoso.com", "accounts[0]"},
 		{"a flow that is misspelt has its own fault", oauth2("a", "flow: pasword"), "", "login: a@contoso.com", "upstreams.a.auth.oauth2.flow"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -40,6 +40,15 @@ func isLocal(p netip.Prefix) bool {
 	return slices.ContainsFunc(localRanges(), func(r netip.Prefix) bool {
 		return r.Bits() <= p.Bits() && r.Contains(p.Addr())
 	})
+}
+
+// warnOfStrangers warns of each range that reaches further than it may; a problem names it, at its %s.
+func (d *decoder) warnOfStrangers(path string, ranges []netip.Prefix, may func(netip.Prefix) bool, mend, problem string) {
+	for i, p := range ranges {
+		if !may(p) {
+			d.warnIn(fmt.Sprintf("%s[%d]", path, i), wrong(mend, problem, p))
+		}
+	}
 }
 
 // prefix reads an address or a range such as 10.20.0.0/16.
@@ -78,14 +87,6 @@ func listenAddress(text string) (string, *mistake) {
 	return text, nil
 }
 
-// maybeListenAddress is a listenAddress that may be empty: none.
-func maybeListenAddress(text string) (string, *mistake) {
-	if text == "" {
-		return "", nil
-	}
-	return listenAddress(text)
-}
-
 // dialAddress reads host:port of a server.
 func dialAddress(standardPort string) func(string) (string, *mistake) {
 	return func(text string) (string, *mistake) {
@@ -118,54 +119,21 @@ func isHostName(text string) bool {
 }
 
 // host reads a DNS name or an IP address, as certificates carry them.
-func host(text string) (string, *mistake) {
-	if !isHost(text) {
-		return "", wrong("write a host name or an IP address, without port and without *", "%s is no host name", quoted(text))
-	}
-	return text, nil
-}
-
-// maybeHost is a host that may be empty.
-func maybeHost(text string) (string, *mistake) {
-	if text == "" {
-		return "", nil
-	}
-	return host(text)
-}
+var host = textThat(isHost, "write a host name or an IP address, without port and without *", "%s is no host name")
 
 // word reads a name of the administrator's choice that records, rules and metrics carry.
-func word(text string) (string, *mistake) {
-	if !nameForm.MatchString(text) {
-		return "", wrong("write 1 to 64 letters, digits, dots, dashes or underscores", "%s is no name", quoted(text))
-	}
-	return text, nil
-}
+var word = textThat(nameForm.MatchString, "write 1 to 64 letters, digits, dots, dashes or underscores", "%s is no name")
 
 // label reads the name of this instance: printable, one line.
-func label(text string) (string, *mistake) {
-	printable := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-	if text == "" || !printable || utf8.RuneCountInString(text) > 256 {
-		return "", wrong("write 1 to 256 printable characters", "%s is no name", quoted(text))
-	}
-	return text, nil
-}
+var label = textThat(func(text string) bool {
+	return text != "" && isPrintable(text) && utf8.RuneCountInString(text) <= 256
+}, "write 1 to 256 printable characters", "%s is no name")
 
 // contact reads whom to call. IMAP and POP3 carry it, so it is ASCII in one line.
-func contact(text string) (string, *mistake) {
-	other := func(r rune) bool { return r < ' ' || r > '~' }
-	if len(text) > 200 || strings.ContainsFunc(text, other) {
-		return "", wrong("write one line of at most 200 printable ASCII characters, such as IT service desk, ext. 4711",
-			"%s cannot be sent to devices", quoted(text))
-	}
-	return text, nil
-}
+var contact = textThat(func(text string) bool { return len(text) <= 200 && isASCII(text) },
+	"write one line of at most 200 printable ASCII characters, such as IT service desk, ext. 4711", "%s cannot be sent to devices")
 
-func mailAddress(text string) (string, *mistake) {
-	if text != "" && !mailForm.MatchString(text) {
-		return "", wrong("write an address such as it@contoso.com", "%s is no mail address", quoted(text))
-	}
-	return text, nil
-}
+var mailAddress = textThat(mailForm.MatchString, "write an address such as it@contoso.com", "%s is no mail address")
 
 func httpsURL(text string) (string, *mistake) {
 	u, err := url.Parse(text)
@@ -181,12 +149,4 @@ func (d *decoder) path(text string) (string, *mistake) {
 		return "", wrong("write a path", "%s is no path", quoted(text))
 	}
 	return filepath.Clean(inFolder(d.folder, text)), nil
-}
-
-// maybePath is a path that may be empty.
-func (d *decoder) maybePath(text string) (string, *mistake) {
-	if text == "" {
-		return "", nil
-	}
-	return d.path(text)
 }

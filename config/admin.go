@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/netip"
 
-	"go.yaml.in/yaml/v3"
-
 	"drawbridge/internal/secret"
 )
 
@@ -30,48 +28,31 @@ type Admin struct {
 
 const makeAdminHash = "make an argon2id hash with: drawbridge account hash"
 
-func (a *Admin) read(d *decoder, o *object) {
+func (a *Admin) read(o *object) {
 	scalar(o, "address", &a.Address, adminAddress)
 	list(o, "names", &a.Names, host)
-	if v, ok := o.take("password"); ok {
-		d.hash(v, &a.Password, makeAdminHash)
-	}
-	a.readCertificate(d, o)
-	a.check(d, o)
-}
-
-// readCertificate reads the word local_ca, or the group file.
-func (a *Admin) readCertificate(d *decoder, o *object) {
-	v, ok := o.take("certificate")
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
-		var word string
-		if read(v, &word, adminCertificate) {
-			a.Certificate = &Certificate{LocalCA: defaultLocalCA()}
-		}
-		return
-	}
-	v.read(func(o *object) {
+	o.use("password", func(v value) { v.hash(&a.Password, makeAdminHash) })
+	scalarOr(o, "certificate", &a.Certificate, adminCertificate, func(o *object) {
 		o.required("file", "{certificate: PATH, key: PATH}, or certificate: local_ca")
 		o.group("file", func(o *object) {
 			a.Certificate = &Certificate{File: &CertificateFile{}}
-			a.Certificate.File.read(d, o)
+			a.Certificate.File.read(o)
 		})
 	})
+	a.check(o)
 }
 
-func adminCertificate(text string) (string, *mistake) {
+// adminCertificate reads the word local_ca.
+func adminCertificate(text string) (*Certificate, *mistake) {
 	if text != "local_ca" {
-		return "", wrong("write local_ca or {file: {certificate: PATH, key: PATH}}", "%s is not a value of this key", quoted(text))
+		return nil, wrong("write local_ca or {file: {certificate: PATH, key: PATH}}", "%s is not a value of this key", quoted(text))
 	}
-	return text, nil
+	return &Certificate{LocalCA: defaultLocalCA()}, nil
 }
 
 // adminAddress reads an address, or nothing. Whether it may be off loopback, check tells.
 func adminAddress(text string) (string, *mistake) {
-	address, m := maybeListenAddress(text)
+	address, m := maybe(listenAddress)(text)
 	if m != nil {
 		return "", wrong(`write host:port, such as "127.0.0.1:8025"`, "%s", m.problem)
 	}
@@ -79,10 +60,10 @@ func adminAddress(text string) (string, *mistake) {
 }
 
 // check refuses an address off loopback without password or TLS. A key that was refused has a fault of its own.
-func (a *Admin) check(d *decoder, o *object) {
+func (a *Admin) check(o *object) {
 	if a.Address == "" {
 		if a.Password.Reveal() != "" {
-			d.warnIn("admin.password", wrong("write an address, or delete it", `nobody is asked for it: admin.address is ""`))
+			o.d.warnIn("admin.password", wrong("write an address, or delete it", `nobody is asked for it: admin.address is ""`))
 		}
 		return
 	}
@@ -91,22 +72,22 @@ func (a *Admin) check(d *decoder, o *object) {
 		return
 	}
 	password, certificate := o.given("password"), o.given("certificate")
-	stay := "write 127.0.0.1:" + port + ", or "
+	var mend, missing string
 	switch {
 	case !password && !certificate:
-		a.refuse(d, stay+"certificate: local_ca and password:, and "+makeAdminHash, "admin.password and admin.certificate are")
+		mend, missing = "certificate: local_ca and password:, and "+makeAdminHash, "admin.password and admin.certificate are"
 	case !password:
-		a.refuse(d, stay+"password:, and "+makeAdminHash, "admin.password is")
+		mend, missing = "password:, and "+makeAdminHash, "admin.password is"
 	case !certificate:
-		a.refuse(d, stay+"certificate: local_ca", "admin.certificate is")
+		mend, missing = "certificate: local_ca", "admin.certificate is"
 	case !o.given("names"):
-		d.warnIn("admin.address", wrong("write names: and those that people use, such as [bridge.contoso.local]",
+		o.d.warnIn("admin.address", wrong("write names: and those that people use, such as [bridge.contoso.local]",
 			"%s is not on loopback, and without admin.names no other host name or address than loopback's is answered", quoted(a.Address)))
 	}
-}
-
-func (a *Admin) refuse(d *decoder, mend, missing string) {
-	d.faultIn("admin.address", wrong(mend, "%s is not on loopback, where a password and TLS are needed, and %s missing", quoted(a.Address), missing))
+	if missing != "" {
+		o.d.faultIn("admin.address", wrong("write 127.0.0.1:"+port+", or "+mend,
+			"%s is not on loopback, where a password and TLS are needed, and %s missing", quoted(a.Address), missing))
+	}
 }
 
 func isLoopback(host string) bool {

@@ -69,21 +69,22 @@ func defaultACME() *ACME {
 	return &ACME{Directory: letsEncrypt, HTTP: ":80", TLSALPN: ":443"}
 }
 
-func (c *Certificate) read(d *decoder, o *object) {
+func (c *Certificate) read(o *object) {
 	o.group("local_ca", func(o *object) {
 		c.LocalCA = defaultLocalCA()
 		c.LocalCA.read(o)
 	})
 	o.group("acme", func(o *object) {
 		c.ACME = defaultACME()
-		c.ACME.read(d, o)
+		c.ACME.read(o)
 	})
 	o.group("file", func(o *object) {
 		c.File = &CertificateFile{}
-		c.File.read(d, o)
+		c.File.read(o)
 	})
 	if len(o.pairs) != 1 {
-		o.fault(wrong("write one of local_ca, acme or file, and a further entry for each other", "an entry is one certificate, and %d keys stand here", len(o.pairs)))
+		o.fault(wrong("write one of local_ca, acme or file, and a further entry for each other",
+			"an entry is one certificate, and %d keys stand here", len(o.pairs)))
 	}
 }
 
@@ -92,14 +93,14 @@ func (l *LocalCA) read(o *object) {
 	scalar(o, "signature", &l.Signature, oneOf("sha256"))
 }
 
-func (a *ACME) read(d *decoder, o *object) {
+func (a *ACME) read(o *object) {
 	o.required("names", "[bridge.contoso.com]")
 	some(o, "names", &a.Names, publicName)
-	scalar(o, "email", &a.Email, mailAddress)
+	scalar(o, "email", &a.Email, maybe(mailAddress))
 	scalar(o, "directory", &a.Directory, httpsURL)
-	d.readCA(o, &a.CA, &a.CAPEM)
-	scalar(o, "http", &a.HTTP, maybeListenAddress)
-	scalar(o, "tls_alpn", &a.TLSALPN, maybeListenAddress)
+	o.readCA(&a.CA, &a.CAPEM)
+	scalar(o, "http", &a.HTTP, maybe(listenAddress))
+	scalar(o, "tls_alpn", &a.TLSALPN, maybe(listenAddress))
 	if a.HTTP == "" && a.TLSALPN == "" {
 		o.fault(wrong(`write http: ":80" or tls_alpn: ":443"`, "with both challenges off nothing can be issued"))
 	}
@@ -111,39 +112,38 @@ func publicName(text string) (string, *mistake) {
 	case strings.HasPrefix(text, "*."):
 		return "", wrong("write each name", "%s is a pattern, which cannot be proven over HTTP or TLS", quoted(text))
 	case !isHostName(text) || !strings.Contains(strings.TrimSuffix(text, "."), "."):
-		return "", wrong("write a full DNS name such as bridge.contoso.com, and other names in an entry local_ca", "%s is no public DNS name", quoted(text))
+		return "", wrong("write a full DNS name such as bridge.contoso.com, and other names in an entry local_ca",
+			"%s is no public DNS name", quoted(text))
 	}
 	return text, nil
 }
 
-func (f *CertificateFile) read(d *decoder, o *object) {
+func (f *CertificateFile) read(o *object) {
 	o.required("certificate", "the path of a PEM file")
 	o.required("key", "the path of a PEM file")
-	before := len(d.faults)
-	scalar(o, "certificate", &f.Certificate, d.path)
-	scalar(o, "key", &f.Key, d.path)
-	if f.Certificate == "" || f.Key == "" || len(d.faults) > before {
-		return
+	before := len(o.d.faults)
+	scalar(o, "certificate", &f.Certificate, o.d.path)
+	scalar(o, "key", &f.Key, o.d.path)
+	if f.Certificate != "" && f.Key != "" && len(o.d.faults) == before {
+		f.checkPair(o)
 	}
-	d.checkPair(o, f)
 }
 
 // checkPair proves that certificate and key can be read and belong together. It warns of a key that everybody can read.
-func (d *decoder) checkPair(o *object, f *CertificateFile) {
-	certificate, err := readBounded(f.Certificate, maxFile)
-	if err != nil {
-		d.faultIn(o.path+".certificate", ofError(err))
+func (f *CertificateFile) checkPair(o *object) {
+	certificate, ok := o.file("certificate", f.Certificate)
+	key, keyOK := o.file("key", f.Key)
+	if !keyOK {
+		return
 	}
-	key, keyErr := readBounded(f.Key, maxFile)
-	if keyErr != nil {
-		d.faultIn(o.path+".key", ofError(keyErr))
-	} else if open := checkPrivate(f.Key, d.env); open != nil {
-		d.warnIn(o.path+".key", ofError(open)) // others keep this file, and other servers may share it: not ours to refuse
+	if open := checkPrivate(f.Key, o.d.env); open != nil {
+		o.d.warnIn(o.path+".key", ofError(open)) // others keep this file, and other servers may share it: not ours to refuse
 	}
-	if err != nil || keyErr != nil {
+	if !ok {
 		return
 	}
 	if _, err := tls.X509KeyPair(certificate, key); err != nil {
-		o.fault(wrong("name a certificate and its own key, both as PEM", "the two files are no pair (%s)", strings.TrimPrefix(err.Error(), "tls: ")))
+		o.fault(wrong("name a certificate and its own key, both as PEM",
+			"the two files are no pair (%s)", strings.TrimPrefix(err.Error(), "tls: ")))
 	}
 }

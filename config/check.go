@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -30,41 +31,32 @@ func (d *decoder) checkListeners(c *Config) {
 	for i := range c.Listeners {
 		l, path := &c.Listeners[i], fmt.Sprintf("listeners[%d]", i)
 		if before, ok := first[l.Name]; ok && l.Name != "" {
-			d.faultIn(path+".name", wrong("give each listener a name of its own", "listeners[%d] has the name %s too", before, quoted(l.Name)))
+			d.faultIn(path+".name", wrong("give each listener a name of its own",
+				"listeners[%d] has the name %s too", before, quoted(l.Name)))
 		} else {
 			first[l.Name] = i
 		}
 		d.checkCiphers(l, path)
-		d.warnOfAllow(l, path)
-		d.warnOfBalancers(l, path)
-		d.warnOfProtocol(l, path)
-	}
-}
-
-func (d *decoder) warnOfAllow(l *Listener, path string) {
-	for i, p := range l.Allow {
-		if !isLocal(p) {
-			d.warnIn(fmt.Sprintf("%s.allow[%d]", path, i),
-				wrong("write the ranges of your devices", "%s reaches beyond private networks: whoever is there may try passwords over old TLS", p))
+		d.warnOfStrangers(path+".allow", l.Allow, isLocal, "write the ranges of your devices",
+			"%s reaches beyond private networks: whoever is there may try passwords over old TLS")
+		single := func(p netip.Prefix) bool { return isLocal(p) || p.IsSingleIP() }
+		d.warnOfStrangers(path+".proxy_protocol", l.ProxyProtocol, single, "write the addresses of your load balancers",
+			"%s reaches beyond private networks: whoever is there may claim any source")
+		_, port, _ := net.SplitHostPort(l.Address)
+		if custom, known := protocol.OfPort(port); known && l.Protocol != custom.Name {
+			d.warnIn(path+".address", wrong("if this is a slip, write protocol: "+custom.Name,
+				"port %s is the one for %s, and protocol is %s", port, custom.Name, l.Protocol))
 		}
 	}
 }
 
-func (d *decoder) warnOfBalancers(l *Listener, path string) {
-	for i, p := range l.ProxyProtocol {
-		if !isLocal(p) && !p.IsSingleIP() {
-			d.warnIn(fmt.Sprintf("%s.proxy_protocol[%d]", path, i),
-				wrong("write the addresses of your load balancers", "%s reaches beyond private networks: whoever is there may claim any source", p))
-		}
+// claim notes the path where a name stands first, and tells a second one.
+func (d *decoder) claim(first map[string]string, key, name, path, mend string) {
+	if before, ok := first[key]; ok {
+		d.faultIn(path, wrong(mend, "%s stands at %s too", quoted(name), before))
+		return
 	}
-}
-
-func (d *decoder) warnOfProtocol(l *Listener, path string) {
-	_, port, _ := net.SplitHostPort(l.Address)
-	custom, known := protocol.OfPort(port)
-	if known && l.Protocol != custom.Name {
-		d.warnIn(path+".address", wrong("if this is a slip, write protocol: "+custom.Name, "port %s is the one for %s, and protocol is %s", port, custom.Name, l.Protocol))
-	}
+	first[key] = path
 }
 
 // checkAddresses tells two keys that want the same port of the same address.
@@ -125,13 +117,7 @@ func (d *decoder) checkNames(c *Config) {
 			path, names = path+".acme.names", entry.ACME.Names
 		}
 		for j, name := range names {
-			here := fmt.Sprintf("%s[%d]", path, j)
-			folded := strings.ToLower(strings.TrimSuffix(name, "."))
-			if before, ok := first[folded]; ok {
-				d.faultIn(here, wrong("keep one of the two", "%s stands at %s too", quoted(name), before))
-				continue
-			}
-			first[folded] = here
+			d.claim(first, strings.ToLower(strings.TrimSuffix(name, ".")), name, fmt.Sprintf("%s[%d]", path, j), "keep one of the two")
 		}
 	}
 }
@@ -183,28 +169,20 @@ func (c *Config) upstream(name string) *Upstream {
 	return nil
 }
 
-// checkRoute follows the rules as a session of this listener does and tells each upstream without its protocol that
-// it can reach.
+// checkRoute tells each upstream without its protocol that a session of this listener can reach.
 func (d *decoder) checkRoute(c *Config, l *Listener) {
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		if r.Upstream == "" || !r.Match.canHold(l) {
-			continue
-		}
-		if u := c.upstream(r.Upstream); u != nil && !d.serves(u, l.Protocol) {
-			d.faultOnce(fmt.Sprintf("rules[%d].upstream", i), wrong(
+	for r, u := range c.reachedBy(l.sessions()) {
+		switch {
+		case d.serves(u, l.Protocol):
+		case r != nil:
+			d.faultOnce(fmt.Sprintf("rules[%d].upstream", r.Index), wrong(
 				fmt.Sprintf("write %s: host:port there, or match: {protocol: %s} here", l.Protocol, other(l.Protocol)),
 				"the upstream %s has no %s, and %s of listener %s comes here", u.Name, l.Protocol, l.Protocol, quoted(l.Name)))
+		default:
+			d.faultOnce("upstreams."+shown(u.Name), wrong(
+				fmt.Sprintf("write %s: host:port here, or a rule with match: {protocol: %s}", l.Protocol, l.Protocol),
+				"this upstream has no %s, and listener %s leads here where no rule matches", l.Protocol, quoted(l.Name)))
 		}
-		if r.Match.mustHold(l) {
-			return
-		}
-	}
-	if len(c.Upstreams) > 0 && !d.serves(&c.Upstreams[0], l.Protocol) {
-		u := &c.Upstreams[0]
-		d.faultOnce("upstreams."+shown(u.Name), wrong(
-			fmt.Sprintf("write %s: host:port here, or a rule with match: {protocol: %s}", l.Protocol, l.Protocol),
-			"this upstream has no %s, and listener %s leads here where no rule matches", l.Protocol, quoted(l.Name)))
 	}
 }
 
@@ -230,19 +208,42 @@ func other(name string) string {
 	return protocol.IMAP
 }
 
-// canHold tells whether a session of the listener may match.
-func (m *Match) canHold(l *Listener) bool {
-	return m.fits(l) && (m.Not == nil || !m.Not.mustHold(l))
+// sessions are some of all sessions, by what the keys of a match, without not, are to them: whether one of them may
+// match, and whether every one does.
+type sessions struct {
+	may, must func(*Match) bool
 }
 
-// mustHold tells whether every session of the listener matches.
-func (m *Match) mustHold(l *Listener) bool {
-	open := m.Source == nil && m.Account == nil && m.Readiness == nil && m.Blockers == nil
-	return open && m.fits(l) && (m.Not == nil || !m.Not.canHold(l))
+func (s sessions) mayMatch(m *Match) bool { return s.may(m) && (m.Not == nil || !s.mustMatch(m.Not)) }
+
+func (s sessions) mustMatch(m *Match) bool { return s.must(m) && (m.Not == nil || !s.mayMatch(m.Not)) }
+
+// sessions judges by the keys that a listener alone decides.
+func (l *Listener) sessions() sessions {
+	may := func(m *Match) bool {
+		return (m.Listener == nil || slices.Contains(m.Listener, l.Name)) &&
+			(m.Protocol == nil || slices.Contains(m.Protocol, l.Protocol))
+	}
+	return sessions{may, func(m *Match) bool {
+		return may(m) && m.Source == nil && m.Account == nil && m.Readiness == nil && m.Blockers == nil
+	}}
 }
 
-// fits judges the keys that the listener alone decides.
-func (m *Match) fits(l *Listener) bool {
-	return (m.Listener == nil || slices.Contains(m.Listener, l.Name)) &&
-		(m.Protocol == nil || slices.Contains(m.Protocol, l.Protocol))
+// reachedBy follows the rules and returns the upstreams that sessions may reach, each with the rule that leads there; nil
+// for the first upstream, which serves what no rule leads elsewhere.
+func (c *Config) reachedBy(s sessions) iter.Seq2[*Rule, *Upstream] {
+	return func(yield func(*Rule, *Upstream) bool) {
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			if r.Upstream == "" || !s.mayMatch(&r.Match) {
+				continue
+			}
+			if u := c.upstream(r.Upstream); u != nil && !yield(r, u) || s.mustMatch(&r.Match) {
+				return
+			}
+		}
+		if len(c.Upstreams) > 0 {
+			yield(nil, &c.Upstreams[0])
+		}
+	}
 }

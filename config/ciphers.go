@@ -1,11 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Ciphers are the cipher suites that a listener offers.
@@ -14,29 +13,21 @@ type Ciphers struct {
 	Suites []uint16 // with Mode "list": the IANA numbers in the order of the file; TLS 1.3's are taken and change nothing
 }
 
-func (c *Ciphers) read(o *object, key string) {
-	v, ok := o.take(key)
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.SequenceNode {
-		if v.node.Kind == yaml.MappingNode {
-			v.fault(wrong("write legacy, modern or a list of IANA names", "a group of keys stands where cipher suites belong"))
-			return
-		}
+func (c *Ciphers) read(v value) {
+	const mend = "write legacy, modern or a list of IANA names"
+	switch {
+	case v.isList():
+		*c = Ciphers{Mode: "list", Suites: readAll(v.filled(mend, "the list is empty: no device could connect"), suite)}
+	case v.isGroup():
+		v.fault(wrong(mend, "a group of keys stands where cipher suites belong"))
+	default:
 		read(v, &c.Mode, oneOf("legacy", "modern"))
-		return
 	}
-	items, _ := v.items()
-	if len(items) == 0 {
-		v.fault(wrong("write legacy, modern or a list of IANA names", "the list is empty: no device could connect"))
-	}
-	*c = Ciphers{Mode: "list", Suites: readAll(items, suite)}
 }
 
 // suite reads the IANA name of a cipher suite that crypto/tls has.
 func suite(text string) (uint16, *mistake) {
-	known := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
+	known := slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites())
 	names := make([]string, 0, len(known))
 	for _, s := range known {
 		if s.Name == text {
@@ -44,14 +35,12 @@ func suite(text string) (uint16, *mistake) {
 		}
 		names = append(names, s.Name)
 	}
-	if neverServed(text) {
+	never := func(part string) bool { return strings.Contains(text, part) }
+	if slices.ContainsFunc([]string{"EXPORT", "_NULL_", "_anon_", "_DES_CBC_", "_DES40_"}, never) { // nowhere in Drawbridge
 		return 0, wrong("leave it out", "%s protects nothing and is never served", quoted(text))
 	}
-	if near := nearest(text, names); near != "" {
-		return 0, wrong("write "+near, "%s is no cipher suite of this program", quoted(text))
-	}
-	return 0, wrong("write IANA names such as TLS_RSA_WITH_AES_128_CBC_SHA, or legacy for all that there are",
-		"%s is no cipher suite of this program", quoted(text))
+	instead := cmp.Or(nearest(text, names), "IANA names such as TLS_RSA_WITH_AES_128_CBC_SHA, or legacy for all that there are")
+	return 0, wrong("write "+instead, "%s is no cipher suite of this program", quoted(text))
 }
 
 // checkCiphers tells a listener whose suites all belong to newer versions than its oldest: no device with that could ever
@@ -70,14 +59,4 @@ func (d *decoder) checkCiphers(l *Listener, path string) {
 	}
 	d.faultIn(path+".ciphers", wrong("write min_version: 1.2 beside it, or ciphers: legacy",
 		"none of these suites exists in TLS %s, the oldest version that the listener is to serve", l.MinVersion))
-}
-
-// neverServed tells the suites that exist nowhere in Drawbridge: export, NULL, anonymous and single DES.
-func neverServed(name string) bool {
-	for _, part := range []string{"EXPORT", "_NULL_", "_anon_", "_DES_CBC_", "_DES40_"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
 }

@@ -85,10 +85,10 @@ type Rotate struct {
 
 const mebibyte = 1 << 20
 
-func (l *Log) read(d *decoder, o *object) {
+func (l *Log) read(o *object) {
 	scalar(o, "level", &l.Level, oneOf("debug", "info", "warn", "error"))
 	scalar(o, "format", &l.Format, oneOf("json", "console"))
-	some(o, "output", &l.Output, d.output)
+	some(o, "output", &l.Output, o.d.output)
 	o.group("rotate", func(o *object) {
 		scalar(o, "size", &l.Rotate.Size, wholeMebibytes)
 		scalar(o, "keep", &l.Rotate.Keep, count(0))

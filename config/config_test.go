@@ -166,7 +166,8 @@ func TestParse_Example(t *testing.T) {
 		{Index: 0, Match: config.Match{Account: []string{"*@plant2.contoso.com"}, Protocol: []string{"imap"}}, Upstream: "on-prem"},
 		{Index: 1, Match: config.Match{Blockers: &none,
 			Not: &config.Match{Source: prefixes("10.20.40.0/24", "10.20.41.9/32"), Listener: []string{"modern"}}}, Upstream: "exchange-online"},
-		{Index: 2, Match: config.Match{Readiness: []string{"legacy", "obsolete"}, Blockers: &password}, Upstream: "exchange-online", Stage: "bridge"},
+		{Index: 2, Match: config.Match{Readiness: []string{"legacy", "obsolete"}, Blockers: &password}, Upstream: "exchange-online",
+			Stage: "bridge"},
 		{Index: 3, Upstream: "exchange-online"},
 	})
 	equal(t, "log", c.Log, config.Log{Level: "debug", Format: "console", Output: []string{"stdout", "/etc/drawbridge/bridge.log"},
@@ -186,10 +187,12 @@ upstreams:
 		{"listeners of the protocol that is there", "[{match: {listener: [imap, imaps]}, upstream: imap-only}]", ""},
 		{"a listener of the other protocol", "[{match: {listener: pop3s}, upstream: imap-only}]", "rules[0].upstream"},
 		{"the other protocol taken before", "[{match: {protocol: pop3}, upstream: both}, {upstream: imap-only}]", ""},
-		{"some of the other protocol taken before", "[{match: {protocol: pop3, source: 10.0.0.1}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"some of the other protocol taken before", "[{match: {protocol: pop3, source: 10.0.0.1}, upstream: both}, {upstream: imap-only}]",
+			"rules[1].upstream"},
 		{"the other protocol excepted", "[{match: {not: {protocol: pop3}}, upstream: imap-only}]", ""},
 		{"some of the other protocol excepted", "[{match: {not: {protocol: pop3, account: a}}, upstream: imap-only}]", "rules[0].upstream"},
-		{"some of the other protocol taken by not", "[{match: {not: {protocol: pop3, source: 10.0.0.1}}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"some of the other protocol taken by not",
+			"[{match: {not: {protocol: pop3, source: 10.0.0.1}}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
 		{"everything taken by not", "[{match: {not: {protocol: imap}}, upstream: both}, {upstream: imap-only}]", ""},
 		{"a rule that sets another thing", "[{match: {protocol: pop3}, stage: bridge}]", ""},
 	} {
@@ -243,14 +246,16 @@ func TestParse_DurationsAndSizes(t *testing.T) {
 	}
 	for text, mend := range map[string]string{
 		"100MB": "write 100MiB", "1g": "write 1GiB", "64k": "write 64KiB", "100": "write the unit too, such as 100B or 100KiB",
-		"big": "write a whole number with its unit (B, KiB, MiB or GiB), such as 16KiB", "1KiB": "write at least 1MiB", "9999999999GiB": "write at most 1024GiB",
+		"big": "write a whole number with its unit (B, KiB, MiB or GiB), such as 16KiB", "1KiB": "write at least 1MiB",
+		"9999999999GiB": "write at most 1024GiB",
 	} {
 		equal(t, text, refused(t, "log: {rotate: {size: "+text+"}}").Mend, mend)
 	}
 }
 
 func TestParse_OneOfMoreFaultsHidesNone(t *testing.T) {
-	_, err := config.Parse("drawbridge.yaml", []byte("drain: x\nname: ''\nlog: {level: x}\nrules: [{upstream: x}]\nadmin: {adress: x}"), machine)
+	_, err := config.Parse("drawbridge.yaml", []byte("drain: x\nname: ''\nlog: {level: x}\nrules: [{upstream: x}]\nadmin: {adress: x}"),
+		machine)
 	var faults config.Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)

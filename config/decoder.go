@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,9 +52,13 @@ func (v value) child(p *pair) value {
 	return v.sub(join(v.path, shown(p.key.Value)), join(v.shape, p.key.Value), p)
 }
 
-// named is a child whose key is a name that the administrator chose.
+// named is a child whose key is a name that the administrator chose, and tells one that will not do.
 func (v value) named(p *pair) value {
-	return v.sub(join(v.path, shown(p.key.Value)), join(v.shape, "*"), p)
+	entry := v.sub(join(v.path, shown(p.key.Value)), join(v.shape, "*"), p)
+	if _, m := word(p.key.Value); m != nil {
+		v.d.faultAt(p.key, entry.path, m)
+	}
+	return entry
 }
 
 func (v value) sub(path, shape string, p *pair) value {
@@ -120,9 +127,9 @@ func (d *decoder) note(n *yaml.Node, key string, m *mistake) Fault {
 // stands in the file, so that min_version needs no quotes.
 func (v value) one() (string, bool) {
 	switch {
-	case v.node.Kind == yaml.SequenceNode:
+	case v.isList():
 		v.fault(wrong("write one value, without brackets or dashes", "a list stands where one value belongs"))
-	case v.node.Kind == yaml.MappingNode:
+	case v.isGroup():
 		v.fault(wrong("write one value", "a group of keys stands where one value belongs"))
 	case isNull(v.node):
 		v.fault(wrong("write one or leave the key out", "no value stands here"))
@@ -134,7 +141,7 @@ func (v value) one() (string, bool) {
 
 // items returns the entries of a list.
 func (v value) items() ([]value, bool) {
-	if v.node.Kind != yaml.SequenceNode {
+	if !v.isList() {
 		mend := "write a list: each entry on a line of its own, behind a dash"
 		if text := v.node.Value; v.node.Kind == yaml.ScalarNode && nameForm.MatchString(text) {
 			mend = "write a list: [" + text + "]"
@@ -149,12 +156,23 @@ func (v value) items() ([]value, bool) {
 	return items, true
 }
 
+// filled returns the entries of a list that must have one.
+func (v value) filled(mend, problem string) []value {
+	items, ok := v.items()
+	if ok && len(items) == 0 {
+		v.fault(wrong(mend, "%s", problem))
+	}
+	return items
+}
+
 // isEmpty tells the text "", which some keys have for none.
 func (v value) isEmpty() bool {
 	return v.node.Kind == yaml.ScalarNode && !isNull(v.node) && v.node.Value == ""
 }
 
 func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
+
+func (v value) isGroup() bool { return v.node.Kind == yaml.MappingNode }
 
 func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
@@ -191,8 +209,70 @@ func quoted(text string) string {
 	if len(text) > maxShown {
 		return strconv.QuoteToASCII(strings.ToValidUTF8(text[:maxShown], "")) + "…"
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !isPrintable(text) {
 		return strconv.QuoteToASCII(text)
 	}
 	return `"` + text + `"`
+}
+
+// maxFaults bounds how many faults of one file are kept.
+const maxFaults = 1000
+
+// Fault is one mistake in a configuration file.
+type Fault struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`    // from 1; 0 when the fault is that of the file as a whole
+	Column  int    `json:"column"`  // from 1, in characters; 0 with Line 0
+	Key     string `json:"key"`     // such as listeners[0].min_version; empty when the fault lies outside of any key
+	Problem string `json:"problem"` // what is wrong
+	Mend    string `json:"mend"`    // what to write instead
+}
+
+// String tells the fault as one line: where, which key, what is wrong; what to do.
+func (f Fault) String() string {
+	var b strings.Builder
+	b.WriteString(position(f.File, f.Line, f.Column))
+	if f.Key != "" {
+		b.WriteString(": " + f.Key)
+	}
+	b.WriteString(": " + f.Problem)
+	if f.Mend != "" {
+		b.WriteString("; " + f.Mend)
+	}
+	return b.String()
+}
+
+// Faults are all mistakes of one file, sorted by position; errors.As finds them. Returned as an error they are never
+// empty.
+type Faults []Fault
+
+// Error tells one fault a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (f Faults) sort() {
+	slices.SortStableFunc(f, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// mistake is what a pure parser of one value says when the value will not do; the reader adds key and position.
+type mistake struct {
+	problem, mend string
+}
+
+func wrong(mend, format string, args ...any) *mistake {
+	return &mistake{problem: fmt.Sprintf(format, args...), mend: mend}
+}
+
+func position(file string, line, column int) string {
+	if line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d:%d", file, line, column)
 }

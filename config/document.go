@@ -31,7 +31,12 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		return nil
 	}
 	root := d.parse(data)
-	if root == nil || !d.bounded(root) {
+	if root == nil {
+		return nil
+	}
+	left, before := maxNodes, len(d.faults)
+	d.walk(root, 0, &left)
+	if len(d.faults) > before {
 		return nil
 	}
 	return root
@@ -40,36 +45,26 @@ func (d *decoder) document(data []byte) *yaml.Node {
 func (d *decoder) parse(data []byte) *yaml.Node {
 	reader := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
-	err := reader.Decode(&document)
-	switch {
-	case errors.Is(err, io.EOF):
-		d.emptyFile()
-		return nil
-	case err != nil:
-		d.syntaxFault(data, err)
-		return nil
+	first := reader.Decode(&document)
+	err := first
+	if first == nil {
+		err = reader.Decode(&second)
 	}
-	switch err := reader.Decode(&second); {
+	switch {
 	case err == nil:
 		d.faultOfFile(second.Line, second.Column, wrong("keep one document and delete the line with ---", "the file holds a second document"))
-		return nil
 	case !errors.Is(err, io.EOF):
 		d.syntaxFault(data, err)
-		return nil
+	case first != nil || isEmpty(document.Content[0]):
+		d.faultOfFile(0, 0, wrong("write at least one key, or leave --config out to run with the defaults", "the file is empty"))
+	default:
+		return document.Content[0]
 	}
-	if isEmpty(document.Content[0]) {
-		d.emptyFile()
-		return nil
-	}
-	return document.Content[0]
+	return nil
 }
 
 func isEmpty(n *yaml.Node) bool {
 	return isNull(n) || n.Kind == yaml.MappingNode && len(n.Content) == 0
-}
-
-func (d *decoder) emptyFile() {
-	d.faultOfFile(0, 0, wrong("write at least one key, or leave --config out to run with the defaults", "the file is empty"))
 }
 
 func (d *decoder) faultOfFile(line, column int, m *mistake) {
@@ -77,29 +72,15 @@ func (d *decoder) faultOfFile(line, column int, m *mistake) {
 }
 
 func invalidAt(data []byte) (line, column int) {
-	line, column = 1, 1
-	for len(data) > 0 {
-		r, n := utf8.DecodeRune(data)
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		column++
-		if r == '\n' {
-			line, column = line+1, 1
-		}
-		data = data[n:]
+	valid := 0
+	for r, n := utf8.DecodeRune(data); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(data[valid:]) {
+		valid += n
 	}
-	return line, column
+	before := data[:valid]
+	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
 }
 
-// bounded walks the tree as the readers will and tells what is too deep, too much, or carries a tag of its own.
-func (d *decoder) bounded(root *yaml.Node) bool {
-	left := maxNodes
-	before := len(d.faults)
-	d.walk(root, 0, &left)
-	return len(d.faults) == before
-}
-
+// walk follows the tree as the readers will and tells what is too deep, too much, or carries a tag of its own.
 func (d *decoder) walk(n *yaml.Node, depth int, left *int) {
 	if *left--; *left < 0 {
 		return
@@ -107,20 +88,17 @@ func (d *decoder) walk(n *yaml.Node, depth int, left *int) {
 	switch {
 	case *left == 0:
 		d.faultAt(n, "", wrong("write the values out", "aliases (*) make the file too large"))
-		return
 	case depth > maxDepth:
 		d.faultAt(n, "", wrong("check the brackets, the indentation and the aliases (*)", "keys are nested more than %d deep", maxDepth))
 		*left = 0
-		return
 	case n.Kind == yaml.AliasNode:
 		d.walk(n.Alias, depth+1, left)
-		return
 	case n.Style&yaml.TaggedStyle != 0:
 		d.faultAt(n, "", wrong("delete the word with ! or quote the value", "a tag (!) stands before the value"))
-		return
-	}
-	for _, child := range n.Content {
-		d.walk(child, depth+1, left)
+	default:
+		for _, child := range n.Content {
+			d.walk(child, depth+1, left)
+		}
 	}
 }
 
@@ -162,26 +140,29 @@ func tabIndent(data []byte) (line, column int, ok bool) {
 	return 0, 0, false
 }
 
+// plainWords are the parser's words, by a part of what it says.
+var plainWords = []struct{ says, problem, mend string }{
+	{"mapping values are not allowed", "a colon stands where none can",
+		"check the indentation here and one line above, and quote a value that holds a colon and a space"},
+	{"did not find expected key", "this line, or the one above, does not fit the indentation around it",
+		"indent keys of one group alike, and close every quote and bracket"},
+	{"did not find expected '-'", "an entry of a list does not fit the dashes around it", "indent all dashes of a list alike"},
+	{"could not find expected ':'", "a key has no colon, or a quote is not closed", "write key: value, with a space after the colon"},
+	{"did not find expected ',' or", "a bracket is not closed, or a comma is missing", "close it, and put a comma between entries"},
+	{"unexpected end of stream", "a quote that begins in this line, or above, is not closed", "close it"},
+	{"alphabetic or numeric", "a value begins with * or &, which YAML keeps for itself", "put the value in single quotes"},
+	{"cannot start any token", "a value begins with a character that YAML keeps for itself", "put the value in single quotes"},
+	{"unknown anchor", "a value begins with *, and no anchor (&) of this name stands above",
+		"put a value that begins with * in single quotes"},
+	{"contains itself", "an alias (*) stands inside of what it stands for", "write the value out"},
+	{"escape", "a backslash in double quotes begins no known escape", "use single quotes"},
+	{"control characters", "the file holds control characters", "delete them"},
+}
+
 func inPlainWords(text string) *mistake {
-	for _, known := range []struct {
-		says string
-		m    mistake
-	}{
-		{"mapping values are not allowed", mistake{"a colon stands where none can", "check the indentation here and one line above, and quote a value that holds a colon and a space"}},
-		{"did not find expected key", mistake{"this line, or the one above, does not fit the indentation around it", "indent keys of one group alike, and close every quote and bracket"}},
-		{"did not find expected '-'", mistake{"an entry of a list does not fit the dashes around it", "indent all dashes of a list alike"}},
-		{"could not find expected ':'", mistake{"a key has no colon, or a quote is not closed", "write key: value, with a space after the colon"}},
-		{"did not find expected ',' or", mistake{"a bracket is not closed, or a comma is missing", "close it, and put a comma between entries"}},
-		{"unexpected end of stream", mistake{"a quote that begins in this line, or above, is not closed", "close it"}},
-		{"alphabetic or numeric", mistake{"a value begins with * or &, which YAML keeps for itself", "put the value in single quotes"}},
-		{"cannot start any token", mistake{"a value begins with a character that YAML keeps for itself", "put the value in single quotes"}},
-		{"unknown anchor", mistake{"a value begins with *, and no anchor (&) of this name stands above", "put a value that begins with * in single quotes"}},
-		{"contains itself", mistake{"an alias (*) stands inside of what it stands for", "write the value out"}},
-		{"escape", mistake{"a backslash in double quotes begins no known escape", "use single quotes"}},
-		{"control characters", mistake{"the file holds control characters", "delete them"}},
-	} {
+	for _, known := range plainWords {
 		if strings.Contains(text, known.says) {
-			return &known.m
+			return wrong(known.mend, "%s", known.problem)
 		}
 	}
 	return wrong("check indentation, quotes and brackets around this line", "this is not YAML")

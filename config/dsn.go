@@ -1,7 +1,7 @@
 package config
 
 import (
-	"net/netip"
+	"cmp"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,7 +12,7 @@ import (
 const dsnExample = "postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full"
 
 // readDSN reads dsn, which belongs to one kind of store alone. stored tells whether the kind is known.
-func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
+func (i *Inventory) readDSN(o *object, stored bool) {
 	v, ok := o.take("dsn")
 	empty := !ok || v.isEmpty()
 	switch {
@@ -30,17 +30,13 @@ func (i *Inventory) readDSN(d *decoder, o *object, stored bool) {
 		v.fault(wrong("write store: postgres, or leave dsn out", "store is %s, which uses no dsn", i.Store))
 		return
 	}
-	secret, ok := d.secret(v)
-	if !ok {
-		return
+	var place map[string]string
+	if v.secret(&i.DSN, func(text string) (m *mistake) {
+		place, m = checkDSN(text)
+		return m
+	}) {
+		o.d.warnOfPlainStore(v.path, place)
 	}
-	place, m := checkDSN(secret.Reveal())
-	if m != nil {
-		v.fault(m)
-		return
-	}
-	i.DSN = secret
-	d.warnOfPlainStore(v.path, place)
 }
 
 // warnOfPlainStore tells a database on another machine that is reached without TLS, or may be. It names no part of the
@@ -49,38 +45,23 @@ func (d *decoder) warnOfPlainStore(path string, place map[string]string) {
 	if place["service"] != "" || d.onThisMachine(place) {
 		return // what a service file says is not known here
 	}
-	switch d.orVariable(place["sslmode"], "PGSSLMODE") {
+	switch cmp.Or(place["sslmode"], d.env.variable("PGSSLMODE")) {
 	case "", "disable", "allow", "prefer":
 		d.warnIn(path, wrong("write sslmode=verify-full, or sslmode=require where its certificate cannot be verified",
 			"PostgreSQL is on another machine, and its password and the inventory may go there without TLS"))
 	}
 }
 
-// onThisMachine tells whether every host of a dsn is loopback or a socket's folder.
+// onThisMachine tells whether every host of a dsn is loopback or a socket's folder. Variables stand in for words that are
+// missing, as PostgreSQL's clients have it.
 func (d *decoder) onThisMachine(place map[string]string) bool {
-	names := d.orVariable(place["hostaddr"], "PGHOSTADDR")
-	if names == "" {
-		names = d.orVariable(place["host"], "PGHOST")
-	}
+	names := cmp.Or(place["hostaddr"], d.env.variable("PGHOSTADDR"), place["host"], d.env.variable("PGHOST"))
 	for name := range strings.SplitSeq(names, ",") {
-		addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
-		loopback := err == nil && addr.Unmap().IsLoopback()
-		if name != "" && name != "localhost" && !loopback && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+		if name != "" && !isLoopback(strings.Trim(name, "[]")) && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
 			return false
 		}
 	}
 	return true
-}
-
-// orVariable is what PostgreSQL's clients take for a word of a dsn that is missing.
-func (d *decoder) orVariable(text, variable string) string {
-	if text != "" {
-		return text
-	}
-	if found, ok := d.env.lookup(variable); ok {
-		return found
-	}
-	return ""
 }
 
 // checkDSN parses a dsn and judges it. What it says never holds a part of it.
@@ -107,13 +88,9 @@ func isURI(text string) bool {
 // parseDSN returns the words of a connection string in one of the two forms of libpq (PostgreSQL 17, section 32.1.1):
 // a URI, or keys and values.
 func parseDSN(text string) (map[string]string, bool) {
-	if isURI(text) {
-		return parseURI(text)
+	if !isURI(text) {
+		return parseWords(text)
 	}
-	return parseWords(text)
-}
-
-func parseURI(text string) (map[string]string, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || strings.Contains(u.EscapedPath(), "@") { // the password cut it in two
 		return nil, false
@@ -150,17 +127,14 @@ func parseWords(text string) (map[string]string, bool) {
 		if part == nil {
 			return nil, false
 		}
-		place[part[1]] = unescape(part[2])
+		word := part[2]
+		if strings.HasPrefix(word, "'") {
+			word = word[1 : len(word)-1]
+		}
+		place[part[1]] = escaped.ReplaceAllString(word, "$1")
 		text = text[len(part[0]):]
 	}
 	return place, len(place) > 0
-}
-
-func unescape(text string) string {
-	if strings.HasPrefix(text, "'") {
-		text = text[1 : len(text)-1]
-	}
-	return escaped.ReplaceAllString(text, "$1")
 }
 
 var escaped = regexp.MustCompile(`(?s)\\(.)`)

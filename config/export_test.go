@@ -11,14 +11,15 @@ func KnownKeys(t *testing.T) map[string]bool {
 	all := map[string]bool{}
 	for _, file := range []string{"testdata/good-example.yaml", "testdata/good-accounts.yaml",
 		"testdata/bad-certificate-missing-file.yaml", "testdata/bad-oauth2-certificate-missing.yaml", "testdata/bad-account-mailboxes-file.yaml",
-		"testdata/good-inventory.yaml", "testdata/bad-admin-certificate-missing-file.yaml", "testdata/bad-snmp-other-version.yaml", "reference.yaml"} {
+		"testdata/good-inventory.yaml", "testdata/bad-admin-certificate-missing-file.yaml", "testdata/bad-snmp-other-version.yaml",
+		"reference.yaml"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := newDecoder(file, Environment{})
 		root := d.document(data)
-		d.value("", "", root, root).read(func(o *object) { defaults(Environment{}).read(d, o) })
+		d.value("", "", root, root).read(defaults(Environment{}).read)
 		for key := range d.keys {
 			all[key] = true
 		}

@@ -108,7 +108,8 @@ func TestParse_PrivateRoots(t *testing.T) {
 	equal(t, "roots of the upstream", c.Upstreams[0].CAPEM, certificate)
 	equal(t, "path", c.Upstreams[0].CA, filepath.Join(folder, "root.pem"))
 	equal(t, "roots of the ACME service", c.Certificates[0].ACME.CAPEM, certificate)
-	for ca, says := range map[string]string{"root.key": "holds no certificate", "broken.pem": "certificate 1 of the file", "none.pem": "does not exist"} {
+	for ca, says := range map[string]string{"root.key": "holds no certificate", "broken.pem": "certificate 1 of the file",
+		"none.pem": "does not exist"} {
 		_, err := in(folder, text(ca))
 		if err == nil || strings.Count(err.Error(), says) != 2 {
 			t.Errorf("%s: %v, want %q twice", ca, err, says)

@@ -6,135 +6,134 @@ import (
 	"encoding/pem"
 	"slices"
 	"strings"
-
-	"drawbridge/internal/secret"
 )
 
 // checkFlow judges which keys stand beside a flow: those it needs, and none that it would not use.
-func (a *OAuth2) checkFlow(d *decoder, o *object) {
+func (a *OAuth2) checkFlow(o *object) {
 	switch a.Flow {
 	case FlowClientCredentials:
-		a.checkIDs(d, o)
-		a.checkCredential(d, o)
+		a.checkIDs(o)
+		a.checkCredential(o)
 		return
 	case FlowDeviceCode:
-		a.checkIDs(d, o, sharedTenants()...)
+		a.checkIDs(o, sharedTenants()...)
 	case FlowPassword:
-		a.checkIDs(d, o, "organizations")
+		a.checkIDs(o, "organizations")
 	case FlowWorkloadIdentity:
-		a.takeIDs(d, o)
-		a.checkIDs(d, o)
-		a.checkTokenFile(d, o)
+		a.takeIDs(o)
+		a.checkIDs(o)
+		a.checkTokenFile(o)
 	case FlowManagedIdentity:
-		a.checkTenant(d, o)
-		a.refuse(d, o, "authority", a.Authority != "", "delete it: the machine's own identity service is asked")
-		a.refuse(d, o, "ca", a.CA != "", "delete it: the machine's own identity service is asked")
+		a.checkTenant(o)
+		a.refuse(o, "authority", a.Authority != "", "delete it: the machine's own identity service is asked")
+		a.refuse(o, "ca", a.CA != "", "delete it: the machine's own identity service is asked")
 	}
 	mend := "delete it, or write flow: client_credentials"
 	if a.Flow == FlowDeviceCode || a.Flow == FlowPassword {
 		mend = `delete it, and switch on "Allow public client flows" in the app registration`
 	}
 	for _, key := range []string{"client_secret", "client_certificate", "client_secret_expires"} {
-		a.refuse(d, o, key, o.given(key), mend)
+		a.refuse(o, key, o.given(key), mend)
 	}
 }
 
-func (a *OAuth2) refuse(d *decoder, o *object, key string, stands bool, mend string) {
+func (a *OAuth2) refuse(o *object, key string, stands bool, mend string) {
 	if stands {
-		d.faultIn(o.path+"."+key, wrong(mend, "flow %s does not use it", a.Flow))
+		o.d.faultIn(o.path+"."+key, wrong(mend, "flow %s does not use it", a.Flow))
 	}
 }
 
 // checkIDs judges tenant and client_id where both are needed, and tenant may be one of some words.
-func (a *OAuth2) checkIDs(d *decoder, o *object, words ...string) {
+func (a *OAuth2) checkIDs(o *object, words ...string) {
 	if a.Tenant == "" {
 		o.required("tenant", "contoso.onmicrosoft.com")
 	}
 	if a.ClientID == "" {
 		o.required("client_id", "the Application (client) ID")
 	}
-	a.checkTenant(d, o, words...)
+	a.checkTenant(o, words...)
 }
 
 // checkTenant refuses a word for many tenants that the flow does not know.
-func (a *OAuth2) checkTenant(d *decoder, o *object, words ...string) {
+func (a *OAuth2) checkTenant(o *object, words ...string) {
 	if slices.Contains(sharedTenants(), a.Tenant) && !slices.Contains(words, a.Tenant) {
-		d.faultIn(o.path+".tenant", wrong("write the Directory (tenant) ID, or a domain such as contoso.onmicrosoft.com",
+		o.d.faultIn(o.path+".tenant", wrong("write the Directory (tenant) ID, or a domain such as contoso.onmicrosoft.com",
 			"flow %s needs one tenant, and %s stands for many", a.Flow, a.Tenant))
 	}
 }
 
 // checkCredential wants exactly one of secret and certificate.
-func (a *OAuth2) checkCredential(d *decoder, o *object) {
+func (a *OAuth2) checkCredential(o *object) {
 	secret, certificate := o.given("client_secret"), o.given("client_certificate")
 	switch {
 	case secret && certificate:
-		d.faultIn(o.path+".client_certificate", wrong("keep one of the two", "client_secret stands here too"))
+		o.d.faultIn(o.path+".client_certificate", wrong("keep one of the two", "client_secret stands here too"))
 	case !secret && !certificate:
-		o.fault(wrong("write client_secret: {file: PATH} or client_certificate: {file: PATH}", "neither client_secret nor client_certificate stands here"))
+		o.fault(wrong("write client_secret: {file: PATH} or client_certificate: {file: PATH}",
+			"neither client_secret nor client_certificate stands here"))
 	}
 	if !secret && o.given("client_secret_expires") {
-		d.faultIn(o.path+".client_secret_expires", wrong("delete it: a certificate tells its own end", "no client_secret stands here"))
+		o.d.faultIn(o.path+".client_secret_expires", wrong("delete it: a certificate tells its own end", "no client_secret stands here"))
 	}
 }
 
 // takeIDs fills in what Azure's webhook for workload identities puts into a container's environment.
-func (a *OAuth2) takeIDs(d *decoder, o *object) {
-	a.takeID(d, o, "tenant", "AZURE_TENANT_ID", &a.Tenant, tenant)
-	a.takeID(d, o, "client_id", "AZURE_CLIENT_ID", &a.ClientID, guid)
+func (a *OAuth2) takeIDs(o *object) {
+	takeID(o, "tenant", "AZURE_TENANT_ID", &a.Tenant, tenant)
+	takeID(o, "client_id", "AZURE_CLIENT_ID", &a.ClientID, guid)
 }
 
-func (a *OAuth2) takeID(d *decoder, o *object, key, variable string, into *string, parse func(string) (string, *mistake)) {
-	text, ok := d.env.lookup(variable)
-	if o.given(key) || !ok || text == "" {
+func takeID(o *object, key, variable string, into *string, parse parser) {
+	text := o.d.env.variable(variable)
+	if o.given(key) || text == "" {
 		return
 	}
 	id, m := parse(text)
 	if m != nil {
-		d.faultIn(o.path+"."+key, wrong("write "+key+": here, or mend the variable", "environment variable %s: %s", variable, m.problem))
+		o.d.faultIn(o.path+"."+key, wrong("write "+key+": here, or mend the variable", "environment variable %s: %s", variable, m.problem))
 		id = text // so that it does not seem to be missing
 	}
 	*into = id
 }
 
 // checkTokenFile proves that the federated token can be read now.
-func (a *OAuth2) checkTokenFile(d *decoder, o *object) {
+func (a *OAuth2) checkTokenFile(o *object) {
 	const variable = "AZURE_FEDERATED_TOKEN_FILE"
-	path, ok := d.env.lookup(variable)
-	if !ok || path == "" {
-		d.faultIn(o.path+".flow", wrong("set it to the path of the projected token, as Azure's webhook for workload identities does", "environment variable %s is not set", variable))
+	path := o.d.env.variable(variable)
+	if path == "" {
+		o.d.faultIn(o.path+".flow", wrong("set it to the path of the projected token, as Azure's webhook for workload identities does",
+			"environment variable %s is not set", variable))
 		return
 	}
-	if _, err := readSecretFile(path, d.env); err != nil {
+	if _, err := readSecretFile(path, o.d.env); err != nil {
 		m := ofError(err)
-		d.faultIn(o.path+".flow", wrong(m.mend, "environment variable %s: %s", variable, m.problem))
+		o.d.faultIn(o.path+".flow", wrong(m.mend, "environment variable %s: %s", variable, m.problem))
 		return
 	}
 	a.TokenFile = path
 }
 
-func (c *ClientCertificate) read(d *decoder, o *object) {
+func (c *ClientCertificate) read(o *object) {
 	o.required("file", "the path of a PEM file with certificate and key")
-	scalar(o, "file", &c.File, d.path)
+	scalar(o, "file", &c.File, o.d.path)
 	if c.File == "" {
 		return
 	}
-	path := o.path + ".file"
-	text, err := readSecretFile(c.File, d.env)
-	if err != nil {
-		d.faultIn(path, ofError(err))
-		return
+	text, err := readSecretFile(c.File, o.d.env)
+	m := ofError(err)
+	if err == nil {
+		m = o.checkClientCertificate([]byte(text.Reveal()))
 	}
-	if m := c.check(d, path, text); m != nil {
-		d.faultIn(path, m)
+	if m != nil {
+		o.d.faultIn(o.path+".file", m)
 		return
 	}
 	c.PEM = text
 }
 
-// check proves that the file holds a certificate and its own key, of the kind that Entra ID takes, and warns of its end.
-func (c *ClientCertificate) check(d *decoder, path string, text secret.Secret) *mistake {
-	data := []byte(text.Reveal())
+// checkClientCertificate proves that a file holds a certificate and its own key, of the kind that Entra ID takes, and
+// warns of its end.
+func (o *object) checkClientCertificate(data []byte) *mistake {
 	if encryptedKey(data) {
 		return wrong("take the passphrase off: openssl pkey -in FILE -out KEY.pem", "the key in the file is encrypted")
 	}
@@ -144,9 +143,11 @@ func (c *ClientCertificate) check(d *decoder, path string, text secret.Secret) *
 			"the file does not hold a certificate and its key (%s)", strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	if _, ok := pair.PrivateKey.(*rsa.PrivateKey); !ok {
-		return wrong("make a certificate with an RSA key and upload it to the app registration", "the key is not RSA, and Entra ID takes no other")
+		return wrong("make a certificate with an RSA key and upload it to the app registration",
+			"the key is not RSA, and Entra ID takes no other")
 	}
-	d.warnOfEnd(path, "the certificate", pair.Leaf.NotAfter, "make a new one, upload it to the app registration and name its file here")
+	o.d.warnOfEnd(o.path+".file", "the certificate", pair.Leaf.NotAfter,
+		"make a new one, upload it to the app registration and name its file here")
 	return nil
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 func FuzzHash(f *testing.F) {
-	for _, seed := range []string{hash, "$argon2id$v=19$m=1,t=1,p=1$a$a", "$2y$10$x", "$argon2id$v=19$m=262144,t=10,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"} {
+	for _, seed := range []string{hash, "$argon2id$v=19$m=1,t=1,p=1$a$a", "$2y$10$x",
+		"$argon2id$v=19$m=262144,t=10,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -30,7 +31,8 @@ func FuzzHash(f *testing.F) {
 }
 
 func FuzzParseDSN(f *testing.F) {
-	for _, seed := range []string{"db.contoso.local", "", "/run/postgresql", `it's a \ name`, "a,b", "postgres://u:p@a:1,b/db?host=c", "host='a", "line\nbreak"} {
+	for _, seed := range []string{"db.contoso.local", "", "/run/postgresql", `it's a \ name`, "a,b", "postgres://u:p@a:1,b/db?host=c",
+		"host='a", "line\nbreak"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, host string) {

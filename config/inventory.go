@@ -83,10 +83,10 @@ func defaultInventory() Inventory {
 	}
 }
 
-func (i *Inventory) read(d *decoder, o *object) {
-	before := len(d.faults)
+func (i *Inventory) read(o *object) {
+	before := len(o.d.faults)
 	scalar(o, "store", &i.Store, oneOf(StoreSQLite, StorePostgres))
-	i.readDSN(d, o, len(d.faults) == before)
+	i.readDSN(o, len(o.d.faults) == before)
 	scalar(o, "identify_by", &i.IdentifyBy, oneOf(IdentifyBySource, IdentifyByMAC))
 	o.group("keep", func(o *object) {
 		scalar(o, "sessions", &i.Keep.Sessions, within(day, maxDuration))
@@ -99,7 +99,10 @@ func (i *Inventory) read(d *decoder, o *object) {
 	o.group("enrich", func(o *object) {
 		scalar(o, "reverse_dns", &i.Enrich.ReverseDNS, boolean)
 		scalar(o, "mac_address", &i.Enrich.MACAddress, boolean)
-		i.Enrich.readSNMP(d, o)
+		scalarOr(o, "snmp", &i.Enrich.SNMP, noSNMP, func(o *object) {
+			i.Enrich.SNMP = &SNMP{Version: SNMPVersion2c}
+			i.Enrich.SNMP.read(o)
+		})
 	})
 }
 

@@ -49,7 +49,8 @@ func TestParse_SNMPStartsFromItsDefaults(t *testing.T) {
 	s := parse(t, "inventory: {enrich: {snmp: {community: public, sources: [10.20.3.7]}}}").Inventory.Enrich.SNMP
 	equal(t, "version", s.Version, config.SNMPVersion2c)
 	equal(t, "community", s.Community.Reveal(), "public")
-	s = parse(t, "inventory: {enrich: {snmp: {version: 3, user: u, sources: [10.20.3.7], auth: {password: 8letters}, privacy: {password: 8letters}}}}").Inventory.Enrich.SNMP
+	s = parse(t, "inventory: {enrich: {snmp: {version: 3, user: u, sources: [10.20.3.7], "+
+		"auth: {password: 8letters}, privacy: {password: 8letters}}}}").Inventory.Enrich.SNMP
 	equal(t, "protocols", []string{s.Auth.Protocol, s.Privacy.Protocol}, []string{"sha256", "aes"})
 }
 
@@ -146,7 +147,8 @@ func TestParse_DSNOfAFile(t *testing.T) {
 		t.Errorf("Parse = %+v, %v", c, err)
 	}
 	write(t, filepath.Join(folder, "open"), []byte("postgres://localhost/drawbridge\n"), 0o644)
-	if _, err = in(folder, strings.Replace(text, "file: dsn", "file: open", 1)); err == nil || !strings.Contains(err.Error(), "can be read by everybody") {
+	if _, err = in(folder, strings.Replace(text, "file: dsn", "file: open", 1)); err == nil ||
+		!strings.Contains(err.Error(), "can be read by everybody") {
 		t.Errorf("an open file: %v", err)
 	}
 }

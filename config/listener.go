@@ -100,7 +100,7 @@ func (l *Listener) read(o *object) {
 	scalar(o, "address", &l.Address, listenAddress)
 	scalar(o, "tls", &l.TLS, oneOf("implicit", "starttls"))
 	scalar(o, "min_version", &l.MinVersion, tlsVersion)
-	l.Ciphers.read(o, "ciphers")
+	o.use("ciphers", l.Ciphers.read)
 	scalar(o, "record_size", &l.RecordSize, recordSize)
 	some(o, "allow", &l.Allow, prefix)
 	list(o, "proxy_protocol", &l.ProxyProtocol, prefix)
@@ -118,13 +118,14 @@ func (l *Limits) read(o *object) {
 }
 
 func tlsVersion(text string) (string, *mistake) {
+	const mend = `write "1.0", 1.1, 1.2 or 1.3`
 	switch text {
 	case "1.0", "1.1", "1.2", "1.3":
 		return text, nil
 	case "ssl2":
-		return "", wrong(`write "1.0", 1.1, 1.2 or 1.3`, "SSL 2 is never served")
+		return "", wrong(mend, "SSL 2 is never served")
 	}
-	return "", wrong(`write "1.0", 1.1, 1.2 or 1.3`, "%s is no TLS version", quoted(text))
+	return "", wrong(mend, "%s is no TLS version", quoted(text))
 }
 
 func recordSize(text string) (int, *mistake) {

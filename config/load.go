@@ -1,9 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"drawbridge/internal/protocol"
 )
 
 const defaultDrain = 2 * time.Minute
@@ -35,18 +39,14 @@ func machineZone() string {
 	return zone
 }
 
-func (e Environment) lookup(name string) (string, bool) {
-	if e.Lookup == nil {
-		return "", false
+// variable returns an environment variable, empty where it is not set.
+func (e Environment) variable(name string) string {
+	if e.Lookup != nil {
+		if text, ok := e.Lookup(name); ok {
+			return text
+		}
 	}
-	return e.Lookup(name)
-}
-
-func (e Environment) name() string {
-	if e.Hostname == "" {
-		return namelessHost
-	}
-	return e.Hostname
+	return ""
 }
 
 // Load reads and checks a configuration file. An error is Faults, with everything that is wrong with the file, or
@@ -65,7 +65,7 @@ func Parse(name string, data []byte, env Environment) (*Config, error) {
 	d := newDecoder(name, env)
 	c := defaults(env)
 	if root := d.document(data); root != nil {
-		d.value("", "", root, root).read(func(o *object) { c.read(d, o) })
+		d.value("", "", root, root).read(c.read)
 		d.check(c)
 	}
 	if len(d.faults) > 0 {
@@ -79,53 +79,38 @@ func Parse(name string, data []byte, env Environment) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) read(d *decoder, o *object) {
+func (c *Config) read(o *object) {
+	d := o.d
 	scalar(o, "data_dir", &c.DataDir, d.path)
 	scalar(o, "name", &c.Name, label)
 	scalar(o, "drain", &c.Drain, duration)
 	scalar(o, "timezone", &c.Timezone, d.timezone)
 	d.zone = c.Timezone
-	c.readListeners(o)
-	c.readCertificates(d, o)
-	c.readUpstreams(d, o)
-	c.readAccounts(d, o)
-	c.readTokenKey(d, o)
-	c.readRules(o)
-	o.group("log", func(o *object) { c.Log.read(d, o) })
+	if items, ok := o.entries("listeners"); ok {
+		c.Listeners = make([]Listener, len(items))
+		for i, item := range items {
+			c.Listeners[i] = defaultListener()
+			item.read(c.Listeners[i].read)
+		}
+	}
+	if items, ok := o.entries("certificates"); ok {
+		c.Certificates = make([]Certificate, len(items))
+		for i, item := range items {
+			item.read(c.Certificates[i].read)
+		}
+	}
+	o.use("upstreams", c.readUpstreams)
+	o.use("accounts", c.readAccounts)
+	o.use("token_key", func(v value) { v.secret(&c.TokenKey, checkTokenKey) })
+	o.use("rules", c.readRules)
+	o.group("log", c.Log.read)
 	scalar(o, "contact", &c.Contact, contact)
-	o.group("inventory", func(o *object) { c.Inventory.read(d, o) })
-	o.group("admin", func(o *object) { c.Admin.read(d, o) })
-}
-
-func (c *Config) readListeners(o *object) {
-	items, ok := o.entries("listeners")
-	if !ok {
-		return
-	}
-	c.Listeners = make([]Listener, len(items))
-	for i, item := range items {
-		c.Listeners[i] = defaultListener()
-		item.read(c.Listeners[i].read)
-	}
-}
-
-func (c *Config) readCertificates(d *decoder, o *object) {
-	items, ok := o.entries("certificates")
-	if !ok {
-		return
-	}
-	c.Certificates = make([]Certificate, len(items))
-	for i, item := range items {
-		item.read(func(o *object) { c.Certificates[i].read(d, o) })
-	}
+	o.group("inventory", c.Inventory.read)
+	o.group("admin", c.Admin.read)
 }
 
 // readUpstreams keeps the order of the file: the first upstream serves what no rule leads elsewhere.
-func (c *Config) readUpstreams(d *decoder, o *object) {
-	v, ok := o.take("upstreams")
-	if !ok {
-		return
-	}
+func (c *Config) readUpstreams(v value) {
 	all, ok := v.object()
 	if !ok {
 		return
@@ -133,40 +118,93 @@ func (c *Config) readUpstreams(d *decoder, o *object) {
 	if len(all.pairs) == 0 {
 		v.fault(wrong("write an upstream, or leave the key out for Exchange Online", "no upstream stands here"))
 	}
-	all.pairs = v.boundedPairs(all.pairs, maxEntries)
-	c.Upstreams = make([]Upstream, len(all.pairs))
-	for i, p := range all.pairs {
-		c.Upstreams[i] = defaultUpstream()
-		c.Upstreams[i].readNamed(d, v.named(p), p)
+	c.Upstreams = nil
+	for _, p := range bounded(v, all.pairs, maxEntries) {
+		u := defaultUpstream()
+		u.Name = p.key.Value
+		v.named(p).read(u.read)
+		c.Upstreams = append(c.Upstreams, u)
 	}
 }
 
 // minTokenKey is how long a text that encrypts tokens must be, in bytes.
 const minTokenKey = 16
 
-func (c *Config) readTokenKey(d *decoder, o *object) {
-	v, ok := o.take("token_key")
-	if !ok {
-		return
-	}
-	key, ok := d.secret(v)
-	if ok && len(key.Reveal()) < minTokenKey {
-		v.fault(wrong("make one with: openssl rand -base64 32", "the key is shorter than %d bytes", minTokenKey))
-		return
-	}
-	c.TokenKey = key
-}
-
-func (c *Config) readRules(o *object) {
-	v, ok := o.take("rules")
-	if !ok {
-		return
-	}
+func (c *Config) readRules(v value) {
 	items, _ := v.items()
-	items = v.bounded(items, maxRules)
+	items = bounded(v, items, maxRules)
 	c.Rules = make([]Rule, len(items))
 	for i, item := range items {
 		c.Rules[i].Index = i
 		item.read(c.Rules[i].read)
 	}
+}
+
+func checkTokenKey(text string) *mistake {
+	if len(text) < minTokenKey {
+		return wrong("make one with: openssl rand -base64 32", "the key is shorter than %d bytes", minTokenKey)
+	}
+	return nil
+}
+
+// Where a configuration file's bridge keeps its data, and what an instance without a host name is called.
+const (
+	systemDataDir = "/var/lib/drawbridge"
+	namelessHost  = "drawbridge"
+)
+
+// Default returns what holds without a file: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 and 1110,
+// Exchange Online with passthrough, a local CA, health on 127.0.0.1:8025, and data in $XDG_STATE_HOME/drawbridge
+// (~/.local/state/drawbridge; /var/lib/drawbridge for a user without home). Each call returns a new value.
+func Default() *Config {
+	env := System()
+	c := defaults(env)
+	c.DataDir = stateFolder(env)
+	return c
+}
+
+// defaults returns what holds for the keys that a file leaves out.
+func defaults(env Environment) *Config {
+	return &Config{
+		DataDir:      systemDataDir,
+		Name:         cmp.Or(env.Hostname, namelessHost),
+		Drain:        defaultDrain,
+		Listeners:    defaultListeners(),
+		Certificates: []Certificate{{LocalCA: defaultLocalCA()}},
+		Upstreams:    []Upstream{exchangeOnline()},
+		Timezone:     env.zone(),
+		Log: Log{
+			Level:  "info",
+			Format: "json",
+			Output: []string{"stderr"},
+			Rotate: Rotate{Size: 100 * mebibyte, Keep: 10},
+		},
+		Inventory: defaultInventory(),
+		Admin:     Admin{Address: "127.0.0.1:8025", Names: []string{}},
+	}
+}
+
+func defaultListeners() []Listener {
+	entry := func(name, protocolName, address, mode string) Listener {
+		l := defaultListener()
+		l.Name, l.Protocol, l.Address, l.TLS = name, protocolName, address, mode
+		return l
+	}
+	return []Listener{
+		entry("imaps", protocol.IMAP, ":1993", "implicit"),
+		entry("pop3s", protocol.POP3, ":1995", "implicit"),
+		entry("imap", protocol.IMAP, ":1143", "starttls"),
+		entry("pop3", protocol.POP3, ":1110", "starttls"),
+	}
+}
+
+// stateFolder follows the XDG Base Directory Specification, which says that a relative path is to be ignored.
+func stateFolder(env Environment) string {
+	if folder := env.variable("XDG_STATE_HOME"); filepath.IsAbs(folder) {
+		return filepath.Join(folder, "drawbridge")
+	}
+	if home := env.variable("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "drawbridge")
+	}
+	return systemDataDir
 }

@@ -7,32 +7,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Unbuilt is a key, or one value of a key, that the contract has and this version has not.
+// Unbuilt is a key, or some values of a key, that the contract has and this version has not.
 type Unbuilt struct {
-	Key   string   // its shape: [] stands for every entry of a list, * for every name
-	Value string   // only this value of the key; empty: every value
-	Taken []string // values that ask for what the program does anyway, and are taken
-	Mend  string   // what to write meanwhile
+	Key    string   // its shape: [] stands for every entry of a list, * for every name
+	Values []string // only these values of the key; nil: every value
+	Taken  []string // values that ask for what the program does anyway, and are taken
+	Mend   string   // what to write meanwhile
 }
 
 // unbuilt is all that is not built yet. Whoever builds a key deletes its line.
 var unbuilt = []Unbuilt{
-	{Key: "listeners[].min_version", Value: "ssl3", Mend: `write "1.0", 1.1, 1.2 or 1.3`},
-	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_RC4_128_MD5", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_RSA_WITH_AES_256_CBC_SHA256", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", Mend: "leave it out"},
-	{Key: "listeners[].ciphers[]", Value: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", Mend: "leave it out"},
-	{Key: "certificates[].local_ca.signature", Value: "sha1", Mend: "write sha256"},
+	{Key: "listeners[].min_version", Values: []string{"ssl3"}, Mend: `write "1.0", 1.1, 1.2 or 1.3`},
+	{Key: "listeners[].ciphers[]", Mend: "leave it out", Values: []string{
+		"TLS_RSA_WITH_RC4_128_MD5", "TLS_RSA_WITH_AES_256_CBC_SHA256", "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA",
+		"TLS_DHE_RSA_WITH_AES_128_CBC_SHA", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
+		"TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
+	}},
+	{Key: "certificates[].local_ca.signature", Values: []string{"sha1"}, Mend: "write sha256"},
 
 	{Key: "rules[].mailbox", Mend: "leave it out: the upstream opens the mailbox of the login"},
-	{Key: "rules[].stage", Value: "warn", Mend: "write bridge or leave stage out"},
-	{Key: "rules[].stage", Value: "brownout", Mend: "write bridge or leave stage out"},
-	{Key: "rules[].stage", Value: "block", Mend: "write bridge or leave stage out"},
+	{Key: "rules[].stage", Values: []string{"warn", "brownout", "block"}, Mend: "write bridge or leave stage out"},
 	{Key: "rules[].schedule", Mend: "leave it out: every device is served at any time"},
 	{Key: "rules[].block_from", Mend: "leave it out: no device is blocked by a date"},
 	{Key: "rules[].message", Mend: "leave it out: no device is warned"},
@@ -49,16 +43,14 @@ var unbuilt = []Unbuilt{
 // NotBuilt returns all keys and values that the contract has and this version has not.
 func NotBuilt() []Unbuilt { return slices.Clone(unbuilt) }
 
-const notBuiltYet = "not built yet"
-
 // notBuilt judges a key that no reader asked for: true when the contract has it. Its fault stands at the key.
 func (o *object) notBuilt(key *yaml.Node, v value) bool {
 	for _, u := range unbuilt {
-		if u.Value != "" || u.Key != v.shape {
+		if u.Values != nil || u.Key != v.shape {
 			continue
 		}
-		if !v.taken(u) {
-			v.d.faultAt(key, v.path, wrong(u.Mend, notBuiltYet))
+		if isNull(v.node) || v.node.Kind != yaml.ScalarNode || !slices.Contains(u.Taken, v.node.Value) {
+			v.d.faultAt(key, v.path, wrong(u.Mend, "not built yet"))
 			v.scan()
 		}
 		return true
@@ -82,16 +74,11 @@ func (v value) scan() {
 	}
 }
 
-// taken tells whether the value asks for what the program does anyway.
-func (v value) taken(u Unbuilt) bool {
-	return v.node.Kind == yaml.ScalarNode && !isNull(v.node) && slices.Contains(u.Taken, v.node.Value)
-}
-
 // notBuiltValue tells a value of a built key that the contract has and this version has not.
 func (v value) notBuiltValue(text string) bool {
 	for _, u := range unbuilt {
-		if u.Value != "" && u.Value == text && u.Key == v.shape {
-			v.fault(wrong(u.Mend, "%s is %s", text, notBuiltYet))
+		if u.Key == v.shape && slices.Contains(u.Values, text) {
+			v.fault(wrong(u.Mend, "%s is not built yet", text))
 			return true
 		}
 	}
@@ -102,11 +89,7 @@ func (v value) notBuiltValue(text string) bool {
 func unbuiltBelow(shape string) []string {
 	var words []string
 	for _, u := range unbuilt {
-		rest, below := u.Key, true
-		if shape != "" {
-			rest, below = strings.CutPrefix(u.Key, shape+".")
-		}
-		if below && u.Value == "" {
+		if rest, below := strings.CutPrefix(u.Key, join(shape, "")); below && u.Values == nil {
 			word, _, _ := strings.Cut(rest, ".")
 			words = append(words, strings.TrimSuffix(word, "[]"))
 		}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"drawbridge/internal/secret"
 )
 
@@ -81,25 +79,6 @@ type ClientCertificate struct {
 
 func defaultOAuth2() *OAuth2 { return &OAuth2{Flow: FlowClientCredentials, Cloud: "global"} }
 
-// readAuth reads the word passthrough, or the group oauth2.
-func (u *Upstream) readAuth(d *decoder, o *object) {
-	v, ok := o.take("auth")
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
-		read(v, &u.Auth, authWord)
-		return
-	}
-	v.read(func(o *object) {
-		o.required("oauth2", "and its keys below it")
-		o.group("oauth2", func(o *object) {
-			u.Auth, u.OAuth2 = AuthOAuth2, defaultOAuth2()
-			u.OAuth2.read(d, o)
-		})
-	})
-}
-
 func authWord(text string) (string, *mistake) {
 	switch text {
 	case AuthPassthrough:
@@ -110,61 +89,41 @@ func authWord(text string) (string, *mistake) {
 	return "", wrong("write passthrough, or oauth2: and its keys below auth", "%s is not a value of this key", quoted(text))
 }
 
-func (a *OAuth2) read(d *decoder, o *object) {
-	flowRead := a.readFlow(d, o)
+func (a *OAuth2) read(o *object) {
+	flows := oneOf(FlowClientCredentials, FlowDeviceCode, FlowPassword, FlowManagedIdentity, FlowWorkloadIdentity)
+	o.use("flow", func(v value) {
+		if !read(v, &a.Flow, flows) {
+			a.Flow = "" // what else must stand depends on it, and is not known
+		}
+	})
 	scalar(o, "cloud", &a.Cloud, cloud)
 	scalar(o, "tenant", &a.Tenant, tenant)
 	scalar(o, "client_id", &a.ClientID, guid)
-	if v, ok := o.take("client_secret"); ok {
-		a.readClientSecret(d, v)
-	}
+	o.use("client_secret", a.readClientSecret)
 	o.group("client_certificate", func(o *object) {
 		a.ClientCertificate = &ClientCertificate{}
-		a.ClientCertificate.read(d, o)
+		a.ClientCertificate.read(o)
 	})
-	scalar(o, "client_secret_expires", &a.ClientSecretExpires, d.moment)
-	scalar(o, "authority", &a.Authority, authority)
-	d.readCA(o, &a.CA, &a.CAPEM)
-	if flowRead {
-		a.checkFlow(d, o)
+	scalar(o, "client_secret_expires", &a.ClientSecretExpires, o.d.moment)
+	scalar(o, "authority", &a.Authority, maybe(authority))
+	o.readCA(&a.CA, &a.CAPEM)
+	if a.Flow != "" {
+		a.checkFlow(o)
 	}
-	d.warnOfEnd(o.path+".client_secret_expires", "client_secret", a.ClientSecretExpires,
+	o.d.warnOfEnd(o.path+".client_secret_expires", "client_secret", a.ClientSecretExpires,
 		"make a new secret in the app registration and write it and its date here")
 }
 
-// readFlow tells whether the flow is known: what else must stand depends on it.
-func (a *OAuth2) readFlow(d *decoder, o *object) bool {
-	v, ok := o.take("flow")
-	if !ok {
-		return true
-	}
-	flows := oneOf(FlowClientCredentials, FlowDeviceCode, FlowPassword, FlowManagedIdentity, FlowWorkloadIdentity)
-	if read(v, &a.Flow, flows) {
-		return true
-	}
-	a.Flow = ""
-	return false
-}
-
-func (a *OAuth2) readClientSecret(d *decoder, v value) {
-	secret, ok := d.secret(v)
-	if !ok {
-		return
-	}
-	a.ClientSecret = secret
-	if guidForm.MatchString(secret.Reveal()) {
-		d.warnIn(v.path, wrong("write the column Value of the app registration, not Secret ID", "this looks like the id of a secret"))
+func (a *OAuth2) readClientSecret(v value) {
+	if v.secret(&a.ClientSecret, anySecret) && guidForm.MatchString(a.ClientSecret.Reveal()) {
+		v.d.warnIn(v.path, wrong("write the column Value of the app registration, not Secret ID", "this looks like the id of a secret"))
 	}
 }
 
 var guidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-func guid(text string) (string, *mistake) {
-	if !guidForm.MatchString(text) {
-		return "", wrong("write the Application (client) ID, such as 00000000-0000-0000-0000-000000000000", "%s is no GUID", quoted(text))
-	}
-	return text, nil
-}
+var guid = textThat(guidForm.MatchString,
+	"write the Application (client) ID, such as 00000000-0000-0000-0000-000000000000", "%s is no GUID")
 
 func cloud(text string) (string, *mistake) {
 	if strings.EqualFold(text, "gcc") {
@@ -191,9 +150,6 @@ func tenant(text string) (string, *mistake) {
 
 // authority reads https://host or https://host:port; the tenant is added to it.
 func authority(text string) (string, *mistake) {
-	if text == "" {
-		return "", nil
-	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "https" || !isHost(u.Hostname()) || u.User != nil || u.Port() != "" && !isPort(u.Port(), 1):

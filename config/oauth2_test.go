@@ -51,10 +51,14 @@ func TestParse_OAuth2_Forms(t *testing.T) {
 	const path = "upstreams.x.auth.oauth2"
 	for _, test := range []struct{ name, keys, fault string }{
 		{"upper case", "tenant: CONTOSO.com, client_id: AAAAAAAA-2222-3333-4444-555555555555, client_secret: x", ""},
-		{"a tenant by its id", "tenant: aaaaaaaa-2222-3333-4444-555555555555, client_id: 11111111-2222-3333-4444-555555555555, client_secret: x", ""},
-		{"a tenant with a dot at its end", "tenant: contoso.com., client_id: 11111111-2222-3333-4444-555555555555, client_secret: x", path + ".tenant"},
-		{"an address for a tenant", "tenant: 'https://contoso.com', client_id: 11111111-2222-3333-4444-555555555555, client_secret: x", path + ".tenant"},
-		{"a tenant of many with a secret", "tenant: organizations, client_id: 11111111-2222-3333-4444-555555555555, client_secret: x", path + ".tenant"},
+		{"a tenant by its id", "tenant: aaaaaaaa-2222-3333-4444-555555555555, client_id: 11111111-2222-3333-4444-555555555555, client_secret: x",
+			""},
+		{"a tenant with a dot at its end", "tenant: contoso.com., client_id: 11111111-2222-3333-4444-555555555555, client_secret: x",
+			path + ".tenant"},
+		{"an address for a tenant", "tenant: 'https://contoso.com', client_id: 11111111-2222-3333-4444-555555555555, client_secret: x",
+			path + ".tenant"},
+		{"a tenant of many with a secret", "tenant: organizations, client_id: 11111111-2222-3333-4444-555555555555, client_secret: x",
+			path + ".tenant"},
 		{"organizations with password", "flow: password, tenant: organizations, client_id: 11111111-2222-3333-4444-555555555555", ""},
 		{"common with password", "flow: password, tenant: common, client_id: 11111111-2222-3333-4444-555555555555", path + ".tenant"},
 		{"consumers with device_code", "flow: device_code, tenant: consumers, client_id: 11111111-2222-3333-4444-555555555555", ""},
@@ -133,7 +137,8 @@ func TestParse_OAuth2_Certificate(t *testing.T) {
 		{"no PEM", []byte{0x30, 0x82}, "openssl pkcs12"},
 	} {
 		write(t, file, test.data, 0o600)
-		if _, err := in(folder, text); err == nil || !strings.Contains(err.Error(), "client_certificate.file: ") || !strings.Contains(err.Error(), test.says) {
+		if _, err := in(folder, text); err == nil || !strings.Contains(err.Error(), "client_certificate.file: ") ||
+			!strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
 		}
 	}
@@ -162,14 +167,16 @@ func ecPair(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 }
 
 func TestParse_OAuth2_WorkloadIdentity(t *testing.T) {
 	folder := t.TempDir()
 	token := filepath.Join(folder, "token")
 	write(t, token, []byte("a.b.c"), 0o600)
-	webhook := map[string]string{"AZURE_FEDERATED_TOKEN_FILE": token, "AZURE_TENANT_ID": "contoso.com", "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555"}
+	webhook := map[string]string{"AZURE_FEDERATED_TOKEN_FILE": token, "AZURE_TENANT_ID": "contoso.com",
+		"AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555"}
 	parsed := func(keys string, changes map[string]string) (*config.Config, error) {
 		env := machine
 		env.Lookup = func(name string) (string, bool) {
@@ -191,20 +198,24 @@ func TestParse_OAuth2_WorkloadIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "of the file", []string{c.Upstreams[0].OAuth2.Tenant, c.Upstreams[0].OAuth2.ClientID}, []string{"fabrikam.com", "99999999-2222-3333-4444-555555555555"})
+	equal(t, "of the file", []string{c.Upstreams[0].OAuth2.Tenant, c.Upstreams[0].OAuth2.ClientID},
+		[]string{"fabrikam.com", "99999999-2222-3333-4444-555555555555"})
 	for _, test := range []struct {
 		name, keys string
 		changes    map[string]string
 		says       string
 	}{
-		{"no token", "", map[string]string{"AZURE_FEDERATED_TOKEN_FILE": token + "2"}, "environment variable AZURE_FEDERATED_TOKEN_FILE: " + token + "2 does not exist"},
+		{"no token", "", map[string]string{"AZURE_FEDERATED_TOKEN_FILE": token + "2"},
+			"environment variable AZURE_FEDERATED_TOKEN_FILE: " + token + "2 does not exist"},
 		{"no variable", "", map[string]string{"AZURE_FEDERATED_TOKEN_FILE": ""}, "AZURE_FEDERATED_TOKEN_FILE is not set"},
 		{"no tenant", "", map[string]string{"AZURE_TENANT_ID": ""}, `"tenant" is missing`},
-		{"a wrong id", "", map[string]string{"AZURE_CLIENT_ID": "x"}, `environment variable AZURE_CLIENT_ID: "x" is no GUID; write client_id: here, or mend the variable`},
+		{"a wrong id", "", map[string]string{"AZURE_CLIENT_ID": "x"},
+			`environment variable AZURE_CLIENT_ID: "x" is no GUID; write client_id: here, or mend the variable`},
 		{"many tenants", ", tenant: common", nil, "needs one tenant"},
 		{"a secret", ", client_secret: x", nil, "client_secret: flow workload_identity does not use it"},
 	} {
-		if _, err := parsed(test.keys, test.changes); err == nil || !strings.Contains(err.Error(), test.says) || strings.Count(err.Error(), "\n") > 0 {
+		if _, err := parsed(test.keys, test.changes); err == nil || !strings.Contains(err.Error(), test.says) ||
+			strings.Count(err.Error(), "\n") > 0 {
 			t.Errorf("%s: %v, want %q alone", test.name, err, test.says)
 		}
 	}

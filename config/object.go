@@ -29,11 +29,15 @@ func (v value) read(reader func(*object)) {
 		return
 	}
 	reader(o)
-	o.close()
+	for _, p := range o.pairs {
+		if !p.taken {
+			o.leftover(p)
+		}
+	}
 }
 
 func (v value) object() (*object, bool) {
-	if v.node.Kind != yaml.MappingNode {
+	if !v.isGroup() {
 		v.fault(wrong("write its keys below it, each on a line of its own, indented", "%s stands where a group of keys belongs", kindOf(v.node)))
 		return nil, false
 	}
@@ -101,11 +105,16 @@ func (o *object) take(key string) (value, bool) {
 	return value{}, false
 }
 
+// use hands the value of a key to a reader, where the file has the key.
+func (o *object) use(key string, reader func(value)) {
+	if v, ok := o.take(key); ok {
+		reader(v)
+	}
+}
+
 // group reads the keys below a key, merged into what the reader's target already holds.
 func (o *object) group(key string, reader func(*object)) {
-	if v, ok := o.take(key); ok {
-		v.read(reader)
-	}
+	o.use(key, func(v value) { v.read(reader) })
 }
 
 // entries returns the entries of a list, which must have one and at most maxEntries; ok is false without the key.
@@ -114,11 +123,7 @@ func (o *object) entries(key string) (items []value, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	items, ok = v.items()
-	if ok && len(items) == 0 {
-		v.fault(wrong("write an entry or leave the key out", "the list is empty"))
-	}
-	return v.bounded(items, maxEntries), ok
+	return bounded(v, v.filled("write an entry or leave the key out", "the list is empty"), maxEntries), v.isList()
 }
 
 // Bounds of lists, because each entry is held against each other one.
@@ -127,31 +132,13 @@ const (
 	maxRules   = 10_000
 )
 
-// bounded cuts what is more than anyone can mean, and tells it.
-func (v value) bounded(items []value, most int) []value {
-	if len(items) <= most {
-		return items
+// bounded cuts from a list, or from a group whose keys are names, what is more than anyone can mean, and tells it.
+func bounded[T any](v value, entries []T, most int) []T {
+	if len(entries) <= most {
+		return entries
 	}
-	v.fault(wrong(fmt.Sprintf("write at most %d", most), "%d entries are too many", len(items)))
-	return items[:most]
-}
-
-// boundedPairs is bounded for groups whose keys are names.
-func (v value) boundedPairs(pairs []*pair, most int) []*pair {
-	if len(pairs) <= most {
-		return pairs
-	}
-	v.fault(wrong(fmt.Sprintf("write at most %d", most), "%d entries are too many", len(pairs)))
-	return pairs[:most]
-}
-
-// close judges the keys nobody asked for.
-func (o *object) close() {
-	for _, p := range o.pairs {
-		if !p.taken {
-			o.leftover(p)
-		}
-	}
+	v.fault(wrong(fmt.Sprintf("write at most %d", most), "%d entries are too many", len(entries)))
+	return entries[:most]
 }
 
 func (o *object) leftover(p *pair) {
@@ -165,12 +152,9 @@ func (o *object) leftover(p *pair) {
 
 // required tells a missing key once the object was read.
 func (o *object) required(key, example string) {
-	for _, p := range o.pairs {
-		if p.key.Value == key {
-			return
-		}
+	if !o.given(key) {
+		o.fault(wrong("write "+key+": "+example, "%q is missing", key))
 	}
-	o.fault(wrong("write "+key+": "+example, "%q is missing", key))
 }
 
 // given tells whether the file has the key.
@@ -180,9 +164,7 @@ func (o *object) given(key string) bool {
 
 // scalar reads one value through a pure parser.
 func scalar[T any](o *object, key string, into *T, parse func(string) (T, *mistake)) {
-	if v, ok := o.take(key); ok {
-		read(v, into, parse)
-	}
+	o.use(key, func(v value) { read(v, into, parse) })
 }
 
 func read[T any](v value, into *T, parse func(string) (T, *mistake)) bool {
@@ -199,15 +181,24 @@ func read[T any](v value, into *T, parse func(string) (T, *mistake)) bool {
 	return true
 }
 
+// scalarOr reads one value through a pure parser, or the group of keys that may stand instead.
+func scalarOr[T any](o *object, key string, into *T, parse func(string) (T, *mistake), group func(*object)) {
+	o.use(key, func(v value) {
+		if v.isGroup() {
+			v.read(group)
+			return
+		}
+		read(v, into, parse)
+	})
+}
+
 // list reads a list that may be empty and replaces what was there.
 func list[T any](o *object, key string, into *[]T, parse func(string) (T, *mistake)) {
-	v, ok := o.take(key)
-	if !ok {
-		return
-	}
-	if items, ok := v.items(); ok {
-		*into = readAll(items, parse)
-	}
+	o.use(key, func(v value) {
+		if items, ok := v.items(); ok {
+			*into = readAll(items, parse)
+		}
+	})
 }
 
 // some reads a list that must have an entry.
@@ -219,19 +210,13 @@ func some[T any](o *object, key string, into *[]T, parse func(string) (T, *mista
 
 // oneOrSome reads a list that must have an entry, or a single value.
 func oneOrSome[T any](o *object, key string, into *[]T, parse func(string) (T, *mistake)) {
-	v, ok := o.take(key)
-	if !ok {
-		return
-	}
-	if v.node.Kind == yaml.ScalarNode {
-		*into = readAll([]value{v}, parse)
-		return
-	}
-	items, ok := v.items()
-	if ok && len(items) == 0 {
-		v.fault(wrong("write a value or leave the key out", "the list is empty and would match nothing"))
-	}
-	*into = readAll(items, parse)
+	o.use(key, func(v value) {
+		if v.node.Kind == yaml.ScalarNode {
+			*into = readAll([]value{v}, parse)
+			return
+		}
+		*into = readAll(v.filled("write a value or leave the key out", "the list is empty and would match nothing"), parse)
+	})
 }
 
 func readAll[T any](items []value, parse func(string) (T, *mistake)) []T {

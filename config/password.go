@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/secret"
 )
@@ -22,9 +20,11 @@ type NamedPassword struct {
 const maxHashPasses = 10
 
 // hashForm is the PHC string format of argon2id, version 1.3 (RFC 9106).
-var hashForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
+var hashForm = regexp.MustCompile(
+	`^\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
 
-const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', or keep the login with drawbridge account add, which makes one"
+const makeHash = "write an argon2id hash, '$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH', " +
+	"or keep the login with drawbridge account add, which makes one"
 
 // checkHash judges a password's hash, and mend says how to come by one. What it says never holds a part of it.
 func checkHash(text, mend string) *mistake {
@@ -73,50 +73,33 @@ func hasBytes(text string, low, high int) bool {
 }
 
 // hash reads a password's hash.
-func (d *decoder) hash(v value, into *secret.Secret, mend string) bool {
-	secret, ok := d.secret(v)
-	if !ok {
-		return false
-	}
-	if m := checkHash(secret.Reveal(), mend); m != nil {
-		v.fault(m)
-		return false
-	}
-	*into = secret
-	return true
+func (v value) hash(into *secret.Secret, mend string) bool {
+	return v.secret(into, func(text string) *mistake { return checkHash(text, mend) })
 }
 
 // readPasswords reads the keys password and passwords, of which one may stand.
-func (a *Account) readPasswords(d *decoder, o *object) {
+func (a *Account) readPasswords(o *object) {
 	if o.given("password") && o.given("passwords") {
 		o.fault(wrong("keep one of the two", "both password and passwords stand here"))
 	}
-	if v, ok := o.take("password"); ok {
-		d.hash(v, &a.Password, makeHash)
-	}
-	v, ok := o.take("passwords")
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
-		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}", "%s stands where named passwords belong", kindOf(v.node)))
+	o.use("password", func(v value) { v.hash(&a.Password, makeHash) })
+	o.use("passwords", a.readNamedPasswords)
+}
+
+func (a *Account) readNamedPasswords(v value) {
+	if !v.isGroup() {
+		v.fault(wrong("write passwords: {reception: '$argon2id$…', basement: '$argon2id$…'}",
+			"%s stands where named passwords belong", kindOf(v.node)))
 		return
 	}
 	all, _ := v.object()
 	if len(all.pairs) == 0 {
 		v.fault(wrong("write a name and its hash, or leave the key out", "no password stands here"))
 	}
-	for _, p := range v.boundedPairs(all.pairs, maxEntries) {
-		a.readNamed(d, v.named(p), p)
-	}
-}
-
-func (a *Account) readNamed(d *decoder, entry value, p *pair) {
-	if _, m := word(p.key.Value); m != nil {
-		d.faultAt(p.key, entry.path, m)
-	}
-	named := NamedPassword{Name: p.key.Value}
-	if !p.taken && d.hash(entry, &named.Hash, makeHash) { // taken: a split hash has its fault already
-		a.Passwords = append(a.Passwords, named)
+	for _, p := range bounded(v, all.pairs, maxEntries) {
+		entry, named := v.named(p), NamedPassword{Name: p.key.Value}
+		if !p.taken && entry.hash(&named.Hash, makeHash) { // taken: a split hash has its fault already
+			a.Passwords = append(a.Passwords, named)
+		}
 	}
 }

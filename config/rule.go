@@ -3,7 +3,6 @@ package config
 import (
 	"net/netip"
 	"strings"
-	"unicode"
 
 	"drawbridge/internal/protocol"
 )
@@ -43,7 +42,7 @@ type Match struct {
 
 	// What keeps the device from going direct, any of the list. [] is a device that nothing keeps and that is ready.
 	// In Go: nil without the key, a pointer to an empty list for [].
-	Blockers *[]string `yaml:"blockers,omitempty" jsonschema:"enum=no_tls,enum=tls_version,enum=key_exchange,enum=signature,enum=password_login,enum=starttls_port"`
+	Blockers *[]string `yaml:"blockers,omitempty"`
 
 	// Turned round: the rule is for sessions that do not match all of these keys.
 	Not *Match `yaml:"not,omitempty"`
@@ -71,17 +70,14 @@ func (m *Match) readWithNot(o *object) {
 }
 
 func (m *Match) readBlockers(o *object) {
-	blocker := oneOf("no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port")
-	v, ok := o.take("blockers")
-	if !ok {
-		return
-	}
-	items := []value{v}
-	if v.isList() {
-		items, _ = v.items()
-	}
-	all := readAll(items, blocker)
-	m.Blockers = &all
+	o.use("blockers", func(v value) {
+		items := []value{v}
+		if v.isList() {
+			items, _ = v.items()
+		}
+		all := readAll(items, oneOf("no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"))
+		m.Blockers = &all
+	})
 }
 
 func (r *Rule) read(o *object) {
@@ -100,7 +96,7 @@ func accountPattern(text string) (string, *mistake) {
 		return "", wrong(`write a name or a pattern such as "*@contoso.com"`, "an empty pattern matches no account")
 	case strings.ContainsAny(text, "[]{}"):
 		return "", wrong("write one pattern for each, with * and ? alone", "%s has brackets, which patterns do not know", quoted(text))
-	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }), len(text) > 256:
+	case !isPrintable(text), len(text) > 256:
 		return "", wrong("write at most 256 printable characters", "%s is no pattern", quoted(text))
 	}
 	return text, nil

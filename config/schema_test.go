@@ -79,10 +79,13 @@ var beyondSchema = map[string]bool{
 	"oauth2-device-code-secret": true, "oauth2-managed-identity": true, "oauth2-missing": true, "oauth2-password-consumers": true,
 	"oauth2-secret-colon": true, "oauth2-secret-missing": true, "oauth2-secret-variable": true, "oauth2-tenant-common": true,
 	"oauth2-two-credentials": true, "oauth2-workload-identity": true,
-	"admin-address": true, "admin-certificate-missing-file": true, "admin-no-certificate": true, "admin-no-password": true, "admin-password": true,
-	"inventory-dsn-empty": true, "inventory-dsn-form": true, "inventory-dsn-sqlite": true, "inventory-dsn-sslmode": true, "inventory-dsn-url": true,
+	"admin-address": true, "admin-certificate-missing-file": true, "admin-no-certificate": true, "admin-no-password": true,
+	"admin-password":      true,
+	"inventory-dsn-empty": true, "inventory-dsn-form": true, "inventory-dsn-sqlite": true, "inventory-dsn-sslmode": true,
+	"inventory-dsn-url":      true,
 	"inventory-dsn-variable": true, "inventory-dsn-words": true, "inventory-journal": true, "inventory-journal-large": true,
-	"inventory-keep-zero": true, "inventory-keep-days": true, "inventory-keep-sessions": true, "inventory-mac": true, "snmp-other-version": true,
+	"inventory-keep-zero": true, "inventory-keep-days": true, "inventory-keep-sessions": true, "inventory-mac": true,
+	"snmp-other-version": true,
 }
 
 func TestSchema_RefusesEveryFileOfWrongShape(t *testing.T) {
@@ -167,14 +170,16 @@ func faultsOf(t *testing.T, document any) string {
 func TestNotBuilt_EveryKeyOfTheTableSaysSo(t *testing.T) {
 	concrete := strings.NewReplacer("[]", "[0]", "*", "exchange-online")
 	for _, u := range config.NotBuilt() {
-		value := any("some value")
-		if u.Value != "" {
-			value = u.Value
+		values := u.Values
+		if values == nil {
+			values = []string{"some value"}
 		}
-		got := faultsOf(t, file(u.Key, value))
-		key := concrete.Replace(u.Key) + ": "
-		if !strings.Contains(got, key) || !strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {
-			t.Errorf("%s %s: %s", u.Key, u.Value, got)
+		for _, value := range values {
+			got := faultsOf(t, file(u.Key, value))
+			key := concrete.Replace(u.Key) + ": "
+			if !strings.Contains(got, key) || !strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {
+				t.Errorf("%s %s: %s", u.Key, value, got)
+			}
 		}
 		for _, taken := range u.Taken {
 			if got := faultsOf(t, file(u.Key, taken)); strings.Contains(got, "not built yet") || strings.Contains(got, "unknown key") {

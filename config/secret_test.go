@@ -43,8 +43,10 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 		out.Write(text)
 	}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel)
-	zap.New(core).Info("login", zap.Any("any", s), zap.Stringer("stringer", s), zap.Reflect("reflect", h), zap.Any("slice", []secret.Secret{s}))
-	if text := out.String(); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") || !strings.Contains(text, `"any":"[redacted]"`) {
+	zap.New(core).Info("login", zap.Any("any", s), zap.Stringer("stringer", s), zap.Reflect("reflect", h),
+		zap.Any("slice", []secret.Secret{s}))
+	if text := out.String(); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") ||
+		!strings.Contains(text, `"any":"[redacted]"`) {
 		t.Errorf("printed:\n%s", text)
 	}
 }
@@ -82,7 +84,8 @@ func TestSecretSource_Forms(t *testing.T) {
 			t.Errorf("%s: %q, %v", text, secret.Reveal(), err)
 		}
 	}
-	for _, text := range []string{"s: [hunter2]", "s: {hunter2: x}", "s: {file: a, env: hunter2}", "s: {file: [hunter2]}", "s: {env: ''}", "s: ''"} {
+	for _, text := range []string{"s: [hunter2]", "s: {hunter2: x}", "s: {file: a, env: hunter2}", "s: {file: [hunter2]}", "s: {env: ''}",
+		"s: ''"} {
 		if _, err := source(t, text); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want an error without the value", text, err)
 		}
@@ -98,7 +101,8 @@ func TestSecretSource_Problems(t *testing.T) {
 		source config.SecretSource
 		says   string
 	}{
-		{config.SecretSource{File: "open secret"}, "can be read by everybody on this machine; run: chmod o-rwx '" + filepath.Join(folder, "open secret") + "'"},
+		{config.SecretSource{File: "open secret"},
+			"can be read by everybody on this machine; run: chmod o-rwx '" + filepath.Join(folder, "open secret") + "'"},
 		{config.SecretSource{File: "empty"}, "is empty"},
 		{config.SecretSource{File: "large"}, "is larger than 64KiB"},
 		{config.SecretSource{File: "none"}, "does not exist"},

@@ -17,9 +17,6 @@ import (
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 64 << 10
 
-// errNotFound stands for a missing environment variable.
-var errNotFound = errors.New("it is not set")
-
 // SecretSource is how a configuration names a secret: the value itself, {file: PATH} or {env: NAME}. Exactly one of
 // the three is set once it was decoded.
 type SecretSource struct {
@@ -56,62 +53,50 @@ func (s SecretSource) Read(folder string, env Environment) (secret.Secret, error
 	case s.File != "":
 		return readSecretFile(inFolder(folder, s.File), env)
 	case s.Env != "":
-		return readSecretVariable(s.Env, env)
+		text := env.variable(s.Env)
+		if text == "" {
+			return secret.Secret{}, fmt.Errorf("environment variable %s: it is not set; set it or name another source", s.Env)
+		}
+		return secret.New(text), nil
 	}
 	return s.Value, nil
 }
 
-// secret reads a secret from where the file says that it is. No message repeats what stands there.
-func (d *decoder) secret(v value) (secret.Secret, bool) {
+// secret reads a secret from where the file says that it is, and tells whether check takes it. No message repeats what
+// stands there.
+func (v value) secret(into *secret.Secret, check func(text string) *mistake) bool {
 	if isNull(v.node) {
 		_, ok := v.one()
-		return secret.Secret{}, ok
+		return ok
 	}
+	found, m := v.findSecret()
+	if m == nil {
+		m = check(found.Reveal())
+	}
+	if m != nil {
+		v.fault(m)
+		return false
+	}
+	*into = found
+	return true
+}
+
+func (v value) findSecret() (secret.Secret, *mistake) {
 	var source SecretSource
 	if err := source.UnmarshalYAML(v.node); err != nil {
-		v.fault(wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret"))
-		return secret.Secret{}, false
+		return secret.Secret{}, wrong("write a text, {file: PATH} or {env: NAME}", "this is no secret")
 	}
 	for _, word := range []string{"file", "env"} {
 		if strings.HasPrefix(source.Value.Reveal(), word+":") {
-			v.fault(wrong("write it in braces, with a space behind the colon: {"+word+": …}", "a secret does not begin with %s:", word))
-			return secret.Secret{}, false
+			return secret.Secret{}, wrong("write it in braces, with a space behind the colon: {"+word+": …}",
+				"a secret does not begin with %s:", word)
 		}
 	}
-	read, err := source.Read(d.folder, d.env)
-	if err != nil {
-		v.fault(ofError(err))
-		return secret.Secret{}, false
-	}
-	return read, true
-}
-
-// secretOf reads the secret of a key, which check judges without repeating it.
-func (d *decoder) secretOf(o *object, key string, into *secret.Secret, check func(text string) *mistake) {
-	v, ok := o.take(key)
-	if !ok {
-		return
-	}
-	read, ok := d.secret(v)
-	if !ok {
-		return
-	}
-	if m := check(read.Reveal()); m != nil {
-		v.fault(m)
-		return
-	}
-	*into = read
+	found, err := source.Read(v.d.folder, v.d.env)
+	return found, ofError(err)
 }
 
 func anySecret(string) *mistake { return nil }
-
-func readSecretVariable(name string, env Environment) (secret.Secret, error) {
-	text, ok := env.lookup(name)
-	if !ok || text == "" {
-		return secret.Secret{}, fmt.Errorf("environment variable %s: %w; set it or name another source", name, errNotFound)
-	}
-	return secret.New(text), nil
-}
 
 func readSecretFile(path string, env Environment) (secret.Secret, error) {
 	data, err := readBounded(path, maxSecret)
@@ -142,13 +127,8 @@ func checkPrivate(path string, env Environment) error {
 
 // guardedByMount tells the places whose files are world-readable by custom and reachable by the service alone.
 func guardedByMount(path string, env Environment) bool {
-	if inside(path, "/run/secrets") {
-		return true
-	}
-	if folder, ok := env.lookup("CREDENTIALS_DIRECTORY"); ok && filepath.IsAbs(folder) && inside(path, folder) {
-		return true
-	}
-	return projected(path)
+	folder := env.variable("CREDENTIALS_DIRECTORY")
+	return inside(path, "/run/secrets") || filepath.IsAbs(folder) && inside(path, folder) || projected(path)
 }
 
 // projected recognises a volume that the kubelet's atomic writer filled: each file is a link through ..data, itself a

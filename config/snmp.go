@@ -1,10 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
-
-	"go.yaml.in/yaml/v3"
 
 	"drawbridge/internal/secret"
 )
@@ -59,56 +56,45 @@ type SNMPPrivacy struct {
 // askDevices is what stands where devices are to be asked by SNMP.
 const askDevices = "write snmp: {version: 2c, community: {file: PATH}, sources: [10.20.3.0/24]}, or false"
 
-// readSNMP reads the word false, or the group of keys.
-func (e *Enrich) readSNMP(d *decoder, o *object) {
-	v, ok := o.take("snmp")
-	if !ok {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
-		var off bool
-		read(v, &off, noSNMP)
-		return
-	}
-	v.read(func(o *object) {
-		e.SNMP = &SNMP{Version: SNMPVersion2c}
-		e.SNMP.read(d, o)
-	})
-}
-
-func noSNMP(text string) (bool, *mistake) {
+// noSNMP reads the word false.
+func noSNMP(text string) (*SNMP, *mistake) {
 	on, m := boolean(text)
 	switch {
 	case m != nil:
-		return false, wrong(askDevices, "this is not a value of this key") // it may be a community
+		return nil, wrong(askDevices, "this is not a value of this key") // it may be a community
 	case on:
-		return false, wrong(askDevices, "devices are asked with a community or a user, which have no default")
+		return nil, wrong(askDevices, "devices are asked with a community or a user, which have no default")
 	}
-	return false, nil
+	return nil, nil
 }
 
-func (s *SNMP) read(d *decoder, o *object) {
-	before := len(d.faults)
+func (s *SNMP) read(o *object) {
+	before := len(o.d.faults)
 	scalar(o, "version", &s.Version, oneOf(SNMPVersion2c, SNMPVersion3))
-	known := len(d.faults) == before
+	known := len(o.d.faults) == before
 	o.required("sources", "[10.20.3.0/24]")
 	some(o, "sources", &s.Sources, prefix)
-	d.secretOf(o, "community", &s.Community, anySecret)
+	o.use("community", func(v value) { v.secret(&s.Community, anySecret) })
 	scalar(o, "user", &s.User, snmpUser)
 	o.group("auth", func(o *object) {
 		s.Auth = &SNMPAuth{Protocol: "sha256"}
 		scalar(o, "protocol", &s.Auth.Protocol, oneOf("sha", "sha224", "sha256", "sha384", "sha512"))
-		s.Auth.Password = d.snmpPassword(o)
+		readSNMPPassword(o, &s.Auth.Password)
 	})
 	o.group("privacy", func(o *object) {
 		s.Privacy = &SNMPPrivacy{Protocol: "aes"}
 		scalar(o, "protocol", &s.Privacy.Protocol, oneOf("aes", "aes192", "aes256", "aes192c", "aes256c"))
-		s.Privacy.Password = d.snmpPassword(o)
+		readSNMPPassword(o, &s.Privacy.Password)
 	})
 	if known {
 		s.checkVersion(o)
 	}
-	s.warnOfSources(d, o)
+	told := "community"
+	if s.Version == SNMPVersion3 {
+		told = "user"
+	}
+	o.d.warnOfStrangers(o.path+".sources", s.Sources, isLocal, "write the ranges of your devices",
+		"%s reaches beyond private networks: strangers would be asked, and told the "+told)
 }
 
 // checkVersion asks for the keys of the version and refuses those of the other.
@@ -131,41 +117,21 @@ func (s *SNMP) refuse(o *object, key, mend string) {
 	}
 }
 
-func (s *SNMP) warnOfSources(d *decoder, o *object) {
-	for i, p := range s.Sources {
-		if !isLocal(p) {
-			d.warnIn(fmt.Sprintf("%s.sources[%d]", o.path, i),
-				wrong("write the ranges of your devices", "%s reaches beyond private networks: strangers would be asked, and told the %s", p, s.credential()))
-		}
-	}
-}
-
-// credential names what is shown to who is asked.
-func (s *SNMP) credential() string {
-	if s.Version == SNMPVersion3 {
-		return "user"
-	}
-	return "community"
-}
-
-func snmpUser(text string) (string, *mistake) {
-	if !isName(text) || len(text) > 32 { // RFC 3414, section 2.1
-		return "", wrong("write 1 to 32 printable ASCII characters", "%s is no user of SNMP", quoted(text))
-	}
-	return text, nil
-}
+// snmpUser reads a user's name (RFC 3414, section 2.1).
+var snmpUser = textThat(func(text string) bool { return isName(text) && len(text) <= 32 },
+	"write 1 to 32 printable ASCII characters", "%s is no user of SNMP")
 
 // minSNMPPassword is how long a password of SNMP version 3 must be, in bytes (RFC 3414, section 11.2).
 const minSNMPPassword = 8
 
-func (d *decoder) snmpPassword(o *object) secret.Secret {
-	var password secret.Secret
+func readSNMPPassword(o *object, into *secret.Secret) {
 	o.required("password", "{file: PATH}")
-	d.secretOf(o, "password", &password, func(text string) *mistake {
-		if len(text) < minSNMPPassword {
-			return wrong("give the device and this key a longer one", "the password is shorter than %d characters", minSNMPPassword)
-		}
-		return nil
+	o.use("password", func(v value) {
+		v.secret(into, func(text string) *mistake {
+			if len(text) < minSNMPPassword {
+				return wrong("give the device and this key a longer one", "the password is shorter than %d characters", minSNMPPassword)
+			}
+			return nil
+		})
 	})
-	return password
 }

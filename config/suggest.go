@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // suggest says what to write instead of an unknown key: the nearest known one, or all of them.
@@ -18,14 +19,43 @@ func suggest(key string, known []string) string {
 	return "the keys here are " + strings.Join(slices.Compact(known), ", ")
 }
 
-// oneOf reads a word of a closed list.
-func oneOf(words ...string) func(string) (string, *mistake) {
+// parser reads one text; it says what is wrong and what to write instead.
+type parser = func(text string) (string, *mistake)
+
+// textThat reads a text of some form; a problem names what was written, at its %s.
+func textThat(fits func(text string) bool, mend, problem string) parser {
 	return func(text string) (string, *mistake) {
-		if slices.Contains(words, text) {
-			return text, nil
+		if !fits(text) {
+			return "", wrong(mend, problem, quoted(text))
 		}
-		return "", wrong("write "+alternatives(words), "%s is not a value of this key", quoted(text))
+		return text, nil
 	}
+}
+
+// maybe lets a text be empty: none.
+func maybe(parse parser) parser {
+	return func(text string) (string, *mistake) {
+		if text == "" {
+			return "", nil
+		}
+		return parse(text)
+	}
+}
+
+// oneOf reads a word of a closed list.
+func oneOf(words ...string) parser {
+	fits := func(text string) bool { return slices.Contains(words, text) }
+	return textThat(fits, "write "+alternatives(words), "%s is not a value of this key")
+}
+
+// isPrintable tells a text in one line that any terminal shows.
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// isASCII tells a text of printable ASCII: SASL, IMAP and POP3 carry nothing else safely.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // alternatives writes a list as a person would: a, b or c.
@@ -64,7 +94,10 @@ func distance(a, b string) int {
 		row := make([]int, len(b)+1)
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ(a[i-1], b[j-1]))
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+1)
+			if a[i-1] == b[j-1] {
+				row[j] = min(row[j], last[j-1])
+			}
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
@@ -72,11 +105,4 @@ func distance(a, b string) int {
 		before, last = last, row
 	}
 	return last[len(b)]
-}
-
-func differ(a, b byte) int {
-	if a == b {
-		return 0
-	}
-	return 1
 }

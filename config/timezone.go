@@ -36,7 +36,8 @@ func (d *decoder) moment(text string) (time.Time, *mistake) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, wrong("write a date such as 2027-03-01 or a time such as 2027-03-01T08:00:00+01:00", "%s is neither a date nor a time", quoted(text))
+		return time.Time{}, wrong("write a date such as 2027-03-01 or a time such as 2027-03-01T08:00:00+01:00",
+			"%s is neither a date nor a time", quoted(text))
 	}
 	return at.In(d.zone), nil
 }

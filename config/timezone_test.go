@@ -75,7 +75,8 @@ func TestReminder(t *testing.T) {
 
 func TestParse_WarnsOfASecretsEnd(t *testing.T) {
 	text := func(date string) []byte {
-		return []byte("upstreams: {x: {imap: 'a.local:993', pop3: 'a.local:995', auth: {oauth2: {tenant: contoso.com, client_id: 00000000-0000-0000-0000-000000000000, " +
+		return []byte("upstreams: {x: {imap: 'a.local:993', pop3: 'a.local:995', auth: {oauth2: {tenant: contoso.com, " +
+			"client_id: 00000000-0000-0000-0000-000000000000, " +
 			"client_secret: hunter2, client_secret_expires: " + date + "}}}}")
 	}
 	for date, want := range map[string]string{

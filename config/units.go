@@ -22,31 +22,10 @@ var (
 	sizeForm     = regexp.MustCompile(`^([0-9]{1,12})(B|KiB|MiB|GiB)$`)
 )
 
-func unitOfTime(name string) time.Duration {
-	switch name {
-	case "ms":
-		return time.Millisecond
-	case "s":
-		return time.Second
-	case "m":
-		return time.Minute
-	case "h":
-		return time.Hour
-	}
-	return day
-}
-
-func unitOfSize(name string) int64 {
-	switch name {
-	case "KiB":
-		return 1 << 10
-	case "MiB":
-		return 1 << 20
-	case "GiB":
-		return 1 << 30
-	}
-	return 1
-}
+var (
+	unitsOfTime = map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": day}
+	unitsOfSize = map[string]int64{"B": 1, "KiB": 1 << 10, "MiB": mebibyte, "GiB": 1 << 30}
+)
 
 // duration reads 30s, 2m, 1h30m, 400d; a bare 0 needs no unit.
 func duration(text string) (time.Duration, *mistake) {
@@ -59,7 +38,7 @@ func duration(text string) (time.Duration, *mistake) {
 	var sum time.Duration
 	for _, part := range durationPart.FindAllStringSubmatch(text, -1) {
 		n, _ := strconv.ParseInt(part[1], 10, 64) // twelve digits at most
-		unit := unitOfTime(part[2])
+		unit := unitsOfTime[part[2]]
 		if n > int64(maxDuration/unit) || sum+time.Duration(n)*unit > maxDuration {
 			return 0, wrong("write at most 36500d", "%s is too long", quoted(text))
 		}
@@ -108,7 +87,7 @@ func size(low, high int64) func(string) (int64, *mistake) {
 			return 0, wrong(sizeMend(text), "%s is no size", quoted(text))
 		}
 		n, _ := strconv.ParseInt(part[1], 10, 64) // twelve digits at most
-		unit := unitOfSize(part[2])
+		unit := unitsOfSize[part[2]]
 		switch {
 		case n > maxBytes/unit || n*unit > high:
 			return 0, wrong("write at most "+FormatSize(high), "%s is too large", text)
@@ -123,13 +102,8 @@ func sizeMend(text string) string {
 	digits := strings.TrimRight(text, "KMGkmgiIbB ")
 	if n, err := strconv.ParseUint(digits, 10, 32); err == nil {
 		unit := strings.ToUpper(strings.TrimSpace(text[len(digits):]))
-		switch {
-		case strings.HasPrefix(unit, "K"):
-			return fmt.Sprintf("write %dKiB", n)
-		case strings.HasPrefix(unit, "M"):
-			return fmt.Sprintf("write %dMiB", n)
-		case strings.HasPrefix(unit, "G"):
-			return fmt.Sprintf("write %dGiB", n)
+		if unit != "" && strings.Contains("KMG", unit[:1]) {
+			return fmt.Sprintf("write %d%siB", n, unit[:1])
 		}
 		return fmt.Sprintf("write the unit too, such as %dB or %dKiB", n, n)
 	}
@@ -146,9 +120,9 @@ func FormatDuration(d time.Duration) string {
 	}
 	var b strings.Builder
 	for _, unit := range []string{"h", "m", "s", "ms"} {
-		if n := d / unitOfTime(unit); n > 0 {
+		if n := d / unitsOfTime[unit]; n > 0 {
 			fmt.Fprintf(&b, "%d%s", n, unit)
-			d -= n * unitOfTime(unit)
+			d -= n * unitsOfTime[unit]
 		}
 	}
 	return b.String()
@@ -157,7 +131,7 @@ func FormatDuration(d time.Duration) string {
 // FormatSize writes bytes as a configuration file does: 16KiB, 64MiB, 512B.
 func FormatSize(n int64) string {
 	for _, unit := range []string{"GiB", "MiB", "KiB"} {
-		if u := unitOfSize(unit); n >= u && n%u == 0 {
+		if u := unitsOfSize[unit]; n >= u && n%u == 0 {
 			return fmt.Sprintf("%d%s", n/u, unit)
 		}
 	}

@@ -128,15 +128,7 @@ func (u *Upstream) address(name string) *string {
 	return nil
 }
 
-func (u *Upstream) readNamed(d *decoder, entry value, p *pair) {
-	u.Name = p.key.Value
-	if _, m := word(u.Name); m != nil {
-		d.faultAt(p.key, entry.path, m)
-	}
-	entry.read(func(o *object) { u.read(d, o) })
-}
-
-func (u *Upstream) read(d *decoder, o *object) {
+func (u *Upstream) read(o *object) {
 	o.required("auth", "passthrough, or auth: {oauth2: …}")
 	if !o.given("imap") && !o.given("pop3") {
 		o.fault(wrong("write imap: host:993 or pop3: host:995", "neither imap nor pop3 stands here"))
@@ -146,16 +138,22 @@ func (u *Upstream) read(d *decoder, o *object) {
 	}
 	scalar(o, "tls", &u.TLS, oneOf("implicit", "starttls"))
 	scalar(o, "min_version", &u.MinVersion, upstreamVersion)
-	scalar(o, "server_name", &u.ServerName, maybeHost)
+	scalar(o, "server_name", &u.ServerName, maybe(host))
 	scalar(o, "family", &u.Family, oneOf("any", "ipv4", "ipv6"))
-	d.readCA(o, &u.CA, &u.CAPEM)
+	o.readCA(&u.CA, &u.CAPEM)
 	scalar(o, "dial_timeout", &u.DialTimeout, someTime)
 	scalar(o, "login_timeout", &u.LoginTimeout, someTime)
 	o.group("limits", u.Limits.read)
 	o.group("guesses", u.Guesses.read)
-	u.readAuth(d, o)
+	scalarOr(o, "auth", &u.Auth, authWord, func(o *object) {
+		o.required("oauth2", "and its keys below it")
+		o.group("oauth2", func(o *object) {
+			u.Auth, u.OAuth2 = AuthOAuth2, defaultOAuth2()
+			u.OAuth2.read(o)
+		})
+	})
 	for _, p := range protocol.All() {
-		d.warnOfPort(o, p.Name, u.Address(p.Name), u.TLS)
+		o.warnOfPort(p.Name, u.Address(p.Name), u.TLS)
 	}
 }
 
@@ -181,33 +179,42 @@ func upstreamVersion(text string) (string, *mistake) {
 }
 
 // warnOfPort tells a port whose custom is the other way to begin TLS.
-func (d *decoder) warnOfPort(o *object, key, address, mode string) {
-	_, port, err := net.SplitHostPort(address)
+func (o *object) warnOfPort(key, address, mode string) {
+	_, port, _ := net.SplitHostPort(address)
 	switch {
-	case err != nil:
 	case mode == "starttls" && (port == "993" || port == "995"):
-		d.warnIn(o.path+"."+key, wrong("if the login fails, write tls: implicit", "port %s is the one for implicit TLS, and tls is starttls", port))
+		o.d.warnIn(o.path+"."+key, wrong("if the login fails, write tls: implicit",
+			"port %s is the one for implicit TLS, and tls is starttls", port))
 	case mode == "implicit" && (port == "143" || port == "110"):
-		d.warnIn(o.path+"."+key, wrong("if the connection fails, write tls: starttls", "port %s is the one for STARTTLS, and tls is implicit", port))
+		o.d.warnIn(o.path+"."+key, wrong("if the connection fails, write tls: starttls",
+			"port %s is the one for STARTTLS, and tls is implicit", port))
 	}
 }
 
 // readCA reads the key ca: the path of roots in PEM, and proves that the file holds at least one certificate.
-func (d *decoder) readCA(o *object, path *string, text *[]byte) {
-	scalar(o, "ca", path, d.maybePath)
+func (o *object) readCA(path *string, text *[]byte) {
+	scalar(o, "ca", path, maybe(o.d.path))
 	if *path == "" {
 		return
 	}
-	data, err := readBounded(*path, maxFile)
-	if err != nil {
-		d.faultIn(o.path+".ca", ofError(err))
+	data, ok := o.file("ca", *path)
+	if !ok {
 		return
 	}
 	if m := checkRoots(data); m != nil {
-		d.faultIn(o.path+".ca", m)
+		o.d.faultIn(o.path+".ca", m)
 		return
 	}
 	*text = data
+}
+
+// file reads the file that a key names, and tells at the key why it cannot be read.
+func (o *object) file(key, path string) (data []byte, ok bool) {
+	data, err := readBounded(path, maxFile)
+	if err != nil {
+		o.d.faultIn(o.path+"."+key, ofError(err))
+	}
+	return data, err == nil
 }
 
 func checkRoots(data []byte) *mistake {
@@ -228,8 +235,11 @@ func checkRoots(data []byte) *mistake {
 	return nil
 }
 
-// ofError makes the mistake of an error whose text is "what is wrong; what to do".
+// ofError makes the mistake of an error whose text is "what is wrong; what to do"; nil of none.
 func ofError(err error) *mistake {
+	if err == nil {
+		return nil
+	}
 	problem, mend, _ := strings.Cut(err.Error(), "; ")
 	return &mistake{problem: problem, mend: mend}
 }

@@ -34,7 +34,8 @@ upstreams:
   with-a-secret:
     imap: outlook.office365.com:993
     pop3: outlook.office365.com:995
-    auth: {oauth2: {tenant: contoso.onmicrosoft.com, client_id: 00000000-0000-0000-0000-000000000000, client_secret: of-a-file, client_secret_expires: 2027-05-01}}
+    auth: {oauth2: {tenant: contoso.onmicrosoft.com, client_id: 00000000-0000-0000-0000-000000000000,
+      client_secret: of-a-file, client_secret_expires: 2027-05-01}}
 timezone: UTC
 accounts:
   - login: scanner1
@@ -118,8 +119,8 @@ func parse(text string) (*config.Config, error) {
 func isExample(t reflect.Type, key string) bool {
 	switch t.Name() + "." + key {
 	case "Config.name", "Listener.name", "Listener.address", "Upstream.imap", "Upstream.pop3", "Upstream.auth", "ACME.names", "ACME.email",
-		"OAuth2.tenant", "OAuth2.client_id", "OAuth2.client_secret", "OAuth2.client_secret_expires", "Account.login", "Account.aliases", "Account.mailbox",
-		"Account.password", "Account.sources", "Account.protocols", "Account.expires",
+		"OAuth2.tenant", "OAuth2.client_id", "OAuth2.client_secret", "OAuth2.client_secret_expires",
+		"Account.login", "Account.aliases", "Account.mailbox", "Account.password", "Account.sources", "Account.protocols", "Account.expires",
 		"Admin.password", "SNMP.version", "SNMP.sources", "SNMP.user", "SNMPAuth.password", "SNMPPrivacy.password":
 		return true
 	}

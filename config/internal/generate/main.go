@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"github.com/invopop/jsonschema"
 )
 
 func main() {
@@ -25,6 +27,16 @@ func run() error {
 		}
 	}
 	return nil
+}
+
+// sources are what each file is made from.
+func sources() (*jsonschema.Reflector, examples, error) {
+	r, err := reflector()
+	if err != nil {
+		return nil, examples{}, err
+	}
+	e, err := example()
+	return r, e, err
 }
 
 // generators returns what makes each file.

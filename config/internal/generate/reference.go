@@ -29,11 +29,7 @@ type printer struct {
 
 // reference returns the commented reference.
 func reference() ([]byte, error) {
-	r, err := reflector()
-	if err != nil {
-		return nil, err
-	}
-	e, err := example()
+	r, e, err := sources()
 	if err != nil {
 		return nil, err
 	}

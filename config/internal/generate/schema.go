@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"reflect"
 	"strconv"
@@ -36,19 +37,13 @@ func reflector() (*jsonschema.Reflector, error) {
 
 // schema returns the JSON schema of a configuration file.
 func schema() ([]byte, error) {
-	r, err := reflector()
-	if err != nil {
-		return nil, err
-	}
-	e, err := example()
+	r, e, err := sources()
 	if err != nil {
 		return nil, err
 	}
 	root := r.Reflect(config.Config{})
 	for _, hidden := range []any{config.Upstream{}, config.OAuth2{}} { // below keys whose Go type is not that of the file
-		for name, definition := range r.Reflect(hidden).Definitions {
-			root.Definitions[name] = definition
-		}
+		maps.Copy(root.Definitions, r.Reflect(hidden).Definitions)
 	}
 	root.Title = "Drawbridge configuration"
 	for _, definition := range root.Definitions {
@@ -71,47 +66,55 @@ func special(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[time.Time]():
 		return &jsonschema.Schema{Type: "string", Pattern: momentForm}
 	case reflect.TypeFor[time.Location](), reflect.TypeFor[*time.Location]():
-		return &jsonschema.Schema{Type: "string", MinLength: one()}
+		return someText()
 	case reflect.TypeFor[secret.Secret]():
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", MinLength: one()}, elsewhere("file"), elsewhere("env")}}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{someText(), groupOf("file", someText()), groupOf("env", someText())}}
 	case reflect.TypeFor[[]config.NamedPassword]():
-		return &jsonschema.Schema{
-			Type:                 "object",
-			PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
-			AdditionalProperties: special(reflect.TypeFor[secret.Secret]()),
-			MinProperties:        one(),
-		}
+		return byName(special(reflect.TypeFor[secret.Secret]()))
 	case reflect.TypeFor[config.Ciphers]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "string", Enum: []any{"legacy", "modern"}},
 			{Type: "array", Items: &jsonschema.Schema{Type: "string", Pattern: "^TLS_"}, MinItems: one()},
 		}}
 	case reflect.TypeFor[[]config.Upstream]():
-		return &jsonschema.Schema{
-			Type:                 "object",
-			PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
-			AdditionalProperties: &jsonschema.Schema{Ref: "#/$defs/Upstream"},
-			MinProperties:        one(),
-		}
+		return byName(ref("Upstream"))
 	}
 	return nil
 }
 
-// elsewhere is a group with one key, which names where a value is read from.
-func elsewhere(key string) *jsonschema.Schema {
-	s := &jsonschema.Schema{
+func one() *uint64 { return new(uint64(1)) }
+
+func someText() *jsonschema.Schema { return &jsonschema.Schema{Type: "string", MinLength: one()} }
+
+func ref(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
+
+// byName is a group whose keys are names of the administrator's choice.
+func byName(entry *jsonschema.Schema) *jsonschema.Schema {
+	return &jsonschema.Schema{
 		Type:                 "object",
-		Properties:           jsonschema.NewProperties(),
-		Required:             []string{key},
-		AdditionalProperties: jsonschema.FalseSchema,
+		PropertyNames:        &jsonschema.Schema{Pattern: nameForm},
+		AdditionalProperties: entry,
+		MinProperties:        one(),
 	}
-	s.Properties.Set(key, &jsonschema.Schema{Type: "string", MinLength: one()})
+}
+
+// having holds of a group that has a key of this form.
+func having(key string, form *jsonschema.Schema) *jsonschema.Schema {
+	s := &jsonschema.Schema{Properties: jsonschema.NewProperties(), Required: []string{key}}
+	s.Properties.Set(key, form)
 	return s
 }
 
-func one() *uint64 {
-	n := uint64(1)
-	return &n
+// groupOf is a group with one key.
+func groupOf(key string, form *jsonschema.Schema) *jsonschema.Schema {
+	s := having(key, form)
+	s.Type, s.AdditionalProperties = "object", jsonschema.FalseSchema
+	return s
+}
+
+// either lets a key have one of several forms.
+func either(group *jsonschema.Schema, key string, forms ...*jsonschema.Schema) {
+	group.Properties.Set(key, &jsonschema.Schema{Description: group.Properties.Value(key).Description, AnyOf: forms})
 }
 
 // describe joins the lines of comments and adds the forms that tags cannot say.
@@ -152,65 +155,40 @@ func refine(all jsonschema.Definitions) {
 			}
 		}
 	}
-	refineAuth(all["Upstream"])
-	refineAccount(all["Account"])
-	refineInventory(all)
-	refineAdmin(all["Admin"])
+	all["Match"].Properties.Value("blockers").Items.Enum = []any{ // too many for a tag
+		"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port",
+	}
 	for key, p := range all["Match"].Properties.FromOldest() {
 		if p.Type == "array" {
-			list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
-			single := &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{p.Items, list}}
-			all["Match"].Properties.Set(key, single)
+			either(all["Match"], key, p.Items, listOf(p))
 		}
 	}
+	either(all["Admin"], "certificate",
+		&jsonschema.Schema{Type: "string", Enum: []any{"local_ca"}}, groupOf("file", ref("CertificateFile")))
+	auth := all["Upstream"].Properties.Value("auth")
+	either(all["Upstream"], "auth", &jsonschema.Schema{Type: auth.Type, Enum: auth.Enum}, groupOf("oauth2", ref("OAuth2")))
+	either(all["Enrich"], "snmp", &jsonschema.Schema{Const: false}, ref("SNMP"))
+	all["Enrich"].Properties.Value("snmp").Default = false
+	refineInventory(all["Inventory"])
+	refineAccount(all["Account"])
 }
 
-// refineAuth lets auth be the word passthrough or the group oauth2.
-func refineAuth(upstream *jsonschema.Schema) {
-	word := upstream.Properties.Value("auth")
-	group := elsewhere("oauth2")
-	group.Properties.Set("oauth2", &jsonschema.Schema{Ref: "#/$defs/OAuth2"})
-	upstream.Properties.Set("auth", &jsonschema.Schema{
-		Description: word.Description,
-		AnyOf:       []*jsonschema.Schema{{Type: word.Type, Enum: word.Enum}, group},
-	})
+// listOf is the list that a key's schema has beside its description.
+func listOf(p *jsonschema.Schema) *jsonschema.Schema {
+	return &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
 }
 
-// refineInventory lets dsn be empty, which is none, asks for it where it is needed, and lets snmp be false.
-func refineInventory(all jsonschema.Definitions) {
-	inventory, enrich := all["Inventory"], all["Enrich"]
-	dsn := inventory.Properties.Value("dsn")
-	dsn.OneOf[0] = &jsonschema.Schema{Type: "string"}
-	postgres := jsonschema.NewProperties()
-	postgres.Set("store", &jsonschema.Schema{Const: config.StorePostgres})
-	inventory.If = &jsonschema.Schema{Properties: postgres, Required: []string{"store"}}
+// refineInventory lets dsn be empty, which is none, and asks for it where it is needed.
+func refineInventory(inventory *jsonschema.Schema) {
+	inventory.Properties.Value("dsn").OneOf[0] = &jsonschema.Schema{Type: "string"}
+	inventory.If = having("store", &jsonschema.Schema{Const: config.StorePostgres})
 	inventory.Then = &jsonschema.Schema{Required: []string{"dsn"}}
-	snmp := enrich.Properties.Value("snmp")
-	enrich.Properties.Set("snmp", &jsonschema.Schema{
-		Description: snmp.Description,
-		AnyOf:       []*jsonschema.Schema{{Const: false}, {Ref: "#/$defs/SNMP"}},
-		Default:     false,
-	})
-}
-
-// refineAdmin lets certificate be the word local_ca or the group file.
-func refineAdmin(admin *jsonschema.Schema) {
-	group := elsewhere("file")
-	group.Properties.Set("file", &jsonschema.Schema{Ref: "#/$defs/CertificateFile"})
-	admin.Properties.Set("certificate", &jsonschema.Schema{
-		Description: admin.Properties.Value("certificate").Description,
-		AnyOf:       []*jsonschema.Schema{{Type: "string", Enum: []any{"local_ca"}}, group},
-	})
 }
 
 // refineAccount lets mailboxes be a list or the file that has one, and asks for what a pattern needs.
 func refineAccount(account *jsonschema.Schema) {
-	p := account.Properties.Value("mailboxes")
-	list := &jsonschema.Schema{Type: p.Type, Items: p.Items, MinItems: p.MinItems}
-	account.Properties.Set("mailboxes", &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{list, elsewhere("file")}})
-	pattern := jsonschema.NewProperties()
-	pattern.Set("login", &jsonschema.Schema{Pattern: `[*?]`})
-	account.If = &jsonschema.Schema{Properties: pattern, Required: []string{"login"}}
+	either(account, "mailboxes", listOf(account.Properties.Value("mailboxes")), groupOf("file", someText()))
+	account.If = having("login", &jsonschema.Schema{Pattern: `[*?]`})
 	account.Then = &jsonschema.Schema{Required: []string{"mailboxes", "sources"}}
 	account.Not = &jsonschema.Schema{Required: []string{"password", "passwords"}}
 }
@@ -246,16 +224,12 @@ func addTaken(rule *jsonschema.Schema) {
 		}
 		values := make([]any, len(u.Taken))
 		for i, text := range u.Taken {
-			values[i] = plain(text)
+			values[i] = text
+			if text == "false" {
+				values[i] = false
+			}
 		}
-		rule.Properties.Set(strings.TrimPrefix(u.Key, "rules[]."), &jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
+		rule.Properties.Set(strings.TrimPrefix(u.Key, "rules[]."),
+			&jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
 	}
-}
-
-// plain reads a value of the table of unbuilt keys.
-func plain(text string) any {
-	if text == "false" {
-		return false
-	}
-	return text
 }
