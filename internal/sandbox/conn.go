@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -111,10 +112,7 @@ func (c *conn) reset() error {
 // greet says the greeting; it returns false if that was all there is to say.
 func (c *conn) greet() bool {
 	faults := c.faults()
-	greeting := faults.Greeting
-	if greeting == "" {
-		greeting = c.personality().greeting(c.listener.options.Protocol)
-	}
+	greeting := cmp.Or(faults.Greeting, c.personality().greeting(c.listener.options.Protocol))
 	if c.writeLine(greeting) != nil || faults.GreetingThenClose {
 		return false
 	}
@@ -133,13 +131,17 @@ func (c *conn) hold() {
 
 // readLine reads a line of a login dialog, without its end, CRLF or LF.
 func (c *conn) readLine() (string, error) {
-	c.stream.SetReadDeadline(time.Now().Add(c.listener.options.LoginIdle))
-	line, err := readLine(c.reader, maxLine)
+	return c.readText(Received, c.listener.options.LoginIdle, maxLine)
+}
+
+func (c *conn) readText(kind EventKind, idle time.Duration, most int) (string, error) {
+	c.stream.SetReadDeadline(time.Now().Add(idle))
+	line, err := readLine(c.reader, most)
 	if err != nil {
 		return "", err
 	}
 	text := withoutEnd(line)
-	c.log(Event{Kind: Received, Text: text})
+	c.log(Event{Kind: kind, Text: text})
 	return text, nil
 }
 
@@ -279,10 +281,7 @@ func (c *conn) beforeDrop(p []byte) (part []byte, last bool) {
 	if left < 0 {
 		return p, false
 	}
-	if int64(len(p)) < left {
-		c.left.Store(left - int64(len(p)))
-		return p, false
-	}
-	c.left.Store(0)
-	return p[:left], true
+	n := min(left, int64(len(p)))
+	c.left.Store(left - n)
+	return p[:n], n == left
 }

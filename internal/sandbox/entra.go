@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -29,8 +28,8 @@ type EntraOptions struct {
 // second port, without TLS, the metadata endpoint of managed identities. It listens on loopback only, is safe for
 // concurrent use and must be closed.
 type Entra struct {
+	*authority
 	options   EntraOptions
-	authority *authority
 	key       *rsa.PrivateKey // of the tokens
 	log       *EntraLog
 	faults    atomic.Pointer[EntraFaults]
@@ -96,7 +95,7 @@ func NewEntra(options EntraOptions) (*Entra, error) {
 }
 
 func (e *Entra) start() error {
-	certificate, err := e.authority.issue(GoodCertificate, time.Now())
+	certificate, err := e.issue(GoodCertificate, time.Now())
 	if err != nil {
 		return err
 	}
@@ -115,16 +114,6 @@ func (e *Entra) URL() string { return "https://" + e.main.where() }
 // MetadataURL returns where managed identities get their tokens, without a path: /metadata/identity/oauth2/token is that of a virtual
 // machine (header `Metadata: true`), /msi/token that of App Service (header [IdentityHeader]).
 func (e *Entra) MetadataURL() string { return "http://" + e.metadata.where() }
-
-// CA returns the certificate of the stand-in's CA in PEM, for an authority's `ca`.
-func (e *Entra) CA() []byte { return e.authority.pem() }
-
-// Roots returns a pool with the stand-in's CA.
-func (e *Entra) Roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(e.authority.certificate)
-	return pool
-}
 
 // Log returns what was asked.
 func (e *Entra) Log() *EntraLog { return e.log }

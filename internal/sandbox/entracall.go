@@ -66,14 +66,14 @@ func (e *Entra) on(flow Flow, step func(*call) reply) http.HandlerFunc {
 // delayed waits as the faults want it; false: the request is not answered. One that hangs is logged before it does.
 func (c *call) delayed(ctx context.Context) bool {
 	if c.fault.Hangs {
-		c.log.record.add(c.note)
+		c.log.add(c.note)
 		<-ctx.Done()
 		return false
 	}
 	if wait(ctx, c.fault.Slow) {
 		return true
 	}
-	c.log.record.add(c.note)
+	c.log.add(c.note)
 	return false
 }
 
@@ -97,7 +97,7 @@ func (c *call) faulty() (reply, bool) {
 
 func (c *call) write(w http.ResponseWriter, a reply) {
 	c.note.Status = a.status
-	c.log.record.add(c.note)
+	c.log.add(c.note)
 	header := w.Header()
 	header.Set("Cache-Control", "no-store, no-cache")
 	if a.kind != "" {

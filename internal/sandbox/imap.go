@@ -1,19 +1,13 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 )
 
-// maxErrors is how many refused commands end a session.
-const maxErrors = 10
-
 // imapDialog is an IMAP connection up to the login.
-type imapDialog struct {
-	*conn
-	errors int
-	over   bool
-}
+type imapDialog struct{ dialog }
 
 func (d *imapDialog) run() {
 	for !d.over {
@@ -30,6 +24,10 @@ func (d *imapDialog) run() {
 }
 
 func (d *imapDialog) answer(c imapCommand) {
+	if !d.inState(c.name) {
+		d.bad(c.tag, "BAD Command received in Invalid state.")
+		return
+	}
 	switch c.name {
 	case "CAPABILITY":
 		d.reply(c, d.personality().imapCapabilities(d.secure))
@@ -41,16 +39,28 @@ func (d *imapDialog) answer(c imapCommand) {
 		d.reply(c, imapSigningOff)
 		d.over = true
 	case "STARTTLS":
-		d.answerSTARTTLS(c)
+		d.upgrade(c.tag + " OK Begin TLS negotiation now.") // no second greeting follows
 	case "LOGIN":
 		d.answerLOGIN(c)
 	case "AUTHENTICATE":
 		d.answerAUTHENTICATE(c)
-	case "SELECT", "EXAMINE", "STATUS", "LIST", "LSUB", "APPEND", "FETCH", "UID", "SEARCH", "STORE", "COPY", "IDLE", "NAMESPACE", "CLOSE", "EXPUNGE":
-		d.bad(c.tag, "BAD Command received in Invalid state.")
 	default:
 		d.bad(c.tag, "BAD Command Error. 12")
 	}
+}
+
+// inState tells whether a command has its place before login; what nobody knows is left to the answer.
+func (d *imapDialog) inState(name string) bool {
+	switch name {
+	case "STARTTLS":
+		return !d.secure && d.listener.options.STARTTLS
+	case "LOGIN", "AUTHENTICATE":
+		return d.secure
+	case "SELECT", "EXAMINE", "STATUS", "LIST", "LSUB", "APPEND", "FETCH", "UID", "SEARCH", "STORE", "COPY", "IDLE", "NAMESPACE",
+		"CLOSE", "EXPUNGE":
+		return false
+	}
+	return true
 }
 
 // reply writes untagged lines and the tagged OK, in one write.
@@ -58,16 +68,8 @@ func (d *imapDialog) reply(c imapCommand, untagged ...string) {
 	d.say(append(untagged, c.tag+" OK "+c.name+" completed.")...)
 }
 
-func (d *imapDialog) say(lines ...string) {
-	if d.writeLine(strings.Join(lines, "\r\n")) != nil {
-		d.over = true
-	}
-}
-
 func (d *imapDialog) bad(tag, text string) {
-	if tag == "" {
-		tag = "*"
-	}
+	tag = cmp.Or(tag, "*")
 	d.errors++
 	if d.errors < maxErrors {
 		d.say(tag + " " + text)
@@ -77,24 +79,7 @@ func (d *imapDialog) bad(tag, text string) {
 	d.over = true
 }
 
-// answerSTARTTLS starts TLS; there is no second greeting.
-func (d *imapDialog) answerSTARTTLS(c imapCommand) {
-	if d.secure || !d.listener.options.STARTTLS {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
-	if _, err := d.Write([]byte(c.tag + " OK Begin TLS negotiation now.\r\n" + d.faults().InjectAfterSTARTTLS)); err != nil {
-		d.over = true
-		return
-	}
-	d.over = d.startTLS() != nil
-}
-
 func (d *imapDialog) answerLOGIN(c imapCommand) {
-	if !d.secure {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
 	if len(c.arguments) != 2 {
 		d.bad(c.tag, "BAD Command Argument Error. 11")
 		return
@@ -103,10 +88,6 @@ func (d *imapDialog) answerLOGIN(c imapCommand) {
 }
 
 func (d *imapDialog) answerAUTHENTICATE(c imapCommand) {
-	if !d.secure {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
 	response, err := d.saslResponse(c)
 	if err != nil {
 		d.over = true
@@ -133,24 +114,18 @@ func (d *imapDialog) saslResponse(c imapCommand) (string, error) {
 	if len(c.arguments) != 1 {
 		return strings.Join(c.arguments[min(1, len(c.arguments)):], " "), nil
 	}
-	if err := d.writeLine(d.personality().imapContinuation()); err != nil {
-		return "", err
-	}
-	return d.readLine()
+	return d.ask(d.personality().imapContinuation())
 }
 
 // logIn answers a login and, if it was taken, lives the session to its end.
 func (d *imapDialog) logIn(c imapCommand, login Login) {
-	d.log(Event{Kind: LoginTried, Login: login})
 	faults := d.faults()
-	if !wait(d.ctx, faults.SlowLogin) {
-		d.over = true
+	verdict, ok := d.try(login, faults)
+	if !ok {
 		return
 	}
-	verdict := d.listener.judge(login)
 	if answer, ends := d.refusal(c, login, verdict, faults); answer != "" {
-		d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: verdict.why})
-		d.say(answer)
+		d.reject(login, answer, verdict.why)
 		d.over = ends
 		return
 	}

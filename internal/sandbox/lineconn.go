@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -85,26 +84,27 @@ func (l *lineConn) words(command string, arguments ...string) string {
 	return strings.Join(append([]string{command}, arguments...), separator)
 }
 
+// The old hellos, for version 3.0 and with what a stack of the nineties has left: RC4 with MD5 and SHA, 3DES, AES. Text stands
+// for the random bytes, because a hello that is refused needs no better.
 const (
-	recordAlert = 21
-	ssl30       = 0x0300
-	tls12       = 0x0303
+	// RFC 6101, section 5.6.1.2.
+	sslv3Hello = "\x16\x03\x00\x00\x33" + "\x01\x00\x00\x2f" + // a record of 51 bytes with a ClientHello of 47
+		"\x03\x00" + "drawbridgedrawbridgedrawbridgedr" + "\x00" + // no session
+		"\x00\x08" + "\x00\x04\x00\x05\x00\x0a\x00\x2f" + "\x01\x00" // four suites, no compression
+	// The backward compatible one of RFC 5246, appendix E.2.
+	sslv2Hello = "\x80\x25" + "\x01\x03\x00" + // 37 bytes
+		"\x00\x0c\x00\x00\x00\x10" + // of suites 12, no session, of a challenge 16
+		"\x00\x00\x04\x00\x00\x05\x00\x00\x0a\x00\x00\x2f" + "drawbridgedrawbr"
 )
-
-// oldSuites are what a stack of the nineties has left: RC4 with MD5 and SHA, 3DES, AES.
-func oldSuites() []uint16 { return []uint16{0x0004, 0x0005, 0x000a, 0x002f} }
-
-// oldRandom stands for the random bytes; a hello that is refused needs no better.
-func oldRandom(n int) []byte { return []byte(strings.Repeat("drawbridge", 4))[:n] }
 
 // oldHello sends a hello that no TLS stack of today makes any more and reads the alert.
 func (v *visit) oldHello() error {
-	hello := sslv3Hello()
+	hello := sslv3Hello
 	if v.device.Hello == SSLv2Hello {
-		hello = sslv2Hello()
+		hello = sslv2Hello
 	}
 	v.step("says hello in the way of %s", v.device.Hello)
-	if err := v.lines.writeRaw(string(hello)); err != nil {
+	if err := v.lines.writeRaw(hello); err != nil {
 		return err
 	}
 	record, err := v.lines.readFull(7)
@@ -112,52 +112,23 @@ func (v *visit) oldHello() error {
 		return fmt.Errorf("wait for an alert: %w", err)
 	}
 	alert, err := parseAlert(record)
-	if err == nil {
-		v.step("refused: %v", errAlert(alert))
-		err = errAlert(alert)
+	if err != nil {
+		return err
 	}
-	return err
+	v.step("refused: %v", alert)
+	return alert
 }
 
 // parseAlert takes an alert record apart (RFC 5246, sections 6.2.1 and 7.2).
-func parseAlert(record []byte) (uint8, error) {
+func parseAlert(record []byte) (errAlert, error) {
 	version := binary.BigEndian.Uint16(record[1:3])
 	switch {
-	case record[0] != recordAlert:
+	case record[0] != 21:
 		return 0, fmt.Errorf("answered with % x, not with an alert", record)
-	case version < ssl30 || version > tls12:
+	case version < 0x0300 || version > tls.VersionTLS12: // SSL 3.0, whose name in crypto/tls is deprecated
 		return 0, fmt.Errorf("alert in a record of version %s", tls.VersionName(version))
 	case binary.BigEndian.Uint16(record[3:5]) != 2 || record[5] != 2:
 		return 0, errors.New("alert that is not a fatal one")
 	}
-	return record[6], nil
-}
-
-// sslv3Hello is a ClientHello of RFC 6101, section 5.6.1.2, in a record of version 3.0.
-func sslv3Hello() []byte {
-	var body bytes.Buffer
-	body.Write([]byte{3, 0})
-	body.Write(oldRandom(32))
-	body.WriteByte(0) // no session
-	body.Write(binary.BigEndian.AppendUint16(nil, uint16(2*len(oldSuites()))))
-	for _, suite := range oldSuites() {
-		body.Write(binary.BigEndian.AppendUint16(nil, suite))
-	}
-	body.Write([]byte{1, 0}) // no compression
-	hello := append([]byte{1, 0, 0, byte(body.Len())}, body.Bytes()...)
-	return append([]byte{22, 3, 0, 0, byte(len(hello))}, hello...)
-}
-
-// sslv2Hello is the backward compatible hello of RFC 5246, appendix E.2, for version 3.0.
-func sslv2Hello() []byte {
-	var body bytes.Buffer
-	body.Write([]byte{1, 3, 0})
-	body.Write(binary.BigEndian.AppendUint16(nil, uint16(3*len(oldSuites()))))
-	body.Write([]byte{0, 0, 0, 16}) // no session, challenge of 16 bytes
-	for _, suite := range oldSuites() {
-		body.WriteByte(0)
-		body.Write(binary.BigEndian.AppendUint16(nil, suite))
-	}
-	body.Write(oldRandom(16))
-	return append([]byte{0x80, byte(body.Len())}, body.Bytes()...)
+	return errAlert(record[6]), nil
 }

@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +41,11 @@ func (o ListenOptions) withDefaults() ListenOptions {
 	o.Address = cmp.Or(o.Address, "127.0.0.1:0")
 	o.MinTLS = cmp.Or(o.MinTLS, tls.VersionTLS12)
 	o.MaxTLS = max(cmp.Or(o.MaxTLS, tls.VersionTLS12), o.MinTLS)
-	if len(o.CipherSuites) == 0 {
-		o.CipherSuites = modernSuites()
+	if len(o.CipherSuites) == 0 { // those of TLS 1.2 that Exchange Online takes
+		o.CipherSuites = []uint16{
+			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+		}
 	}
 	o.LoginIdle = cmp.Or(o.LoginIdle, time.Minute)
 	o.Idle = cmp.Or(o.Idle, 30*time.Minute)
@@ -161,24 +166,17 @@ func (l *Listener) serve(c *conn) {
 		c.log(Event{Kind: Closed})
 	}()
 	c.log(Event{Kind: Accepted})
-	if !c.doom(l.faults.Load()) {
-		return
-	}
-	if l.faults.Load().SilentAfterAccept {
+	switch {
+	case !c.doom(l.faults.Load()):
+	case l.faults.Load().SilentAfterAccept:
 		c.hold()
-		return
+	case !l.options.STARTTLS && c.startTLS() != nil:
+	case !c.greet():
+	case l.options.Protocol == POP3:
+		(&popDialog{dialog: dialog{conn: c}}).run()
+	default:
+		(&imapDialog{dialog{conn: c}}).run()
 	}
-	if !l.options.STARTTLS && c.startTLS() != nil {
-		return
-	}
-	if !c.greet() {
-		return
-	}
-	if l.options.Protocol == POP3 {
-		(&popDialog{conn: c}).run()
-		return
-	}
-	(&imapDialog{conn: c}).run()
 }
 
 // Bye says a line to every connection that stands, wherever it is, and closes it.
@@ -191,11 +189,7 @@ func (l *Listener) Bye(line string) {
 func (l *Listener) standing() []*conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var conns []*conn
-	for c := range l.conns {
-		conns = append(conns, c)
-	}
-	return conns
+	return slices.Collect(maps.Keys(l.conns))
 }
 
 // Close closes the port and every connection and returns when their goroutines have ended.

@@ -58,21 +58,17 @@ type Event struct {
 }
 
 // Log keeps what reached the stand-in, up to 65,536 events. It is safe for concurrent use.
-type Log struct{ record *record[Event] }
+type Log struct{ *record[Event, EventKind] }
 
-func newLog() *Log { return &Log{newRecord[Event]()} }
-
-func (l *Log) add(e Event) { l.record.add(e) }
+func newLog() *Log { return &Log{newRecord(func(e Event) EventKind { return e.Kind })} }
 
 // Events returns a copy of what happened so far, oldest first; with kinds, only those.
 func (l *Log) Events(kinds ...EventKind) []Event {
-	return l.record.matching(func(e Event) bool { return len(kinds) == 0 || slices.Contains(kinds, e.Kind) })
+	return l.of(kinds)
 }
 
 // Count returns how many events of a kind there are: Count(Accepted) is the number of connections so far.
-func (l *Log) Count(kind EventKind) int {
-	return len(l.Events(kind))
-}
+func (l *Log) Count(kind EventKind) int { return len(l.Events(kind)) }
 
 // Logins returns the attempts to log in so far, oldest first, as they came in.
 func (l *Log) Logins() []Login {
@@ -91,34 +87,23 @@ func (l *Log) Contains(text string) bool {
 	})
 }
 
-// Wait returns the first event, past or to come, that match accepts. It ends with an error when ctx does.
-func (l *Log) Wait(ctx context.Context, match func(Event) bool) (Event, error) {
-	return l.record.wait(ctx, match)
-}
-
-// WaitCount returns when there are at least n events of a kind. It ends with an error when ctx does.
-func (l *Log) WaitCount(ctx context.Context, kind EventKind, n int) error {
-	if err := l.record.waitCount(ctx, n, func(e Event) bool { return e.Kind == kind }); err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
-	}
-	return nil
-}
-
 // maxEvents bounds a record; beyond it the older half is dropped.
 const maxEvents = 1 << 16
 
 // record keeps what happened, oldest first, and wakes those who wait for it.
-type record[T any] struct {
+type record[T any, Kind ~string] struct {
+	kind func(T) Kind
+
 	mu      sync.Mutex
 	events  []T
 	changed chan struct{} // closed and replaced at each event
 }
 
-func newRecord[T any]() *record[T] {
-	return &record[T]{changed: make(chan struct{})}
+func newRecord[T any, Kind ~string](kind func(T) Kind) *record[T, Kind] {
+	return &record[T, Kind]{kind: kind, changed: make(chan struct{})}
 }
 
-func (r *record[T]) add(e T) {
+func (r *record[T, Kind]) add(e T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.events) >= maxEvents {
@@ -130,20 +115,20 @@ func (r *record[T]) add(e T) {
 }
 
 // snapshot returns a copy of the events and what is closed at the next one.
-func (r *record[T]) snapshot() ([]T, <-chan struct{}) {
+func (r *record[T, Kind]) snapshot() ([]T, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events), r.changed
 }
 
-// matching returns the events that match accepts.
-func (r *record[T]) matching(match func(T) bool) []T {
+// of returns the events of some kinds; no kind stands for all.
+func (r *record[T, Kind]) of(kinds []Kind) []T {
 	events, _ := r.snapshot()
-	return slices.DeleteFunc(events, func(e T) bool { return !match(e) })
+	return slices.DeleteFunc(events, func(e T) bool { return len(kinds) > 0 && !slices.Contains(kinds, r.kind(e)) })
 }
 
-// wait returns the first event, past or to come, that match accepts.
-func (r *record[T]) wait(ctx context.Context, match func(T) bool) (T, error) {
+// Wait returns the first event or request, past or to come, that match accepts. It ends with an error when ctx does.
+func (r *record[T, Kind]) Wait(ctx context.Context, match func(T) bool) (T, error) {
 	for {
 		events, changed := r.snapshot()
 		if i := slices.IndexFunc(events, match); i >= 0 {
@@ -158,18 +143,18 @@ func (r *record[T]) wait(ctx context.Context, match func(T) bool) (T, error) {
 	}
 }
 
-// waitCount returns when match has accepted n events.
-func (r *record[T]) waitCount(ctx context.Context, n int, match func(T) bool) error {
+// WaitCount returns when there are at least n events of a kind, or requests of a flow. It ends with an error when ctx does.
+func (r *record[T, Kind]) WaitCount(ctx context.Context, kind Kind, n int) error {
 	for {
 		_, changed := r.snapshot()
-		got := len(r.matching(match))
+		got := len(r.of([]Kind{kind}))
 		if got >= n {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %d events at the stand-in, %d seen: %w", n, got, ctx.Err())
+			return fmt.Errorf("%s: wait for %d events at the stand-in, %d seen: %w", kind, n, got, ctx.Err())
 		}
 	}
 }
@@ -212,13 +197,15 @@ type EntraRequest struct {
 func (r EntraRequest) OK() bool { return r.Status == 200 && r.Error == "" }
 
 // EntraLog keeps what was asked of the stand-in, up to 65,536 requests, with made-up secrets in clear text. It is safe for concurrent use.
-type EntraLog struct{ record *record[EntraRequest] }
+type EntraLog struct{ *record[EntraRequest, Flow] }
 
-func newEntraLog() *EntraLog { return &EntraLog{newRecord[EntraRequest]()} }
+func newEntraLog() *EntraLog {
+	return &EntraLog{newRecord(func(r EntraRequest) Flow { return r.Flow })}
+}
 
 // Requests returns a copy of what was asked and answered so far, in the order of the answers; with flows, only those.
 func (l *EntraLog) Requests(flows ...Flow) []EntraRequest {
-	return l.record.matching(func(r EntraRequest) bool { return len(flows) == 0 || slices.Contains(flows, r.Flow) })
+	return l.of(flows)
 }
 
 // Tokens returns how many requests for a token of any flow there were, answered with one or not; polls for a device code count.
@@ -238,18 +225,5 @@ func (l *EntraLog) Contains(text string) bool {
 	})
 }
 
-// Wait returns the first request, past or to come, that match accepts. It ends with an error when ctx does.
-func (l *EntraLog) Wait(ctx context.Context, match func(EntraRequest) bool) (EntraRequest, error) {
-	return l.record.wait(ctx, match)
-}
-
-// WaitCount returns when there are at least n requests of a flow. It ends with an error when ctx does.
-func (l *EntraLog) WaitCount(ctx context.Context, flow Flow, n int) error {
-	if err := l.record.waitCount(ctx, n, func(r EntraRequest) bool { return r.Flow == flow }); err != nil {
-		return fmt.Errorf("%s: %w", flow, err)
-	}
-	return nil
-}
-
-// discardLog drops net/http's remarks about handshakes and the like.
+// discardLog drops the remarks of servers about handshakes and the like.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

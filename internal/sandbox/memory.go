@@ -34,7 +34,7 @@ func newMemoryServer() *memoryServer {
 			imap.CapLiteralPlus: {}, imap.CapChildren: {},
 		},
 		InsecureAuth: true,
-		Logger:       silent{},
+		Logger:       discardLog(), // what matters of its remarks is in the log of the stand-in
 	})
 	go func() {
 		defer close(m.served)
@@ -42,11 +42,6 @@ func newMemoryServer() *memoryServer {
 	}()
 	return m
 }
-
-// silent drops the server's remarks: what matters of them is in the log of the stand-in.
-type silent struct{}
-
-func (silent) Printf(string, ...any) {}
 
 // serve lives a session of a mailbox on a connection and returns when the server has let go of it.
 func (m *memoryServer) serve(mailbox *Mailbox, connection net.Conn) {

@@ -4,89 +4,78 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
 // organization is what an Exchange knows of the world of tokens: the Entra ID stand-in that it trusts, service principals,
-// and who may open which mailbox.
+// and who may open which mailbox. The lock of the Exchange guards it.
 type organization struct {
-	mu         sync.Mutex
 	entra      *Entra // nil: no token of Entra ID is taken
 	tenant     string
-	principals map[string]string               // by client id: the object id
-	access     map[string]map[string]time.Time // by mailbox and trustee: when it bites
+	principals map[string]string        // by client id: the object id
+	access     map[permission]time.Time // when it bites
+}
+
+type permission struct{ mailbox, trustee string }
+
+func fullAccess(mailbox, trustee string) permission {
+	return permission{strings.ToLower(mailbox), strings.ToLower(trustee)}
 }
 
 // Trust makes the stand-in take access tokens of an Entra ID stand-in that are for a tenant, named by its ID.
 func (e *Exchange) Trust(entra *Entra, tenant string) {
-	o := &e.organization
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.entra, o.tenant = entra, tenant
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.entra, e.tenant = entra, tenant
 }
 
 // NewServicePrincipal makes an application known, as the cmdlet of that name does: objectID must be that of the enterprise
 // application, and with another one every token is refused.
 func (e *Exchange) NewServicePrincipal(clientID, objectID string) {
-	o := &e.organization
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.principals == nil {
-		o.principals = make(map[string]string)
-	}
-	o.principals[strings.ToLower(clientID)] = objectID
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.principals[strings.ToLower(clientID)] = objectID
 }
 
 // RemoveServicePrincipal makes an application unknown again.
 func (e *Exchange) RemoveServicePrincipal(clientID string) {
-	o := &e.organization
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.principals, strings.ToLower(clientID))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.principals, strings.ToLower(clientID))
 }
 
 // AddMailboxPermission gives a trustee FullAccess to a mailbox: the object id of a service principal, or the name of a user. It
 // bites from a time on, as permissions take a while; the zero time is at once.
 func (e *Exchange) AddMailboxPermission(mailbox, trustee string, bites time.Time) {
-	o := &e.organization
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	key := strings.ToLower(mailbox)
-	if o.access == nil {
-		o.access = make(map[string]map[string]time.Time)
-	}
-	if o.access[key] == nil {
-		o.access[key] = make(map[string]time.Time)
-	}
-	o.access[key][strings.ToLower(trustee)] = bites
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.access[fullAccess(mailbox, trustee)] = bites
 }
 
 // RemoveMailboxPermission takes FullAccess away; sessions that stand go on.
 func (e *Exchange) RemoveMailboxPermission(mailbox, trustee string) {
-	o := &e.organization
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.access[strings.ToLower(mailbox)], strings.ToLower(trustee))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.access, fullAccess(mailbox, trustee))
 }
 
-func (o *organization) trusted() (entra *Entra, tenant string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.entra, o.tenant
+func (e *Exchange) trusted() (entra *Entra, tenant string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.entra, e.tenant
 }
 
-func (o *organization) isPrincipal(clientID, objectID string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	known, ok := o.principals[strings.ToLower(clientID)]
+func (e *Exchange) isPrincipal(clientID, objectID string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known, ok := e.principals[strings.ToLower(clientID)]
 	return ok && strings.EqualFold(known, objectID)
 }
 
-func (o *organization) mayOpen(mailbox *Mailbox, trustee string, now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	bites, ok := o.access[strings.ToLower(mailbox.Address())][strings.ToLower(trustee)]
+func (e *Exchange) mayOpen(mailbox *Mailbox, trustee string, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	bites, ok := e.access[fullAccess(mailbox.Address(), trustee)]
 	return ok && !now.Before(bites)
 }
 
@@ -101,7 +90,7 @@ var permissionNames = map[Protocol]struct{ role, scope string }{
 
 // judgeToken decides about a token: first whether it is one for this organisation, then whose it is, then the mailbox.
 func (e *Exchange) judgeToken(token string, mailbox *Mailbox, protocol Protocol) verdict {
-	entra, tenant := e.organization.trusted()
+	entra, tenant := e.trusted()
 	if entra == nil {
 		return verdict{why: "no token that this mailbox knows"}
 	}
@@ -126,7 +115,7 @@ func (e *Exchange) judgeApplication(v verdict, cl claims, protocol Protocol, now
 	switch role := permissionNames[protocol].role; {
 	case !slices.Contains(cl.Roles, role):
 		return verdict{why: "without the role " + role}
-	case !e.organization.isPrincipal(cl.Application, cl.Object):
+	case !e.isPrincipal(cl.Application, cl.Object):
 		return verdict{why: "of no service principal with these ids"}
 	case !v.mailbox.enabled(protocol):
 		return verdict{why: string(protocol) + " is switched off for the mailbox"}
@@ -153,7 +142,7 @@ func (e *Exchange) judgeUser(v verdict, cl claims, protocol Protocol, now time.T
 
 // openTo is the last question: the token is good, and is the mailbox open to it?
 func (e *Exchange) openTo(v verdict, trustee string, now time.Time) verdict {
-	if !e.organization.mayOpen(v.mailbox, trustee, now) {
+	if !e.mayOpen(v.mailbox, trustee, now) {
 		v.notConnected, v.why = true, "no FullAccess to the mailbox"
 	}
 	return v

@@ -7,20 +7,17 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // popTransaction is POP3's transaction state (RFC 1939, section 5) over a maildrop.
 type popTransaction struct {
-	*conn
-	drop   *maildrop
-	errors int
-	over   bool
+	dialog
+	drop *maildrop
 }
 
 func (t *popTransaction) run() {
 	for !t.over {
-		line, err := t.readCommand()
+		line, err := t.readText(Command, t.listener.options.Idle, maxPOPCommand)
 		if err != nil {
 			return
 		}
@@ -31,17 +28,6 @@ func (t *popTransaction) run() {
 		}
 		t.answer(word, strings.TrimSpace(argument))
 	}
-}
-
-func (t *popTransaction) readCommand() (string, error) {
-	t.stream.SetReadDeadline(time.Now().Add(t.listener.options.Idle))
-	raw, err := readLine(t.reader, maxPOPCommand)
-	if err != nil {
-		return "", err
-	}
-	line := withoutEnd(raw)
-	t.log(Event{Kind: Command, Text: line})
-	return line, nil
 }
 
 func (t *popTransaction) throttled(word string) bool {
@@ -56,12 +42,6 @@ func (t *popTransaction) throttled(word string) bool {
 		t.say("-ERR " + throttledStays)
 	}
 	return true
-}
-
-func (t *popTransaction) say(lines ...string) {
-	if t.writeLine(strings.Join(lines, "\r\n")) != nil {
-		t.over = true
-	}
 }
 
 func (t *popTransaction) refuse(line string) {
@@ -199,61 +179,33 @@ type dotWriter struct {
 
 // Write takes a piece of the message; what TOP does not want is dropped.
 func (d *dotWriter) Write(p []byte) (int, error) {
-	if d.lines < 0 {
-		return len(p), d.putAll(p)
-	}
-	for _, b := range p {
-		if d.lines >= 0 && d.body && d.sent >= d.lines {
-			break
+	total := len(p)
+	for len(p) > 0 && (d.lines < 0 || !d.body || d.sent < d.lines) {
+		n, _ := lineIn(p)
+		if p[0] == '.' && !d.middle {
+			d.out.WriteByte('.') // a failure comes back with the next write
 		}
-		if err := d.put(b); err != nil {
+		if _, err := d.out.Write(p[:n]); err != nil {
 			return 0, err
 		}
-	}
-	return len(p), nil
-}
-
-// putAll writes whole lines at a time.
-func (d *dotWriter) putAll(p []byte) error {
-	for len(p) > 0 {
-		n := bytes.IndexByte(p, '\n') + 1
-		if n == 0 {
-			n = len(p)
-		}
-		if err := d.put(p[0]); err != nil {
-			return err
-		}
-		if _, err := d.out.Write(p[1:n]); err != nil {
-			return err
-		}
-		d.middle, d.carry = p[n-1] != '\n', p[n-1] == '\r'
+		d.note(p[:n])
 		p = p[n:]
 	}
-	return nil
+	return total, nil
 }
 
-func (d *dotWriter) put(b byte) error {
-	if b == '.' && !d.middle {
-		if err := d.out.WriteByte('.'); err != nil {
-			return err
-		}
+// note keeps count of a line, or of a piece of one.
+func (d *dotWriter) note(piece []byte) {
+	last := piece[len(piece)-1]
+	d.middle, d.carry = last != '\n', last == '\r'
+	d.filled = d.filled || len(bytes.Trim(piece, "\r\n")) > 0
+	if d.middle {
+		return
 	}
-	d.middle, d.carry = b != '\n', b == '\r'
-	if b == '\n' {
-		d.endLine()
-	} else if b != '\r' {
-		d.filled = true
-	}
-	return d.out.WriteByte(b)
-}
-
-func (d *dotWriter) endLine() {
 	if d.body {
 		d.sent++
 	}
-	if !d.filled {
-		d.body = true
-	}
+	d.body = d.body || !d.filled
 	d.filled = false
 }
 
