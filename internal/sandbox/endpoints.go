@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/base64"
 	"math/big"
 	"net/http"
@@ -68,9 +69,10 @@ func (c *call) configuration() reply {
 
 // instance is what libraries ask about an authority that they do not know.
 func (c *call) instance() reply {
+	root := strings.TrimSuffix(c.r.Form.Get("authorization_endpoint"), "/oauth2/v2.0/authorize")
 	return asJSON(http.StatusOK, map[string]any{
 		"api-version":               "1.1",
-		"tenant_discovery_endpoint": strings.TrimSuffix(c.r.Form.Get("authorization_endpoint"), "/oauth2/v2.0/authorize") + "/v2.0/.well-known/openid-configuration",
+		"tenant_discovery_endpoint": root + "/v2.0/.well-known/openid-configuration",
 		"metadata": []map[string]any{{
 			"preferred_network": c.r.Host, "preferred_cache": c.r.Host, "aliases": []string{c.r.Host},
 		}},
@@ -97,9 +99,6 @@ func (c *call) keys() reply {
 		"e": base64.RawURLEncoding.EncodeToString(exponent),
 	}}})
 }
-
-// managedLife is that of managed identities' tokens, which no policy changes.
-const managedLife = 24 * time.Hour
 
 // metadataRoutes are those of the metadata endpoint: that of virtual machines, and that of App Service, which libraries find by
 // IDENTITY_ENDPOINT and IDENTITY_HEADER.
@@ -128,18 +127,6 @@ func (c *call) appService() reply {
 	return c.managedIdentity()
 }
 
-// metadataAnswer is the JSON with a managed identity's token: its numbers are strings.
-type metadataAnswer struct {
-	AccessToken  string `json:"access_token"`
-	ClientID     string `json:"client_id"`
-	ExpiresIn    string `json:"expires_in"`
-	ExpiresOn    string `json:"expires_on"`
-	ExtExpiresIn string `json:"ext_expires_in"`
-	NotBefore    string `json:"not_before"`
-	Resource     string `json:"resource"`
-	TokenType    string `json:"token_type"`
-}
-
 func (c *call) managedIdentity() reply {
 	resource := c.r.Form.Get("resource")
 	if _, ok := resources[resource]; !ok {
@@ -150,19 +137,16 @@ func (c *call) managedIdentity() reply {
 		return c.metadataError(http.StatusBadRequest, "Identity not found")
 	}
 	c.note.Client, c.note.Tenant, c.note.Method = app.ID, tenant.ID, "managed"
-	life := managedLife
-	if c.fault.TokenLife != 0 {
-		life = c.fault.TokenLife
-	}
+	life := cmp.Or(c.fault.TokenLife, 24*time.Hour) // no policy changes it
 	token, err := c.accessToken(c.applicationClaims(tenant, app, resource), life)
 	if err != nil {
 		return c.refusal(err)
 	}
 	seconds := strconv.Itoa(int(life.Seconds()))
-	return asJSON(http.StatusOK, metadataAnswer{
-		AccessToken: token, ClientID: app.ID, Resource: resource, TokenType: "Bearer",
-		ExpiresIn: seconds, ExtExpiresIn: seconds,
-		ExpiresOn: strconv.FormatInt(c.now.Add(life).Unix(), 10), NotBefore: strconv.FormatInt(c.now.Unix(), 10),
+	return asJSON(http.StatusOK, map[string]string{ // its numbers are strings, unlike those of the token endpoint
+		"access_token": token, "client_id": app.ID, "resource": resource, "token_type": "Bearer",
+		"expires_in": seconds, "ext_expires_in": seconds,
+		"expires_on": strconv.FormatInt(c.now.Add(life).Unix(), 10), "not_before": strconv.FormatInt(c.now.Unix(), 10),
 	})
 }
 

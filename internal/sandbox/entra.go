@@ -56,7 +56,9 @@ type EntraFaults struct {
 	Refusal       int           // AADSTS number that answers every request to the token and device code endpoints
 	SecretExpired bool          // 7000222 to whoever shows a secret
 	LoopDetection int           // 50196 to whoever asks the same more often than this in a minute; 0: off
-	SlowDown      bool          // who polls for a device code too often is told slow_down and must wait 5 s longer (RFC 8628); Entra ID is patient, and MSAL for Go does not look at the interval
+	// SlowDown: who polls for a device code too often is told slow_down and must wait 5 s longer (RFC 8628). Entra ID is patient, and MSAL
+	// for Go does not look at the interval.
+	SlowDown      bool
 	RefreshOnce   bool          // a refresh token works once; Entra ID's own work again until they expire
 	WrongAudience bool          // tokens are Graph's, whatever was asked for
 	TokenLife     time.Duration // of access tokens; default 3,599 to 5,399 s at random, 24 h for managed identities
@@ -88,24 +90,17 @@ func NewEntra(options EntraOptions) (*Entra, error) {
 			return nil, err
 		}
 	}
-	if err := e.start(); err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-func (e *Entra) start() error {
 	certificate, err := e.issue(GoodCertificate, time.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	e.main = newDoor(e.options.Address, e.mainRoutes(), secure)
 	e.metadata = newDoor(e.options.MetadataAddress, e.metadataRoutes(), nil)
 	if err := errors.Join(e.main.open(), e.metadata.open()); err != nil {
-		return errors.Join(err, e.Close())
+		return nil, errors.Join(err, e.Close())
 	}
-	return nil
+	return e, nil
 }
 
 // URL returns the authority without a tenant: https, host and port. It stays the same while the stand-in is down.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // tokenAnswer is the JSON with a token (RFC 6749, section 5.1).
@@ -39,12 +39,11 @@ var resources = map[string]bool{
 }
 
 const (
-	exchangeAppID  = "00000002-0000-0ff1-ce00-000000000000"
-	graphAppID     = "00000003-0000-0000-c000-000000000000"
-	graphResource  = "https://graph.microsoft.com"
-	defaultScope   = ".default"
-	offlineAccess  = "offline_access"
-	errScopeFormat = 70011
+	exchangeAppID = "00000002-0000-0ff1-ce00-000000000000"
+	graphAppID    = "00000003-0000-0000-c000-000000000000"
+	graphResource = "https://graph.microsoft.com"
+	defaultScope  = ".default"
+	offlineAccess = "offline_access"
 )
 
 // splitScope takes a scope apart into its resource and its permission.
@@ -74,13 +73,15 @@ func (c *call) grantApplication(tenant *Tenant, app Application) (tokenAnswer, e
 	if _, ok := resources[resource]; !ok {
 		return tokenAnswer{}, refuse(500011, resource)
 	}
+	return c.bearer(c.applicationClaims(tenant, app, resource))
+}
+
+// bearer is an answer with an access token and nothing else.
+func (c *call) bearer(cl claims) (tokenAnswer, error) {
 	life := c.life()
-	token, err := c.accessToken(c.applicationClaims(tenant, app, resource), life)
-	if err != nil {
-		return tokenAnswer{}, err
-	}
+	token, err := c.accessToken(cl, life)
 	seconds := int64(life.Seconds())
-	return tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}, nil
+	return tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}, err
 }
 
 // grantPassword is ROPC (RFC 6749, section 4.3).
@@ -106,9 +107,7 @@ func (c *call) grantRefresh(tenant *Tenant, app Application) (tokenAnswer, error
 		return tokenAnswer{}, refuse(70000, "")
 	}
 	c.note.User = d.user
-	if scope := c.r.PostForm.Get("scope"); scope != "" {
-		d.scope = scope
-	}
+	d.scope = cmp.Or(c.r.PostForm.Get("scope"), d.scope)
 	return c.delegate(d)
 }
 
@@ -125,13 +124,10 @@ func (c *call) delegate(d delegation) (tokenAnswer, error) {
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	life := c.life()
-	token, err := c.accessToken(c.userClaims(d.tenant, app, user, resource, permissions), life)
+	answer, err := c.bearer(c.userClaims(d.tenant, app, user, resource, permissions))
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	seconds := int64(life.Seconds())
-	answer := tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}
 	answer.Scope = grantedScope(resource, permissions, d.scope)
 	if slices.Contains(words(d.scope), offlineAccess) {
 		answer.RefreshToken = c.refresh.issue(d)
@@ -147,7 +143,7 @@ func delegated(app Application, scope string) (resource string, permissions []st
 		}
 		where, permission := splitScope(s)
 		if _, ok := resources[where]; !ok || resource != "" && where != resource {
-			return "", nil, refuse(errScopeFormat, s)
+			return "", nil, refuse(70011, s)
 		}
 		resource = where
 		switch {
@@ -217,10 +213,7 @@ func (r *refreshTokens) issue(d delegation) string {
 	value := "1." + strings.Repeat(rand.Text(), 36)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.tokens) >= maxOpen {
-		r.tokens = append([]*refreshToken(nil), r.tokens[maxOpen/2:]...)
-	}
-	r.tokens = append(r.tokens, &refreshToken{delegation: d, value: value})
+	r.tokens = keep(r.tokens, &refreshToken{delegation: d, value: value}, maxOpen)
 	return value
 }
 
@@ -244,46 +237,11 @@ func (r *refreshTokens) use(value string, once bool) (delegation, int) {
 // Revoke ends the refresh tokens that a user has so far; whoever uses one is refused with an AADSTS number: 50173 after
 // a change of password, which 0 stands for, 700082 or 70008 after idling, 70043 for sign-in frequency.
 func (e *Entra) Revoke(user string, code int) {
-	if code == 0 {
-		code = 50173
-	}
 	e.refresh.mu.Lock()
 	defer e.refresh.mu.Unlock()
 	for _, t := range e.refresh.tokens {
 		if strings.EqualFold(t.user, user) {
-			t.code = code
+			t.code = cmp.Or(code, 50173)
 		}
 	}
-}
-
-// loopDetector finds programs that ask the same over and over.
-type loopDetector struct {
-	mu    sync.Mutex
-	asked map[string][]time.Time
-}
-
-// detect notes a request and tells whether it is beyond most in the last minute; most 0 never is, and nothing is noted.
-func (l *loopDetector) detect(key string, now time.Time, most int) bool {
-	if most <= 0 {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.asked == nil || len(l.asked) > maxOpen {
-		l.asked = make(map[string][]time.Time)
-	}
-	times := l.asked[key]
-	for len(times) > 0 && (now.Sub(times[0]) >= time.Minute || len(times) > most) {
-		times = times[1:]
-	}
-	l.asked[key] = append(times, now)
-	return len(times) >= most
-}
-
-// loopKey is what makes requests equal: assertions, which are new each time, do not count, nor do polls for a device code.
-func (c *call) loopKey() string {
-	form := c.r.PostForm
-	return strings.Join([]string{
-		string(c.note.Flow), c.note.Tenant, c.note.Client, form.Get("scope"), form.Get("username"), form.Get("refresh_token"), form.Get("device_code"),
-	}, "\x00")
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -129,10 +130,10 @@ func parseJWS(token string) (signed, error) {
 
 func decodePart(part string, into any) error {
 	raw, err := base64.RawURLEncoding.DecodeString(part)
-	if err != nil {
-		return errors.Join(errNoJWS, err)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
+	if err != nil {
 		return errors.Join(errNoJWS, err)
 	}
 	return nil
@@ -186,12 +187,9 @@ func NewIssuer(url string) (*Issuer, error) {
 // Token makes an assertion (RFC 7523, section 3) for a subject, such as system:serviceaccount:mail:drawbridge; an empty
 // audience is api://AzureADTokenExchange. It is valid from now on for a life, or no longer if that is negative.
 func (i *Issuer) Token(subject, aud string, life time.Duration) (string, error) {
-	if aud == "" {
-		aud = exchangeAudience
-	}
 	now := time.Now()
 	return signRS256(i.key, joseHeader{}, claims{
-		Audience: audience{aud}, Issuer: i.url, Subject: subject,
+		Audience: audience{cmp.Or(aud, exchangeAudience)}, Issuer: i.url, Subject: subject,
 		IssuedAt: now.Unix(), NotBefore: min(now.Unix(), now.Add(life).Unix()), Expires: now.Add(life).Unix(),
 	})
 }

@@ -23,16 +23,6 @@ type lineConn struct {
 	timeout time.Duration
 }
 
-func newLineConn(stream net.Conn, habits Habits, timeout time.Duration) *lineConn {
-	return &lineConn{stream: stream, reader: bufio.NewReader(stream), habits: habits, timeout: timeout}
-}
-
-// replace goes on over TLS; what came in clear text before is forgotten.
-func (l *lineConn) replace(stream net.Conn) {
-	l.stream = stream
-	l.reader.Reset(stream)
-}
-
 // read returns the next line without its end.
 func (l *lineConn) read() (string, error) {
 	l.stream.SetReadDeadline(time.Now().Add(l.timeout))

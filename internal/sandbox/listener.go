@@ -255,7 +255,7 @@ type Faults struct {
 	GreetingThenClose   bool          // greets and closes
 	SplitReplies        bool          // every reply goes out byte by byte, a write and TLS record each
 	SlowLogin           time.Duration // how long the answer to a login takes
-	LoginRefusal        string        // the answer to every login, without tag: `NO [UNAVAILABLE] …`, `-ERR [IN-USE] …`; untagged if it starts with `* `
+	LoginRefusal        string        // the answer to every login, without tag: `NO …`, `-ERR [IN-USE] …`; untagged if it starts with `* `
 	Throttle            Throttle      // of logins and of commands after login
 	NotConnected        bool          // logins are told OK and then nothing works (IMAP); refused (POP3)
 	ByeInLiteral        string        // said halfway through the next message that is fetched, then the end: a whole line

@@ -106,12 +106,17 @@ func newRecord[T any, Kind ~string](kind func(T) Kind) *record[T, Kind] {
 func (r *record[T, Kind]) add(e T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.events) >= maxEvents {
-		r.events = slices.Clone(r.events[maxEvents/2:])
-	}
-	r.events = append(r.events, e)
+	r.events = keep(r.events, e, maxEvents)
 	close(r.changed)
 	r.changed = make(chan struct{})
+}
+
+// keep appends to a list; if that holds so many already its older half is dropped.
+func keep[T any](list []T, one T, most int) []T {
+	if len(list) >= most {
+		list = slices.Clone(list[most/2:])
+	}
+	return append(list, one)
 }
 
 // snapshot returns a copy of the events and what is closed at the next one.

@@ -66,7 +66,10 @@ func (t *popTransaction) answer(word, argument string) {
 	case "TOP":
 		t.top(argument)
 	case "DELE":
-		t.remove(argument)
+		if i, ok := t.find(argument); ok {
+			t.drop.messages[i].deleted = true
+			t.say("+OK")
+		}
 	case "RSET":
 		t.drop.reset()
 		t.say("+OK")
@@ -110,13 +113,6 @@ func (t *popTransaction) find(number string) (int, bool) {
 	return n - 1, true
 }
 
-func (t *popTransaction) remove(argument string) {
-	if i, ok := t.find(argument); ok {
-		t.drop.messages[i].deleted = true
-		t.say("+OK")
-	}
-}
-
 func (t *popTransaction) top(argument string) {
 	number, lines, _ := strings.Cut(argument, " ")
 	n, err := strconv.Atoi(strings.TrimSpace(lines))
@@ -141,14 +137,14 @@ func (t *popTransaction) retrieve(number string, lines int) {
 	defer done()
 	out := bufio.NewWriterSize(t.conn, 32<<10)
 	out.WriteString("+OK\r\n")
+	dots := &dotWriter{out: out, lines: lines}
 	if line := t.faults().ByeInLiteral; line != "" {
-		io.CopyN(&dotWriter{out: out, lines: lines}, body, size/2)
+		io.CopyN(dots, body, size/2)
 		out.Flush()
 		t.over = true
 		t.bye(line)
 		return
 	}
-	dots := &dotWriter{out: out, lines: lines}
 	_, err = io.Copy(dots, body)
 	if err != nil || dots.finish() != nil || out.Flush() != nil {
 		t.over = true
