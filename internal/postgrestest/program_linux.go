@@ -26,7 +26,7 @@ type program struct {
 	stop             func() // nil while it does not run
 }
 
-// newProgram makes a server on a socket, and does not run it yet.
+// newProgram makes a server on a socket and runs it.
 func newProgram() (_ *program, err error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
@@ -37,7 +37,10 @@ func newProgram() (_ *program, err error) {
 		return nil, err
 	}
 	if p.as, err = unprivileged(p.folder); err == nil {
-		err = initServer(p.programs, p.folder, p.as)
+		err = p.init()
+	}
+	if err == nil {
+		err = p.run()
 	}
 	if err != nil {
 		p.remove()
@@ -48,18 +51,17 @@ func newProgram() (_ *program, err error) {
 
 func (p *program) remove() { _ = os.RemoveAll(p.folder) }
 
-func (p *program) address() url.URL {
-	return url.URL{Scheme: "postgres", User: url.UserPassword("tests", password), Path: "/postgres",
+func (p *program) address() *url.URL {
+	return &url.URL{Scheme: "postgres", User: url.UserPassword("tests", password), Path: "/postgres",
 		RawQuery: url.Values{"host": {p.folder}}.Encode()}
 }
 
 // run starts the server and returns when it answers.
 func (p *program) run() (err error) {
-	if p.stop, err = runServer(p.programs, p.folder, p.as); err != nil {
+	if p.stop, err = p.launch(); err != nil {
 		return err
 	}
-	address := p.address()
-	if err := answers(address.String()); err != nil {
+	if err := answers(p.address().String()); err != nil {
 		log, _ := os.ReadFile(filepath.Join(p.folder, "log"))
 		p.end()
 		return fmt.Errorf("%w: %s", err, log)
@@ -85,12 +87,9 @@ func unprivileged(folder string) (*syscall.Credential, error) {
 		if err != nil {
 			continue
 		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
-		if err != nil {
-			return nil, err
-		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
+		uid, noUID := strconv.ParseUint(u.Uid, 10, 32)
+		gid, noGID := strconv.ParseUint(u.Gid, 10, 32)
+		if err := errors.Join(noUID, noGID); err != nil {
 			return nil, err
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(folder, int(uid), int(gid))
@@ -98,31 +97,31 @@ func unprivileged(folder string) (*syscall.Credential, error) {
 	return nil, errors.New("there is no user postgres or nobody to run a server as")
 }
 
-func initServer(programs, folder string, as *syscall.Credential) error {
-	secret := filepath.Join(folder, "password")
+func (p *program) init() error {
+	secret := filepath.Join(p.folder, "password")
 	if err := os.WriteFile(secret, []byte(password), 0o644); err != nil {
 		return err
 	}
-	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(folder, "data"), "-U", "tests", "-A", "scram-sha-256",
+	initdb := exec.Command(filepath.Join(p.programs, "initdb"), "-D", filepath.Join(p.folder, "data"), "-U", "tests", "-A", "scram-sha-256",
 		"--pwfile="+secret, "--no-locale", "-E", "UTF8", "-N")
-	initdb.Dir, initdb.SysProcAttr = folder, &syscall.SysProcAttr{Credential: as}
+	initdb.Dir, initdb.SysProcAttr = p.folder, &syscall.SysProcAttr{Credential: p.as}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	return nil
 }
 
-// runServer ties the server to the thread that started it, which waits for it, so that it ends with the tests in any
+// launch ties the server to the thread that started it, which waits for it, so that it ends with the tests in any
 // case.
-func runServer(programs, folder string, as *syscall.Credential) (func(), error) {
-	log, err := os.Create(filepath.Join(folder, "log"))
+func (p *program) launch() (stop func(), err error) {
+	log, err := os.Create(filepath.Join(p.folder, "log"))
 	if err != nil {
 		return nil, err
 	}
-	run := exec.Command(filepath.Join(programs, "postgres"), "-D", filepath.Join(folder, "data"), "-k", folder, "-h", "",
+	run := exec.Command(filepath.Join(p.programs, "postgres"), "-D", filepath.Join(p.folder, "data"), "-k", p.folder, "-h", "",
 		"-F", "-c", "max_connections=100", "-c", "synchronous_commit=off")
-	run.Dir, run.Stdout, run.Stderr = folder, log, log
-	run.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGQUIT}
+	run.Dir, run.Stdout, run.Stderr = p.folder, log, log
+	run.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Pdeathsig: syscall.SIGQUIT}
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		defer close(done)

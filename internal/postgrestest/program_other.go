@@ -13,7 +13,7 @@ func newProgram() (*program, error) {
 	return nil, errors.New("the tests start a server on Linux only; DRAWBRIDGE_TEST_POSTGRES may name one")
 }
 
-func (*program) address() url.URL { return url.URL{} }
-func (*program) run() error       { return nil }
-func (*program) end()             {}
-func (*program) remove()          {}
+func (*program) address() *url.URL { return nil }
+func (*program) run() error        { return nil }
+func (*program) end()              {}
+func (*program) remove()           {}

@@ -1,6 +1,7 @@
-// Package postgrestest gives tests a PostgreSQL server: the one that DRAWBRIDGE_TEST_POSTGRES names, as
-// postgres://user:password@host/postgres, or one that it starts from the binaries of Debian's package postgresql. Only
-// tests import it.
+// Package postgrestest gives tests a PostgreSQL server.
+//
+// It is the one that DRAWBRIDGE_TEST_POSTGRES names, as postgres://user:password@host/postgres, or one started from the binaries of
+// Debian's package postgresql. Only tests import it.
 package postgrestest
 
 import (
@@ -20,7 +21,7 @@ import (
 // to use; who has one stops it when the tests are through. It is safe for concurrent use.
 type Server struct {
 	once      sync.Once
-	address   url.URL
+	address   *url.URL
 	missing   error // why there is none
 	program   *program
 	databases atomic.Int64
@@ -28,25 +29,12 @@ type Server struct {
 
 func (s *Server) start() {
 	if named := os.Getenv("DRAWBRIDGE_TEST_POSTGRES"); named != "" {
-		address, err := url.Parse(named)
-		if err != nil {
-			s.missing = err
-			return
-		}
-		s.address = *address
+		s.address, s.missing = url.Parse(named)
 		return
 	}
-	p, err := newProgram()
-	if err != nil {
-		s.missing = err
-		return
+	if s.program, s.missing = newProgram(); s.missing == nil {
+		s.address = s.program.address()
 	}
-	if err := p.run(); err != nil {
-		p.remove()
-		s.missing = err
-		return
-	}
-	s.program, s.address = p, p.address()
 }
 
 // Stop ends the server and removes what it kept.
@@ -100,7 +88,7 @@ func (s *Server) Database(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	address := s.address
+	address := *s.address
 	address.Path = "/" + name
 	return address.String()
 }

@@ -15,10 +15,7 @@ const maxTokenLength = 48 << 10
 
 // life is how long an access token lives: at random between one hour and one and a half, as Entra ID has it.
 func (c *call) life() time.Duration {
-	if c.fault.TokenLife != 0 {
-		return c.fault.TokenLife
-	}
-	return time.Duration(3599+mathrand.N(1801)) * time.Second
+	return cmp.Or(c.fault.TokenLife, time.Duration(3599+mathrand.N(1801))*time.Second)
 }
 
 // keyID names the key of the tokens.
@@ -127,13 +124,10 @@ func (e *Entra) IssueToken(t TokenClaims) (string, error) {
 	if len(t.Scopes) > 0 {
 		cl.IdentityType = "user"
 	}
-	if t.Life == 0 {
-		t.Life = time.Hour
-	}
 	if t.OtherKey {
 		c.Entra = &Entra{key: e.authority.key}
 	}
-	return c.accessToken(cl, t.Life)
+	return c.accessToken(cl, cmp.Or(t.Life, time.Hour))
 }
 
 func (e *Entra) firstTenant() string {

@@ -56,8 +56,16 @@ func newAuthority(now time.Time) (*authority, error) {
 	return &authority{certificate: certificate, key: key, leafKey: leafKey}, nil
 }
 
-func (a *authority) pem() []byte {
+// CA returns the certificate of the stand-in's CA in PEM, for the `ca` of an upstream or an authority.
+func (a *authority) CA() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+}
+
+// Roots returns a pool with the stand-in's CA.
+func (a *authority) Roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certificate)
+	return pool
 }
 
 func (a *authority) issue(kind Certificate, now time.Time) (tls.Certificate, error) {

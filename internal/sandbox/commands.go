@@ -47,7 +47,9 @@ func (r *commandReader) Read(p []byte) (int, error) {
 			r.ready = r.ready[n:]
 			return n, nil
 		case r.literal > 0 && r.discard:
-			if err := r.skipLiteral(); err != nil {
+			n, err := io.CopyN(io.Discard, r.session.reader, r.literal)
+			r.literal -= n
+			if err != nil {
 				return 0, err
 			}
 		case r.literal > 0:
@@ -60,12 +62,6 @@ func (r *commandReader) Read(p []byte) (int, error) {
 			}
 		}
 	}
-}
-
-func (r *commandReader) skipLiteral() error {
-	n, err := io.CopyN(io.Discard, r.session.reader, r.literal)
-	r.literal -= n
-	return err
 }
 
 // next reads a line, or settles what became of an announced literal.
@@ -87,19 +83,14 @@ func (r *commandReader) next() error {
 	case r.idling:
 		r.idling, r.ready = false, line
 	case r.inside:
-		r.goOn(line)
+		if !r.discard {
+			r.ready = line
+		}
+		r.announce(line)
 	default:
 		r.begin(line)
 	}
 	return nil
-}
-
-// goOn takes a line that continues a command behind a literal.
-func (r *commandReader) goOn(line []byte) {
-	if !r.discard {
-		r.ready = line
-	}
-	r.announce(line)
 }
 
 // announce looks for a literal at the end of a line.

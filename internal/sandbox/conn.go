@@ -2,11 +2,13 @@ package sandbox
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -110,10 +112,7 @@ func (c *conn) reset() error {
 // greet says the greeting; it returns false if that was all there is to say.
 func (c *conn) greet() bool {
 	faults := c.faults()
-	greeting := faults.Greeting
-	if greeting == "" {
-		greeting = c.personality().greeting(c.listener.options.Protocol)
-	}
+	greeting := cmp.Or(faults.Greeting, c.personality().greeting(c.listener.options.Protocol))
 	if c.writeLine(greeting) != nil || faults.GreetingThenClose {
 		return false
 	}
@@ -132,13 +131,17 @@ func (c *conn) hold() {
 
 // readLine reads a line of a login dialog, without its end, CRLF or LF.
 func (c *conn) readLine() (string, error) {
-	c.stream.SetReadDeadline(time.Now().Add(c.listener.options.LoginIdle))
-	line, err := readLine(c.reader, maxLine)
+	return c.readText(Received, c.listener.options.LoginIdle, maxLine)
+}
+
+func (c *conn) readText(kind EventKind, idle time.Duration, most int) (string, error) {
+	c.stream.SetReadDeadline(time.Now().Add(idle))
+	line, err := readLine(c.reader, most)
 	if err != nil {
 		return "", err
 	}
 	text := withoutEnd(line)
-	c.log(Event{Kind: Received, Text: text})
+	c.log(Event{Kind: kind, Text: text})
 	return text, nil
 }
 
@@ -250,4 +253,35 @@ func (c *conn) endAfter(life time.Duration, line string) (stop func()) {
 		c.cancel()
 		<-done
 	}
+}
+
+// dropWithin is how many bytes of replies a connection says at most before it is dropped.
+const dropWithin = 2048
+
+// doom decides whether the connection will be dropped and when; false: at once.
+func (c *conn) doom(faults *Faults) bool {
+	if faults.DropRate <= 0 {
+		return true
+	}
+	random := rand.New(rand.NewPCG(faults.DropSeed, c.id))
+	if random.Float64() >= faults.DropRate {
+		return true
+	}
+	if random.IntN(4) == 0 {
+		c.abort()
+		return false
+	}
+	c.left.Store(1 + random.Int64N(dropWithin))
+	return true
+}
+
+// beforeDrop returns what may still be written, and whether the connection drops behind it. It is called with the lock of writing held.
+func (c *conn) beforeDrop(p []byte) (part []byte, last bool) {
+	left := c.left.Load()
+	if left < 0 {
+		return p, false
+	}
+	n := min(left, int64(len(p)))
+	c.left.Store(left - n)
+	return p[:n], n == left
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -125,14 +126,14 @@ func (r Result) OK() bool {
 func (d Device) Run(ctx context.Context, target Target) Result {
 	v := &visit{device: d, target: target, began: time.Now(), result: Result{Device: d}}
 	err := v.run(ctx)
-	var alert errAlert
-	var refusal errRefused
+	alert, isAlert := errors.AsType[errAlert](err)
+	refusal, isRefusal := errors.AsType[errRefused](err)
 	switch {
 	case err == nil:
 		v.result.Outcome = MailRead
-	case errors.As(err, &alert):
+	case isAlert:
 		v.result.Outcome, v.result.Alert = Alerted, uint8(alert)
-	case errors.As(err, &refusal):
+	case isRefusal:
 		v.result.Outcome, v.result.Refusal = Refused, string(refusal)
 	default:
 		v.result.Outcome, v.result.Err = Failed, fmt.Errorf("%s: %w", d.Name, err)
@@ -178,11 +179,44 @@ func (v *visit) run(ctx context.Context) error {
 	defer raw.Close()
 	defer context.AfterFunc(ctx, func() { raw.Close() })()
 	v.step("connected to %s", v.target.Address)
-	v.lines = newLineConn(raw, v.device.Habits, cmp.Or(v.target.Timeout, 30*time.Second))
-	if v.device.Protocol == POP3 {
-		return v.runPOP3(ctx)
+	v.lines = &lineConn{raw, bufio.NewReader(raw), v.device.Habits, cmp.Or(v.target.Timeout, 30*time.Second)}
+	switch {
+	case v.device.Protocol == POP3:
+		return v.talk(ctx, talk{v.greetPOP3, v.agreePOP3, v.logInPOP3, v.readPOP3})
+	case v.device.Login == LibraryLogin:
+		return v.runLibrary(ctx)
 	}
-	return v.runIMAP(ctx)
+	return v.talk(ctx, talk{v.greetIMAP, v.agreeIMAP, v.logInIMAP, v.readIMAP})
+}
+
+// talk is what a protocol has of its own, from the greeting to the first message of the inbox.
+type talk struct {
+	greet, agree func() error // agree is STARTTLS up to the handshake
+	logIn, read  func() error
+}
+
+func (v *visit) talk(ctx context.Context, protocol talk) error {
+	if !v.device.STARTTLS {
+		if err := v.handshake(ctx); err != nil {
+			return err
+		}
+	}
+	if err := protocol.greet(); err != nil {
+		return err
+	}
+	if v.device.STARTTLS {
+		if err := protocol.agree(); err != nil {
+			return err
+		}
+		if err := v.handshake(ctx); err != nil {
+			return err
+		}
+	}
+	if err := v.noteRefusal(protocol.logIn()); err != nil {
+		return err
+	}
+	v.step("logged in as %s by %s", v.device.Account, v.device.Login)
+	return protocol.read()
 }
 
 // handshake makes the connection a TLS one in the device's way.
@@ -196,33 +230,25 @@ func (v *visit) handshake(ctx context.Context) error {
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return v.handshakeError(err)
 	}
-	v.lines.replace(secure)
+	v.lines.stream = secure
+	v.lines.reader.Reset(secure) // what came in clear text before is forgotten
 	state := secure.ConnectionState()
 	v.result.Version, v.result.Suite = state.Version, state.CipherSuite
 	v.step("%s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
 	return nil
 }
 
-// handshakeError finds the alert in crypto/tls's error.
+// handshakeError finds the alert in crypto/tls's error by its text: the type that it gives is not exported, but one that reads alike.
 func (v *visit) handshakeError(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" && op.Err != nil {
-		if alert, known := alertOf(op.Err.Error()); known {
-			v.step("refused: %v", alert)
-			return alert
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && op.Err != nil {
+		for description := range 256 {
+			if alert := errAlert(description); alert.Error() == op.Err.Error() {
+				v.step("refused: %v", alert)
+				return alert
+			}
 		}
 	}
 	return fmt.Errorf("handshake: %w", err)
-}
-
-// alertOf finds an alert by its text: crypto/tls does not export the type that it gives, but one that reads alike.
-func alertOf(text string) (errAlert, bool) {
-	for description := range 256 {
-		if a := errAlert(description); a.Error() == text {
-			return a, true
-		}
-	}
-	return 0, false
 }
 
 func (v *visit) tlsConfig() *tls.Config {

@@ -53,18 +53,9 @@ func (c *call) startDevice() reply {
 }
 
 func (c *call) newDevice() (*deviceCode, error) {
-	tenant, err := c.tenant()
+	tenant, app, _, err := c.asker()
 	if err != nil {
 		return nil, err
-	}
-	app, _ := c.directory.look(tenant, c.note.Client, "")
-	switch {
-	case c.fault.Refusal != 0:
-		return nil, refuse(c.fault.Refusal, c.note.Client)
-	case app.ID == "":
-		return nil, refuse(700016, c.note.Client)
-	case app.Refusal != 0:
-		return nil, refuse(app.Refusal, app.ID)
 	}
 	scope := c.r.PostForm.Get("scope")
 	if _, _, err := delegated(app, scope); err != nil {
@@ -82,10 +73,7 @@ func (c *call) newDevice() (*deviceCode, error) {
 func (d *deviceCodes) add(code *deviceCode) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.codes) >= maxOpen {
-		d.codes = append([]*deviceCode(nil), d.codes[maxOpen/2:]...)
-	}
-	d.codes = append(d.codes, code)
+	d.codes = keep(d.codes, code, maxOpen)
 }
 
 // grantDevice answers a poll (RFC 8628, section 3.5).

@@ -12,45 +12,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-// runIMAP reads the first message of the inbox.
-func (v *visit) runIMAP(ctx context.Context) error {
-	if v.device.Login == LibraryLogin && v.device.STARTTLS {
-		return errors.New("the library's device has implicit TLS only")
-	}
-	if err := v.openIMAP(ctx); err != nil {
-		return err
-	}
-	if v.device.Login == LibraryLogin {
-		return v.runLibrary()
-	}
-	if !v.device.STARTTLS {
-		if err := v.greetingIMAP(); err != nil {
-			return err
-		}
-	}
-	if err := v.logInIMAP(); err != nil {
-		return err
-	}
-	v.step("logged in as %s by %s", v.device.Account, v.device.Login)
-	return v.readIMAP()
-}
-
-// openIMAP gets as far as TLS. The library reads the greeting of implicit TLS itself.
-func (v *visit) openIMAP(ctx context.Context) error {
-	if !v.device.STARTTLS {
-		return v.handshake(ctx)
-	}
-	if err := v.greetingIMAP(); err != nil {
-		return err
-	}
-	if _, err := v.commandIMAP("STARTTLS"); err != nil {
-		return fmt.Errorf("STARTTLS: %w", err)
-	}
-	v.step("STARTTLS agreed")
-	return v.handshake(ctx)
-}
-
-func (v *visit) greetingIMAP() error {
+func (v *visit) greetIMAP() error {
 	line, err := v.lines.read()
 	if err != nil {
 		return fmt.Errorf("greeting: %w", err)
@@ -59,6 +21,14 @@ func (v *visit) greetingIMAP() error {
 	if !strings.HasPrefix(line, "* OK") {
 		return errRefused(line)
 	}
+	return nil
+}
+
+func (v *visit) agreeIMAP() error {
+	if _, err := v.commandIMAP("STARTTLS"); err != nil {
+		return fmt.Errorf("STARTTLS: %w", err)
+	}
+	v.step("STARTTLS agreed")
 	return nil
 }
 
@@ -117,7 +87,7 @@ func (v *visit) logInIMAP() error {
 	default:
 		err = fmt.Errorf("no such login form over IMAP: %q", d.Login)
 	}
-	return v.noteRefusal(err)
+	return err
 }
 
 // exchangeIMAP sends a command and each further line after a continuation request.
@@ -142,8 +112,7 @@ func (v *visit) exchangeIMAP(command string, lines ...string) error {
 }
 
 func (v *visit) noteRefusal(err error) error {
-	var refusal errRefused
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[errRefused](err); ok {
 		v.step("login refused: %s", string(refusal))
 	}
 	return err
@@ -167,8 +136,8 @@ func (v *visit) readIMAP() error {
 
 // isBye recognises the farewell, which comes before the OK of LOGOUT.
 func isBye(err error) bool {
-	var line errRefused
-	return errors.As(err, &line) && strings.HasPrefix(string(line), "* BYE")
+	line, ok := errors.AsType[errRefused](err)
+	return ok && strings.HasPrefix(string(line), "* BYE")
 }
 
 func (v *visit) noteMail(message []byte) {
@@ -185,7 +154,13 @@ func (v *visit) checkMail() error {
 }
 
 // runLibrary does all of it with go-imap's client: the well-behaved device.
-func (v *visit) runLibrary() error {
+func (v *visit) runLibrary(ctx context.Context) error {
+	if v.device.STARTTLS {
+		return errors.New("the library's device has implicit TLS only")
+	}
+	if err := v.handshake(ctx); err != nil {
+		return err
+	}
 	client := imapclient.New(v.lines.stream, nil)
 	defer client.Close()
 	if err := client.WaitGreeting(); err != nil {
@@ -210,8 +185,7 @@ func (v *visit) runLibrary() error {
 
 func (v *visit) logInLibrary(client *imapclient.Client) error {
 	err := client.Login(v.device.Account, v.device.Password).Wait()
-	var answer *imap.Error
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*imap.Error](err); ok {
 		return v.noteRefusal(errRefused(fmt.Sprintf("%s [%s] %s", answer.Type, answer.Code, answer.Text)))
 	}
 	if err != nil {

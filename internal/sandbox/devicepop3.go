@@ -2,38 +2,26 @@ package sandbox
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"time"
 )
 
-// runPOP3 reads the first message of the maildrop.
-func (v *visit) runPOP3(ctx context.Context) error {
-	if !v.device.STARTTLS {
-		if err := v.handshake(ctx); err != nil {
-			return err
-		}
-	}
+func (v *visit) greetPOP3() error {
 	line, err := v.answerPOP3()
 	if err != nil {
 		return fmt.Errorf("greeting: %w", err)
 	}
 	v.step("greeted: %s", line)
-	if v.device.STARTTLS {
-		if _, err := v.commandPOP3("STLS"); err != nil {
-			return fmt.Errorf("STLS: %w", err)
-		}
-		v.step("STLS agreed")
-		if err := v.handshake(ctx); err != nil {
-			return err
-		}
+	return nil
+}
+
+func (v *visit) agreePOP3() error {
+	if _, err := v.commandPOP3("STLS"); err != nil {
+		return fmt.Errorf("STLS: %w", err)
 	}
-	if err := v.noteRefusal(v.logInPOP3()); err != nil {
-		return err
-	}
-	v.step("logged in as %s by %s", v.device.Account, v.device.Login)
-	return v.readPOP3()
+	v.step("STLS agreed")
+	return nil
 }
 
 func (v *visit) answerPOP3() (string, error) {

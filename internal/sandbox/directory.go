@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,8 @@ type Application struct {
 	NoConsent     bool                // nobody consented: app-only tokens have no roles, users are refused (65001)
 	PublicFlows   bool                // "Allow public client flows": device code and password without a secret
 	Managed       bool                // a managed identity, which the metadata endpoint gives tokens for
-	Refusal       int                 // AADSTS number that answers every request to the token and device code endpoints, such as 7000112 (disabled); 0: none
+	// Refusal is the AADSTS number that answers every request to the token and device code endpoints, such as 7000112 (disabled); 0: none.
+	Refusal int
 }
 
 // Federation is a federated identity credential: whose assertions an application may show instead of a secret. All
@@ -136,38 +138,32 @@ func (e *Entra) AddTenant(t Tenant) error {
 	if _, ok := e.directory.findLocked(t.ID, ""); ok {
 		return fmt.Errorf("tenant %s exists already", t.ID)
 	}
-	e.directory.tenants = append(e.directory.tenants, &Tenant{
-		ID: t.ID, Domain: t.Domain,
-		Applications: append([]Application(nil), t.Applications...),
-		Users:        append([]User(nil), t.Users...),
-	})
+	t.Applications, t.Users = slices.Clone(t.Applications), slices.Clone(t.Users)
+	e.directory.tenants = append(e.directory.tenants, &t)
 	return nil
 }
 
 // SetApplication adds an application to a tenant (by ID or domain) or replaces the one with its ID; requests under way may see either.
 func (e *Entra) SetApplication(tenant string, a Application) error {
 	return e.change(tenant, func(t *Tenant) {
-		for i := range t.Applications {
-			if strings.EqualFold(t.Applications[i].ID, a.ID) {
-				t.Applications[i] = a
-				return
-			}
-		}
-		t.Applications = append(t.Applications, a)
+		t.Applications = put(t.Applications, a, func(old Application) bool { return strings.EqualFold(old.ID, a.ID) })
 	})
 }
 
 // SetUser adds a user to a tenant (by ID or domain) or replaces the one with its name. Refresh tokens live on: see [Entra.Revoke].
 func (e *Entra) SetUser(tenant string, u User) error {
 	return e.change(tenant, func(t *Tenant) {
-		for i := range t.Users {
-			if strings.EqualFold(t.Users[i].Name, u.Name) {
-				t.Users[i] = u
-				return
-			}
-		}
-		t.Users = append(t.Users, u)
+		t.Users = put(t.Users, u, func(old User) bool { return strings.EqualFold(old.Name, u.Name) })
 	})
+}
+
+// put replaces the first of a list that is the same, or adds one.
+func put[T any](list []T, one T, same func(T) bool) []T {
+	if i := slices.IndexFunc(list, same); i >= 0 {
+		list[i] = one
+		return list
+	}
+	return append(list, one)
 }
 
 func (e *Entra) change(tenant string, change func(*Tenant)) error {

@@ -1,7 +1,8 @@
-// Package sandbox is a small world to try the bridge in: a stand-in for Exchange, which
-// accepts only modern TLS and says what Exchange says, and a fleet of simulated devices that are too old
-// for it. The demo shows them to an administrator, the tests judge the bridge with them, and so nothing here shares code with the
-// bridge. Everything listens on loopback addresses and nothing leaves the machine.
+// Package sandbox is a small world to try the bridge in.
+//
+// It has a stand-in for Exchange, which accepts only modern TLS and says what Exchange says, one for Entra ID, and a fleet of
+// simulated devices that are too old for either. The demo shows them to an administrator, the tests judge the bridge with them, and so
+// nothing here shares code with the bridge. Everything listens on loopback addresses and nothing leaves the machine.
 //
 // An [Entra] is a stand-in for Entra ID: discovery, the token endpoint with every flow, device codes, managed identities,
 // real signed tokens, Entra ID's own refusals, switchable [EntraFaults] and an [EntraLog].

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,8 +28,8 @@ type EntraOptions struct {
 // second port, without TLS, the metadata endpoint of managed identities. It listens on loopback only, is safe for
 // concurrent use and must be closed.
 type Entra struct {
+	*authority
 	options   EntraOptions
-	authority *authority
 	key       *rsa.PrivateKey // of the tokens
 	log       *EntraLog
 	faults    atomic.Pointer[EntraFaults]
@@ -54,7 +56,9 @@ type EntraFaults struct {
 	Refusal       int           // AADSTS number that answers every request to the token and device code endpoints
 	SecretExpired bool          // 7000222 to whoever shows a secret
 	LoopDetection int           // 50196 to whoever asks the same more often than this in a minute; 0: off
-	SlowDown      bool          // who polls for a device code too often is told slow_down and must wait 5 s longer (RFC 8628); Entra ID is patient, and MSAL for Go does not look at the interval
+	// SlowDown: who polls for a device code too often is told slow_down and must wait 5 s longer (RFC 8628). Entra ID is patient, and MSAL
+	// for Go does not look at the interval.
+	SlowDown      bool
 	RefreshOnce   bool          // a refresh token works once; Entra ID's own work again until they expire
 	WrongAudience bool          // tokens are Graph's, whatever was asked for
 	TokenLife     time.Duration // of access tokens; default 3,599 to 5,399 s at random, 24 h for managed identities
@@ -86,24 +90,17 @@ func NewEntra(options EntraOptions) (*Entra, error) {
 			return nil, err
 		}
 	}
-	if err := e.start(); err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-func (e *Entra) start() error {
-	certificate, err := e.authority.issue(GoodCertificate, time.Now())
+	certificate, err := e.issue(GoodCertificate, time.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	e.main = newDoor(e.options.Address, e.mainRoutes(), secure)
 	e.metadata = newDoor(e.options.MetadataAddress, e.metadataRoutes(), nil)
 	if err := errors.Join(e.main.open(), e.metadata.open()); err != nil {
-		return errors.Join(err, e.Close())
+		return nil, errors.Join(err, e.Close())
 	}
-	return nil
+	return e, nil
 }
 
 // URL returns the authority without a tenant: https, host and port. It stays the same while the stand-in is down.
@@ -112,16 +109,6 @@ func (e *Entra) URL() string { return "https://" + e.main.where() }
 // MetadataURL returns where managed identities get their tokens, without a path: /metadata/identity/oauth2/token is that of a virtual
 // machine (header `Metadata: true`), /msi/token that of App Service (header [IdentityHeader]).
 func (e *Entra) MetadataURL() string { return "http://" + e.metadata.where() }
-
-// CA returns the certificate of the stand-in's CA in PEM, for an authority's `ca`.
-func (e *Entra) CA() []byte { return e.authority.pem() }
-
-// Roots returns a pool with the stand-in's CA.
-func (e *Entra) Roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(e.authority.certificate)
-	return pool
-}
 
 // Log returns what was asked.
 func (e *Entra) Log() *EntraLog { return e.log }
@@ -138,4 +125,80 @@ func (e *Entra) SetFaults(faults EntraFaults) error {
 // Close closes the ports and every connection and returns when their goroutines have ended. A second call does nothing.
 func (e *Entra) Close() error {
 	return errors.Join(e.main.shut(true), e.metadata.shut(true))
+}
+
+// door is a port with an HTTP server behind it that can be closed and opened again at the same address.
+type door struct {
+	handler http.Handler
+	tls     *tls.Config            // nil: without TLS
+	address atomic.Pointer[string] // as first opened; handlers read it while shut waits for them
+
+	mu     sync.Mutex
+	server *http.Server   // nil while closed
+	serves sync.WaitGroup // the accept loop
+	conns  sync.WaitGroup // every connection
+	final  bool
+}
+
+func newDoor(address string, handler http.Handler, secure *tls.Config) *door {
+	d := &door{handler: handler, tls: secure}
+	d.address.Store(&address)
+	return d
+}
+
+func (d *door) where() string { return *d.address.Load() }
+
+func (d *door) open() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.final {
+		return net.ErrClosed
+	}
+	if d.server != nil {
+		return nil
+	}
+	socket, err := net.Listen("tcp", d.where())
+	if err != nil {
+		return fmt.Errorf("open the stand-in's port: %w", err)
+	}
+	address := socket.Addr().String()
+	d.address.Store(&address)
+	if d.tls != nil {
+		socket = tls.NewListener(socket, d.tls)
+	}
+	server := &http.Server{
+		Handler:     d.handler,
+		ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ConnState:      d.count,
+		ErrorLog:       discardLog(),
+	}
+	d.server = server
+	d.serves.Go(func() { server.Serve(socket) })
+	return nil
+}
+
+// count keeps count of connections; net/http tells of a new one in the accept loop, and of its end when its goroutine ends.
+func (d *door) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		d.conns.Add(1)
+	case http.StateClosed:
+		d.conns.Done()
+	}
+}
+
+// shut closes the port and cuts its connections, which ends the requests that wait, and returns when all have ended.
+func (d *door) shut(final bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.final = d.final || final
+	if d.server == nil {
+		return nil
+	}
+	err := d.server.Close()
+	d.serves.Wait()
+	d.conns.Wait()
+	d.server = nil
+	return err
 }

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -15,14 +13,13 @@ import (
 // Exchange is a stand-in for Exchange: a CA, mailboxes, and listeners that are opened with [Exchange.Listen].
 // It is safe for concurrent use and must be closed.
 type Exchange struct {
-	authority *authority
-	memory    *memoryServer
-	log       *Log
-	conns     atomic.Uint64 // the number of the last connection
+	*authority
+	memory *memoryServer
+	log    *Log
+	conns  atomic.Uint64 // the number of the last connection
 
-	organization organization
-
-	mu        sync.Mutex
+	mu sync.Mutex
+	organization
 	mailboxes map[string]*Mailbox // by lower-case address
 	listeners []*Listener
 	closed    bool
@@ -35,25 +32,16 @@ func New() (*Exchange, error) {
 		return nil, err
 	}
 	return &Exchange{
-		authority: authority,
-		memory:    newMemoryServer(),
-		log:       newLog(),
-		mailboxes: make(map[string]*Mailbox),
+		authority:    authority,
+		memory:       newMemoryServer(),
+		log:          newLog(),
+		mailboxes:    make(map[string]*Mailbox),
+		organization: organization{principals: make(map[string]string), access: make(map[permission]time.Time)},
 	}, nil
 }
 
 // Log returns what reached the stand-in.
 func (e *Exchange) Log() *Log { return e.log }
-
-// Roots returns a pool with the stand-in's CA.
-func (e *Exchange) Roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(e.authority.certificate)
-	return pool
-}
-
-// CA returns the certificate of the stand-in's CA in PEM, for an upstream's `ca`.
-func (e *Exchange) CA() []byte { return e.authority.pem() }
 
 // AddMailbox sets up a mailbox; an address can be taken once, its case does not matter.
 func (e *Exchange) AddMailbox(account Account) (*Mailbox, error) {
@@ -81,7 +69,7 @@ func (e *Exchange) Mailbox(address string) *Mailbox {
 // Listen opens a listener; the zero options give IMAP over implicit TLS 1.2 on a free loopback port.
 func (e *Exchange) Listen(options ListenOptions) (*Listener, error) {
 	options = options.withDefaults()
-	certificate, err := e.authority.issue(options.Certificate, time.Now())
+	certificate, err := e.issue(options.Certificate, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -107,20 +95,9 @@ func (e *Exchange) Close() error {
 	if already {
 		return nil
 	}
-	var errs []error
+	var err error
 	for _, l := range listeners {
-		errs = append(errs, l.Close())
+		err = errors.Join(err, l.Close())
 	}
-	errs = append(errs, e.memory.close())
-	return errors.Join(errs...)
-}
-
-// modernSuites are those of TLS 1.2 that Exchange Online takes: ECDHE-RSA with AES.
-func modernSuites() []uint16 {
-	return []uint16{
-		tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-		tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-		tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-	}
+	return errors.Join(err, e.memory.close())
 }

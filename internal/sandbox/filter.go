@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"io"
+	"slices"
 )
 
 // maxRewritten bounds what the filter holds back of a line to rewrite it; a longer line passes as it is.
@@ -156,9 +157,5 @@ func isText(line []byte) bool {
 		return true
 	}
 	word, _, _ := bytes.Cut(trimEnd(line[min(2, len(line)):]), []byte(" "))
-	switch string(word) {
-	case "OK", "NO", "BAD", "BYE", "PREAUTH":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"OK", "NO", "BAD", "BYE", "PREAUTH"}, string(word))
 }

@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
+	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // tokenAnswer is the JSON with a token (RFC 6749, section 5.1).
@@ -36,12 +39,11 @@ var resources = map[string]bool{
 }
 
 const (
-	exchangeAppID  = "00000002-0000-0ff1-ce00-000000000000"
-	graphAppID     = "00000003-0000-0000-c000-000000000000"
-	graphResource  = "https://graph.microsoft.com"
-	defaultScope   = ".default"
-	offlineAccess  = "offline_access"
-	errScopeFormat = 70011
+	exchangeAppID = "00000002-0000-0ff1-ce00-000000000000"
+	graphAppID    = "00000003-0000-0000-c000-000000000000"
+	graphResource = "https://graph.microsoft.com"
+	defaultScope  = ".default"
+	offlineAccess = "offline_access"
 )
 
 // splitScope takes a scope apart into its resource and its permission.
@@ -71,13 +73,15 @@ func (c *call) grantApplication(tenant *Tenant, app Application) (tokenAnswer, e
 	if _, ok := resources[resource]; !ok {
 		return tokenAnswer{}, refuse(500011, resource)
 	}
+	return c.bearer(c.applicationClaims(tenant, app, resource))
+}
+
+// bearer is an answer with an access token and nothing else.
+func (c *call) bearer(cl claims) (tokenAnswer, error) {
 	life := c.life()
-	token, err := c.accessToken(c.applicationClaims(tenant, app, resource), life)
-	if err != nil {
-		return tokenAnswer{}, err
-	}
+	token, err := c.accessToken(cl, life)
 	seconds := int64(life.Seconds())
-	return tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}, nil
+	return tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}, err
 }
 
 // grantPassword is ROPC (RFC 6749, section 4.3).
@@ -103,9 +107,7 @@ func (c *call) grantRefresh(tenant *Tenant, app Application) (tokenAnswer, error
 		return tokenAnswer{}, refuse(70000, "")
 	}
 	c.note.User = d.user
-	if scope := c.r.PostForm.Get("scope"); scope != "" {
-		d.scope = scope
-	}
+	d.scope = cmp.Or(c.r.PostForm.Get("scope"), d.scope)
 	return c.delegate(d)
 }
 
@@ -122,13 +124,10 @@ func (c *call) delegate(d delegation) (tokenAnswer, error) {
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	life := c.life()
-	token, err := c.accessToken(c.userClaims(d.tenant, app, user, resource, permissions), life)
+	answer, err := c.bearer(c.userClaims(d.tenant, app, user, resource, permissions))
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	seconds := int64(life.Seconds())
-	answer := tokenAnswer{Type: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token}
 	answer.Scope = grantedScope(resource, permissions, d.scope)
 	if slices.Contains(words(d.scope), offlineAccess) {
 		answer.RefreshToken = c.refresh.issue(d)
@@ -144,7 +143,7 @@ func delegated(app Application, scope string) (resource string, permissions []st
 		}
 		where, permission := splitScope(s)
 		if _, ok := resources[where]; !ok || resource != "" && where != resource {
-			return "", nil, refuse(errScopeFormat, s)
+			return "", nil, refuse(70011, s)
 		}
 		resource = where
 		switch {
@@ -195,4 +194,54 @@ func (c *call) identify(answer tokenAnswer, d delegation, app Application, user 
 		answer.ClientInfo = base64.RawURLEncoding.EncodeToString(raw)
 	}
 	return answer, nil
+}
+
+// refreshToken is what a refresh token stands for.
+type refreshToken struct {
+	delegation
+	value string
+	code  int // the AADSTS number with which it is refused; 0: it is good
+}
+
+type refreshTokens struct {
+	mu     sync.Mutex
+	tokens []*refreshToken
+}
+
+// issue makes a refresh token, as long as Entra ID's are.
+func (r *refreshTokens) issue(d delegation) string {
+	value := "1." + strings.Repeat(rand.Text(), 36)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tokens = keep(r.tokens, &refreshToken{delegation: d, value: value}, maxOpen)
+	return value
+}
+
+// use returns what a token stands for, or the number with which it is refused.
+func (r *refreshTokens) use(value string, once bool) (delegation, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.tokens {
+		if t.value != value {
+			continue
+		}
+		code := t.code
+		if once && code == 0 {
+			t.code = 70000
+		}
+		return t.delegation, code
+	}
+	return delegation{}, 70000
+}
+
+// Revoke ends the refresh tokens that a user has so far; whoever uses one is refused with an AADSTS number: 50173 after
+// a change of password, which 0 stands for, 700082 or 70008 after idling, 70043 for sign-in frequency.
+func (e *Entra) Revoke(user string, code int) {
+	e.refresh.mu.Lock()
+	defer e.refresh.mu.Unlock()
+	for _, t := range e.refresh.tokens {
+		if strings.EqualFold(t.user, user) {
+			t.code = cmp.Or(code, 50173)
+		}
+	}
 }

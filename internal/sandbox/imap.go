@@ -1,19 +1,17 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// maxErrors is how many refused commands end a session.
-const maxErrors = 10
-
 // imapDialog is an IMAP connection up to the login.
-type imapDialog struct {
-	*conn
-	errors int
-	over   bool
-}
+type imapDialog struct{ dialog }
 
 func (d *imapDialog) run() {
 	for !d.over {
@@ -30,6 +28,10 @@ func (d *imapDialog) run() {
 }
 
 func (d *imapDialog) answer(c imapCommand) {
+	if !d.inState(c.name) {
+		d.bad(c.tag, "BAD Command received in Invalid state.")
+		return
+	}
 	switch c.name {
 	case "CAPABILITY":
 		d.reply(c, d.personality().imapCapabilities(d.secure))
@@ -41,16 +43,28 @@ func (d *imapDialog) answer(c imapCommand) {
 		d.reply(c, imapSigningOff)
 		d.over = true
 	case "STARTTLS":
-		d.answerSTARTTLS(c)
+		d.upgrade(c.tag + " OK Begin TLS negotiation now.") // no second greeting follows
 	case "LOGIN":
 		d.answerLOGIN(c)
 	case "AUTHENTICATE":
 		d.answerAUTHENTICATE(c)
-	case "SELECT", "EXAMINE", "STATUS", "LIST", "LSUB", "APPEND", "FETCH", "UID", "SEARCH", "STORE", "COPY", "IDLE", "NAMESPACE", "CLOSE", "EXPUNGE":
-		d.bad(c.tag, "BAD Command received in Invalid state.")
 	default:
 		d.bad(c.tag, "BAD Command Error. 12")
 	}
+}
+
+// inState tells whether a command has its place before login; what nobody knows is left to the answer.
+func (d *imapDialog) inState(name string) bool {
+	switch name {
+	case "STARTTLS":
+		return !d.secure && d.listener.options.STARTTLS
+	case "LOGIN", "AUTHENTICATE":
+		return d.secure
+	case "SELECT", "EXAMINE", "STATUS", "LIST", "LSUB", "APPEND", "FETCH", "UID", "SEARCH", "STORE", "COPY", "IDLE", "NAMESPACE",
+		"CLOSE", "EXPUNGE":
+		return false
+	}
+	return true
 }
 
 // reply writes untagged lines and the tagged OK, in one write.
@@ -58,16 +72,8 @@ func (d *imapDialog) reply(c imapCommand, untagged ...string) {
 	d.say(append(untagged, c.tag+" OK "+c.name+" completed.")...)
 }
 
-func (d *imapDialog) say(lines ...string) {
-	if d.writeLine(strings.Join(lines, "\r\n")) != nil {
-		d.over = true
-	}
-}
-
 func (d *imapDialog) bad(tag, text string) {
-	if tag == "" {
-		tag = "*"
-	}
+	tag = cmp.Or(tag, "*")
 	d.errors++
 	if d.errors < maxErrors {
 		d.say(tag + " " + text)
@@ -77,24 +83,7 @@ func (d *imapDialog) bad(tag, text string) {
 	d.over = true
 }
 
-// answerSTARTTLS starts TLS; there is no second greeting.
-func (d *imapDialog) answerSTARTTLS(c imapCommand) {
-	if d.secure || !d.listener.options.STARTTLS {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
-	if _, err := d.Write([]byte(c.tag + " OK Begin TLS negotiation now.\r\n" + d.faults().InjectAfterSTARTTLS)); err != nil {
-		d.over = true
-		return
-	}
-	d.over = d.startTLS() != nil
-}
-
 func (d *imapDialog) answerLOGIN(c imapCommand) {
-	if !d.secure {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
 	if len(c.arguments) != 2 {
 		d.bad(c.tag, "BAD Command Argument Error. 11")
 		return
@@ -103,10 +92,6 @@ func (d *imapDialog) answerLOGIN(c imapCommand) {
 }
 
 func (d *imapDialog) answerAUTHENTICATE(c imapCommand) {
-	if !d.secure {
-		d.bad(c.tag, "BAD Command received in Invalid state.")
-		return
-	}
 	response, err := d.saslResponse(c)
 	if err != nil {
 		d.over = true
@@ -133,24 +118,18 @@ func (d *imapDialog) saslResponse(c imapCommand) (string, error) {
 	if len(c.arguments) != 1 {
 		return strings.Join(c.arguments[min(1, len(c.arguments)):], " "), nil
 	}
-	if err := d.writeLine(d.personality().imapContinuation()); err != nil {
-		return "", err
-	}
-	return d.readLine()
+	return d.ask(d.personality().imapContinuation())
 }
 
 // logIn answers a login and, if it was taken, lives the session to its end.
 func (d *imapDialog) logIn(c imapCommand, login Login) {
-	d.log(Event{Kind: LoginTried, Login: login})
 	faults := d.faults()
-	if !wait(d.ctx, faults.SlowLogin) {
-		d.over = true
+	verdict, ok := d.try(login, faults)
+	if !ok {
 		return
 	}
-	verdict := d.listener.judge(login)
 	if answer, ends := d.refusal(c, login, verdict, faults); answer != "" {
-		d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: verdict.why})
-		d.say(answer)
+		d.reject(login, answer, verdict.why)
 		d.over = ends
 		return
 	}
@@ -218,4 +197,131 @@ func (d *imapDialog) runNotConnected() {
 		}
 	}
 	d.say(imapTooMany)
+}
+
+// maxLoginLiteral bounds a literal before login.
+const maxLoginLiteral = 8 << 10
+
+var errSyntax = errors.New("not an IMAP command")
+
+// imapCommand is a command before login: a tag, its name in upper case, and its arguments with quotes and literals resolved.
+type imapCommand struct {
+	tag, name string
+	arguments []string
+}
+
+// readCommand reads a command with its literals (RFC 9051, section 4.3). An error that is errSyntax
+// leaves the connection usable; the tag is then set if there was one.
+func (d *imapDialog) readCommand() (imapCommand, error) {
+	line, err := d.readLine()
+	if err != nil {
+		return imapCommand{}, err
+	}
+	var words []string
+	for {
+		more, size, err := splitWords(line)
+		words = append(words, more...)
+		if err != nil || size < 0 {
+			return newCommand(words, err)
+		}
+		value, err := d.readLiteral(size, strings.HasSuffix(line, "+}"))
+		if err != nil {
+			return imapCommand{}, err
+		}
+		words = append(words, value)
+		if line, err = d.readLine(); err != nil {
+			return imapCommand{}, err
+		}
+	}
+}
+
+func newCommand(words []string, err error) (imapCommand, error) {
+	var c imapCommand
+	if len(words) > 0 {
+		c.tag = words[0]
+	}
+	if err != nil || len(words) < 2 {
+		return c, errSyntax
+	}
+	c.name, c.arguments = strings.ToUpper(words[1]), words[2:]
+	return c, nil
+}
+
+func (d *imapDialog) readLiteral(size int64, atOnce bool) (string, error) {
+	if size > maxLoginLiteral {
+		return "", fmt.Errorf("literal of %d bytes before login", size)
+	}
+	if !atOnce {
+		if err := d.writeLine("+ Ready for additional command text."); err != nil {
+			return "", err
+		}
+	}
+	d.stream.SetReadDeadline(time.Now().Add(d.listener.options.LoginIdle))
+	value := make([]byte, size)
+	if _, err := io.ReadFull(d.reader, value); err != nil {
+		return "", fmt.Errorf("read a literal: %w", err)
+	}
+	d.log(Event{Kind: Received, Text: string(value)})
+	return string(value), nil
+}
+
+// splitWords splits a line at spaces and parentheses and unquotes. A size of 0 or more says that a literal follows.
+func splitWords(line string) (words []string, size int64, err error) {
+	if n, _, ok := literalAtEnd([]byte(line)); ok {
+		size, line = n, line[:strings.LastIndexByte(line, '{')]
+	} else {
+		size = -1
+	}
+	for {
+		line = strings.TrimLeft(line, " ()")
+		if line == "" {
+			return words, size, nil
+		}
+		var word string
+		if line[0] == '"' {
+			word, line, err = unquote(line[1:])
+		} else {
+			end := strings.IndexAny(line+" ", " ()\"")
+			word, line = line[:end], line[end:]
+		}
+		if err != nil {
+			return words, -1, err
+		}
+		words = append(words, word)
+	}
+}
+
+func unquote(text string) (value, rest string, err error) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			return b.String(), text[i+1:], nil
+		case text[i] == '\\' && i+1 < len(text):
+			i++
+		}
+		b.WriteByte(text[i])
+	}
+	return "", "", errSyntax
+}
+
+// literalAtEnd recognises `{123}`, `{123+}` and `~{123}` at the end of a line without its line end.
+// It has 24 bytes at most, which is more than the largest number takes.
+func literalAtEnd(line []byte) (size int64, atOnce, ok bool) {
+	text := string(line[max(0, len(line)-24):])
+	text, ok = strings.CutSuffix(text, "}")
+	if !ok {
+		return 0, false, false
+	}
+	text, atOnce = strings.CutSuffix(text, "+")
+	open := strings.LastIndexByte(text, '{')
+	if open < 0 {
+		return 0, false, false
+	}
+	digits := text[open+1:]
+	if strings.TrimLeft(digits, "0123456789") != "" {
+		return 0, false, false
+	}
+	size, err := strconv.ParseInt(digits, 10, 64)
+	return size, atOnce, err == nil
 }

@@ -19,6 +19,7 @@ type pendingCommand struct {
 // imapSession is a connection after login as the memory server sees it: reading gives the device's commands, where Exchange
 // would refuse one a NOOP in its place, and what is written goes out in Exchange's words.
 type imapSession struct {
+	net.Conn // whose addresses are asked for
 	*conn
 	commands *commandReader
 	replies  *filter
@@ -32,7 +33,7 @@ type imapSession struct {
 }
 
 func newIMAPSession(c *conn) *imapSession {
-	s := &imapSession{conn: c}
+	s := &imapSession{Conn: c.raw, conn: c}
 	s.commands = &commandReader{session: s}
 	s.replies = &filter{out: c, rewrite: s.rewrite, literal: s.cutLiteral}
 	if c.listener.options.Estimates {
@@ -57,9 +58,9 @@ func (s *imapSession) Read(p []byte) (int, error) {
 // Write takes what the memory server says; the server never writes from two goroutines at once.
 func (s *imapSession) Write(p []byte) (int, error) {
 	n, err := s.replies.Write(p)
-	var bye errBye
+	bye, isBye := errors.AsType[errBye](err)
 	switch {
-	case errors.As(err, &bye):
+	case isBye:
 		s.bye(bye.line)
 	case err == nil && s.isOver():
 		s.conn.close()
@@ -79,12 +80,6 @@ func (s *imapSession) Close() error {
 	s.conn.close()
 	return nil
 }
-
-// LocalAddr returns the listener's side.
-func (s *imapSession) LocalAddr() net.Addr { return s.raw.LocalAddr() }
-
-// RemoteAddr returns the device's or bridge's side.
-func (s *imapSession) RemoteAddr() net.Addr { return s.raw.RemoteAddr() }
 
 // SetDeadline and its like do nothing: every read and write sets its own deadline.
 func (s *imapSession) SetDeadline(time.Time) error { return nil }
@@ -120,10 +115,8 @@ func (s *imapSession) rewrite(line []byte) []byte {
 	case !s.greeted:
 		s.greeted = true
 		return nil
-	case strings.HasPrefix(text, "+"):
-		s.wanted = true
-		return withEnd(rewriteUntagged(text, s.personality()))
-	case strings.HasPrefix(text, "* "):
+	case strings.HasPrefix(text, "+"), strings.HasPrefix(text, "* "):
+		s.wanted = s.wanted || text[0] == '+'
 		return withEnd(rewriteUntagged(text, s.personality()))
 	}
 	return s.rewriteAnswer(text)

@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +41,11 @@ func (o ListenOptions) withDefaults() ListenOptions {
 	o.Address = cmp.Or(o.Address, "127.0.0.1:0")
 	o.MinTLS = cmp.Or(o.MinTLS, tls.VersionTLS12)
 	o.MaxTLS = max(cmp.Or(o.MaxTLS, tls.VersionTLS12), o.MinTLS)
-	if len(o.CipherSuites) == 0 {
-		o.CipherSuites = modernSuites()
+	if len(o.CipherSuites) == 0 { // those of TLS 1.2 that Exchange Online takes
+		o.CipherSuites = []uint16{
+			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+		}
 	}
 	o.LoginIdle = cmp.Or(o.LoginIdle, time.Minute)
 	o.Idle = cmp.Or(o.Idle, 30*time.Minute)
@@ -161,24 +166,17 @@ func (l *Listener) serve(c *conn) {
 		c.log(Event{Kind: Closed})
 	}()
 	c.log(Event{Kind: Accepted})
-	if !c.doom(l.faults.Load()) {
-		return
-	}
-	if l.faults.Load().SilentAfterAccept {
+	switch {
+	case !c.doom(l.faults.Load()):
+	case l.faults.Load().SilentAfterAccept:
 		c.hold()
-		return
+	case !l.options.STARTTLS && c.startTLS() != nil:
+	case !c.greet():
+	case l.options.Protocol == POP3:
+		(&popDialog{dialog: dialog{conn: c}}).run()
+	default:
+		(&imapDialog{dialog{conn: c}}).run()
 	}
-	if !l.options.STARTTLS && c.startTLS() != nil {
-		return
-	}
-	if !c.greet() {
-		return
-	}
-	if l.options.Protocol == POP3 {
-		(&popDialog{conn: c}).run()
-		return
-	}
-	(&imapDialog{conn: c}).run()
 }
 
 // Bye says a line to every connection that stands, wherever it is, and closes it.
@@ -191,11 +189,7 @@ func (l *Listener) Bye(line string) {
 func (l *Listener) standing() []*conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var conns []*conn
-	for c := range l.conns {
-		conns = append(conns, c)
-	}
-	return conns
+	return slices.Collect(maps.Keys(l.conns))
 }
 
 // Close closes the port and every connection and returns when their goroutines have ended.
@@ -237,4 +231,35 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// Throttle chooses how a mailbox whose budget is spent is answered.
+type Throttle string
+
+// The two forms in which Exchange Online was seen to throttle.
+const (
+	ThrottleOff    Throttle = ""
+	ThrottleCloses Throttle = "BAD" // BAD …, then BYE and the end
+	ThrottleStays  Throttle = "NO"  // NO …, the connection stays
+)
+
+// Faults are the ways in which a listener can misbehave. The zero value is a healthy server. They are
+// set as a whole with [Listener.SetFaults]; each is looked at when its moment comes, so a session that is past
+// that moment is not touched.
+type Faults struct {
+	Down                bool          // nothing listens: connections are refused
+	ResetInHandshake    bool          // TCP reset once the first byte came (with STARTTLS: after its OK)
+	SilentAfterAccept   bool          // accepts, reads, never says a thing
+	SilentAfterGreeting bool          // greets (after the handshake), reads, never answers
+	Greeting            string        // said instead of the greeting, without its line end: garbage, `* BYE …`
+	GreetingThenClose   bool          // greets and closes
+	SplitReplies        bool          // every reply goes out byte by byte, a write and TLS record each
+	SlowLogin           time.Duration // how long the answer to a login takes
+	LoginRefusal        string        // the answer to every login, without tag: `NO …`, `-ERR [IN-USE] …`; untagged if it starts with `* `
+	Throttle            Throttle      // of logins and of commands after login
+	NotConnected        bool          // logins are told OK and then nothing works (IMAP); refused (POP3)
+	ByeInLiteral        string        // said halfway through the next message that is fetched, then the end: a whole line
+	InjectAfterSTARTTLS string        // plaintext sent in one write with the OK of STARTTLS or STLS
+	DropRate            float64       // this share of new connections is cut at random: at once or somewhere in their first replies; 1: all
+	DropSeed            uint64        // which ones those are and when: the same for the same seed and number of a connection
 }

@@ -9,10 +9,8 @@ const maxPOPCommand = 512
 
 // popDialog is a POP3 connection: the authorization state here, the transaction state in popTransaction.
 type popDialog struct {
-	*conn
-	user   string // said with USER
-	errors int
-	over   bool
+	dialog
+	user string // said with USER
 }
 
 func (d *popDialog) run() {
@@ -31,6 +29,10 @@ func (d *popDialog) run() {
 }
 
 func (d *popDialog) answer(word, argument string) {
+	if !d.inState(word, argument) {
+		d.refuse(popState)
+		return
+	}
 	switch word {
 	case "CAPA":
 		d.say("+OK", strings.Join(d.personality().popCapabilities(d.secure), "\r\n"), ".")
@@ -40,24 +42,35 @@ func (d *popDialog) answer(word, argument string) {
 		d.say(popSigningOff)
 		d.over = true
 	case "STLS":
-		d.answerSTLS()
+		d.upgrade("+OK Begin TLS negotiation.")
 	case "USER":
-		d.answerUSER(argument)
+		d.user = argument
+		d.say("+OK")
 	case "PASS":
-		d.answerPASS(argument)
+		d.logIn(Login{Mechanism: mechanismUSER, User: d.user, Password: argument})
+		d.user = ""
 	case "AUTH":
 		d.answerAUTH(argument)
-	case "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET":
-		d.refuse(popState)
 	default:
 		d.refuse(popGarbage)
 	}
 }
 
-func (d *popDialog) say(lines ...string) {
-	if d.writeLine(strings.Join(lines, "\r\n")) != nil {
-		d.over = true
+// inState tells whether a command has its place before login; what nobody knows is left to the answer.
+func (d *popDialog) inState(word, argument string) bool {
+	switch word {
+	case "STLS":
+		return !d.secure && d.listener.options.STARTTLS
+	case "USER":
+		return d.secure && argument != ""
+	case "PASS":
+		return d.user != ""
+	case "AUTH":
+		return d.secure
+	case "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET":
+		return false
 	}
+	return true
 }
 
 // refuse answers what is out of place; too much of it ends the session.
@@ -71,44 +84,11 @@ func (d *popDialog) refuse(line string) {
 	d.say(line)
 }
 
-func (d *popDialog) answerSTLS() {
-	if d.secure || !d.listener.options.STARTTLS {
-		d.refuse(popState)
-		return
-	}
-	if _, err := d.Write([]byte("+OK Begin TLS negotiation.\r\n" + d.faults().InjectAfterSTARTTLS)); err != nil {
-		d.over = true
-		return
-	}
-	d.over = d.startTLS() != nil
-}
-
-func (d *popDialog) answerUSER(name string) {
-	if !d.secure || name == "" {
-		d.refuse(popState)
-		return
-	}
-	d.user = name
-	d.say("+OK")
-}
-
-func (d *popDialog) answerPASS(password string) {
-	if d.user == "" {
-		d.refuse(popState)
-		return
-	}
-	d.logIn(Login{Mechanism: mechanismUSER, User: d.user, Password: password})
-	d.user = ""
-}
-
 // answerAUTH takes PLAIN with and without an initial response (RFC 5034) and XOAUTH2 in two lines only, as Exchange Online does.
 func (d *popDialog) answerAUTH(argument string) {
 	mechanism, response, hasResponse := strings.Cut(argument, " ")
 	mechanism = strings.ToUpper(mechanism)
 	switch {
-	case !d.secure:
-		d.refuse(popState)
-		return
 	case mechanism == mechanismXOAUTH2 && hasResponse:
 		d.say(popCloses)
 		d.over = true
@@ -118,21 +98,13 @@ func (d *popDialog) answerAUTH(argument string) {
 		return
 	}
 	if !hasResponse {
-		line, err := d.askSASL()
-		if err != nil {
+		var err error
+		if response, err = d.ask("+ "); err != nil {
 			d.over = true
 			return
 		}
-		response = line
 	}
 	d.takeSASL(mechanism, response)
-}
-
-func (d *popDialog) askSASL() (string, error) {
-	if err := d.writeLine("+ "); err != nil {
-		return "", err
-	}
-	return d.readLine()
 }
 
 func (d *popDialog) takeSASL(mechanism, response string) {
@@ -143,8 +115,7 @@ func (d *popDialog) takeSASL(mechanism, response string) {
 	}
 	if d.personality() == TCPProxy && len(login.Token) > maxTCPProxyPOP3 {
 		d.log(Event{Kind: LoginTried, Login: login})
-		d.log(Event{Kind: LoginAnswered, Login: login, Text: popCloses})
-		d.say(popCloses)
+		d.reject(login, popCloses, "")
 		d.over = true
 		return
 	}
@@ -153,13 +124,11 @@ func (d *popDialog) takeSASL(mechanism, response string) {
 
 // logIn answers a login and, if it was taken, lives the session to its end.
 func (d *popDialog) logIn(login Login) {
-	d.log(Event{Kind: LoginTried, Login: login})
 	faults := d.faults()
-	if !wait(d.ctx, faults.SlowLogin) {
-		d.over = true
+	verdict, ok := d.try(login, faults)
+	if !ok {
 		return
 	}
-	verdict := d.listener.judge(login)
 	if answer := d.refusal(login, verdict, faults); answer != "" {
 		d.reject(login, answer, verdict.why)
 		return
@@ -170,11 +139,6 @@ func (d *popDialog) logIn(login Login) {
 	}
 	defer verdict.mailbox.leave(POP3)
 	d.transact(login, verdict)
-}
-
-func (d *popDialog) reject(login Login, answer, why string) {
-	d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: why})
-	d.say(answer)
 }
 
 // refusal is the answer that is not a success, or nothing. POP3's throttled line is a guess after IMAP's.
@@ -224,5 +188,5 @@ func (d *popDialog) transact(login Login, v verdict) {
 	// What a token's end looks like on POP3 was never seen; the session ends here with IMAP's text.
 	stop := d.endAfter(v.life, "-ERR Session invalidated - AccessTokenExpired")
 	defer stop()
-	(&popTransaction{conn: d.conn, drop: drop}).run()
+	(&popTransaction{dialog: dialog{conn: d.conn}, drop: drop}).run()
 }

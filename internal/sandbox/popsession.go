@@ -2,24 +2,22 @@ package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // popTransaction is POP3's transaction state (RFC 1939, section 5) over a maildrop.
 type popTransaction struct {
-	*conn
-	drop   *maildrop
-	errors int
-	over   bool
+	dialog
+	drop *maildrop
 }
 
 func (t *popTransaction) run() {
 	for !t.over {
-		line, err := t.readCommand()
+		line, err := t.readText(Command, t.listener.options.Idle, maxPOPCommand)
 		if err != nil {
 			return
 		}
@@ -30,17 +28,6 @@ func (t *popTransaction) run() {
 		}
 		t.answer(word, strings.TrimSpace(argument))
 	}
-}
-
-func (t *popTransaction) readCommand() (string, error) {
-	t.stream.SetReadDeadline(time.Now().Add(t.listener.options.Idle))
-	raw, err := readLine(t.reader, maxPOPCommand)
-	if err != nil {
-		return "", err
-	}
-	line := withoutEnd(raw)
-	t.log(Event{Kind: Command, Text: line})
-	return line, nil
 }
 
 func (t *popTransaction) throttled(word string) bool {
@@ -55,12 +42,6 @@ func (t *popTransaction) throttled(word string) bool {
 		t.say("-ERR " + throttledStays)
 	}
 	return true
-}
-
-func (t *popTransaction) say(lines ...string) {
-	if t.writeLine(strings.Join(lines, "\r\n")) != nil {
-		t.over = true
-	}
 }
 
 func (t *popTransaction) refuse(line string) {
@@ -85,7 +66,10 @@ func (t *popTransaction) answer(word, argument string) {
 	case "TOP":
 		t.top(argument)
 	case "DELE":
-		t.remove(argument)
+		if i, ok := t.find(argument); ok {
+			t.drop.messages[i].deleted = true
+			t.say("+OK")
+		}
 	case "RSET":
 		t.drop.reset()
 		t.say("+OK")
@@ -129,13 +113,6 @@ func (t *popTransaction) find(number string) (int, bool) {
 	return n - 1, true
 }
 
-func (t *popTransaction) remove(argument string) {
-	if i, ok := t.find(argument); ok {
-		t.drop.messages[i].deleted = true
-		t.say("+OK")
-	}
-}
-
 func (t *popTransaction) top(argument string) {
 	number, lines, _ := strings.Cut(argument, " ")
 	n, err := strconv.Atoi(strings.TrimSpace(lines))
@@ -160,14 +137,14 @@ func (t *popTransaction) retrieve(number string, lines int) {
 	defer done()
 	out := bufio.NewWriterSize(t.conn, 32<<10)
 	out.WriteString("+OK\r\n")
+	dots := &dotWriter{out: out, lines: lines}
 	if line := t.faults().ByeInLiteral; line != "" {
-		io.CopyN(&dotWriter{out: out, lines: lines}, body, size/2)
+		io.CopyN(dots, body, size/2)
 		out.Flush()
 		t.over = true
 		t.bye(line)
 		return
 	}
-	dots := &dotWriter{out: out, lines: lines}
 	_, err = io.Copy(dots, body)
 	if err != nil || dots.finish() != nil || out.Flush() != nil {
 		t.over = true
@@ -182,4 +159,60 @@ func (t *popTransaction) quit() {
 		return
 	}
 	t.say(popSigningOff)
+}
+
+// dotWriter byte-stuffs a message (RFC 1939, section 3) and otherwise leaves each byte as it is, bare line feeds too.
+type dotWriter struct {
+	out   *bufio.Writer
+	lines int // how many lines of the body are wanted (TOP); below 0: all
+
+	middle bool // not at the beginning of a line
+	carry  bool // the last byte was a CR
+	filled bool // the current line has something besides its end
+	body   bool // the header is over
+	sent   int  // lines of the body so far
+}
+
+// Write takes a piece of the message; what TOP does not want is dropped.
+func (d *dotWriter) Write(p []byte) (int, error) {
+	total := len(p)
+	for len(p) > 0 && (d.lines < 0 || !d.body || d.sent < d.lines) {
+		n, _ := lineIn(p)
+		if p[0] == '.' && !d.middle {
+			d.out.WriteByte('.') // a failure comes back with the next write
+		}
+		if _, err := d.out.Write(p[:n]); err != nil {
+			return 0, err
+		}
+		d.note(p[:n])
+		p = p[n:]
+	}
+	return total, nil
+}
+
+// note keeps count of a line, or of a piece of one.
+func (d *dotWriter) note(piece []byte) {
+	last := piece[len(piece)-1]
+	d.middle, d.carry = last != '\n', last == '\r'
+	d.filled = d.filled || len(bytes.Trim(piece, "\r\n")) > 0
+	if d.middle {
+		return
+	}
+	if d.body {
+		d.sent++
+	}
+	d.body = d.body || !d.filled
+	d.filled = false
+}
+
+// finish ends the last line if the message did not, and says the dot.
+func (d *dotWriter) finish() error {
+	if d.middle {
+		if !d.carry {
+			d.out.WriteByte('\r')
+		}
+		d.out.WriteByte('\n')
+	}
+	_, err := d.out.WriteString(".\r\n")
+	return err
 }

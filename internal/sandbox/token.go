@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -34,20 +35,9 @@ func (c *call) grant() (tokenAnswer, error) {
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	tenant, err := c.tenant()
+	tenant, app, user, err := c.asker()
 	if err != nil {
 		return tokenAnswer{}, err
-	}
-	app, user := c.directory.look(tenant, c.note.Client, c.r.PostForm.Get("username"))
-	switch {
-	case c.fault.Refusal != 0:
-		return tokenAnswer{}, refuse(c.fault.Refusal, c.note.Client)
-	case c.loops.detect(c.loopKey(), c.now, c.fault.LoopDetection):
-		return tokenAnswer{}, refuse(50196, "")
-	case app.ID == "":
-		return tokenAnswer{}, refuse(700016, c.note.Client)
-	case app.Refusal != 0:
-		return tokenAnswer{}, refuse(app.Refusal, app.ID)
 	}
 	if err := c.authenticate(app, flow == ClientCredentials); err != nil {
 		return tokenAnswer{}, err
@@ -61,6 +51,26 @@ func (c *call) grant() (tokenAnswer, error) {
 		return c.grantRefresh(tenant, app)
 	}
 	return c.grantApplication(tenant, app)
+}
+
+// asker looks up who is named in a request, and refuses what every flow and the start of a device code refuse.
+func (c *call) asker() (*Tenant, Application, User, error) {
+	tenant, err := c.tenant()
+	if err != nil {
+		return nil, Application{}, User{}, err
+	}
+	app, user := c.directory.look(tenant, c.note.Client, c.r.PostForm.Get("username"))
+	switch {
+	case c.fault.Refusal != 0:
+		err = refuse(c.fault.Refusal, c.note.Client)
+	case c.note.Flow != DeviceCodeStart && c.loops.detect(c.loopKey(), c.now, c.fault.LoopDetection):
+		err = refuse(50196, "")
+	case app.ID == "":
+		err = refuse(700016, c.note.Client)
+	case app.Refusal != 0:
+		err = refuse(app.Refusal, app.ID)
+	}
+	return tenant, app, user, err
 }
 
 func (c *call) flow() (Flow, error) {
@@ -207,4 +217,37 @@ func (f Federation) fits(cl claims) int {
 		return 2
 	}
 	return 3
+}
+
+// loopDetector finds programs that ask the same over and over.
+type loopDetector struct {
+	mu    sync.Mutex
+	asked map[string][]time.Time
+}
+
+// detect notes a request and tells whether it is beyond most in the last minute; most 0 never is, and nothing is noted.
+func (l *loopDetector) detect(key string, now time.Time, most int) bool {
+	if most <= 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked == nil || len(l.asked) > maxOpen {
+		l.asked = make(map[string][]time.Time)
+	}
+	times := l.asked[key]
+	for len(times) > 0 && (now.Sub(times[0]) >= time.Minute || len(times) > most) {
+		times = times[1:]
+	}
+	l.asked[key] = append(times, now)
+	return len(times) >= most
+}
+
+// loopKey is what makes requests equal: assertions, which are new each time, do not count, nor do polls for a device code.
+func (c *call) loopKey() string {
+	form := c.r.PostForm
+	return strings.Join([]string{
+		string(c.note.Flow), c.note.Tenant, c.note.Client,
+		form.Get("scope"), form.Get("username"), form.Get("refresh_token"), form.Get("device_code"),
+	}, "\x00")
 }
