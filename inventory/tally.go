@@ -51,6 +51,9 @@ var learned = map[string]fact{KeySourceName: factSourceName, KeySourceMAC: factS
 var outcomes = [...]Outcome{OutcomeBridged, OutcomeCut, OutcomeTLSFailed, OutcomeRefused, OutcomeLoginFailed,
 	OutcomeUpstreamFailed, OutcomeProtocolError, OutcomeAbandoned}
 
+// OutcomeOrder returns all outcomes, in the order in which lists and columns have them.
+func OutcomeOrder() []Outcome { return slices.Clone(outcomes[:]) }
+
 const (
 	numOutcomes = len(outcomes)
 	indexCut    = 1
