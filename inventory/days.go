@@ -27,7 +27,7 @@ func (f *Fold) Days() []Day {
 	}
 	for o, n := range f.Opened() {
 		if _, over := f.ended[o.Run]; over && n > 0 {
-			sum(o.Day).Outcomes[indexCut] += uint32(n) //nolint:gosec // sessions of one device and day
+			sum(o.Day).AddCut(uint32(n)) //nolint:gosec // sessions of one device and day
 		}
 	}
 	days := make([]Day, 0, len(sums))
@@ -36,6 +36,9 @@ func (f *Fold) Days() []Day {
 	}
 	return days
 }
+
+// AddCut adds n sessions that were cut and have no line of their end.
+func (d *DayTally) AddCut(n uint32) { d.Outcomes[indexCut] += n }
 
 // Shown returns the day as pages and reports show it.
 func (d *DayTally) Shown() Day {
