@@ -1,41 +1,35 @@
 package inventory
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
 
 // Days returns what all devices together did in each day that there is, the oldest first.
 func (f *Fold) Days() []Day {
-	sums := make(map[int32]*DayTally)
-	sum := func(day int32) *DayTally {
-		if sums[day] == nil {
-			sums[day] = &DayTally{Day: day}
-		}
-		return sums[day]
-	}
+	var sum folded
 	if f.together != nil {
-		for _, day := range f.together.days {
-			sum(day.Day).Add(day)
-		}
+		sum.days = slices.Clone(f.together.days)
 	}
 	for _, d := range f.devices {
 		for _, day := range d.days {
-			sum(day.Day).Add(day)
+			sum.day(day.Day).Add(day)
 		}
 	}
 	for o, n := range f.Opened() {
 		if _, over := f.ended[o.Run]; over && n > 0 {
-			sum(o.Day).Outcomes[indexCut] += uint32(n) //nolint:gosec // sessions of one device and day
+			sum.day(o.Day).AddCut(uint32(n)) //nolint:gosec // sessions of one device and day
 		}
 	}
-	days := make([]Day, 0, len(sums))
-	for _, day := range slices.Sorted(maps.Keys(sums)) {
-		days = append(days, sums[day].Shown())
+	days := make([]Day, len(sum.days))
+	for i := range sum.days {
+		days[i] = sum.days[i].Shown()
 	}
 	return days
 }
+
+// AddCut adds n sessions that were cut and have no line of their end.
+func (d *DayTally) AddCut(n uint32) { d.Outcomes[indexCut] += n }
 
 // Shown returns the day as pages and reports show it.
 func (d *DayTally) Shown() Day {

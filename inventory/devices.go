@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/json"
 	"iter"
 	"maps"
@@ -138,10 +139,7 @@ func (d *Device) fillFacts(t *Tally, shared objects) {
 	}
 	d.Upstream, d.UpstreamAuth, d.UpstreamSays = fact(factUpstream), fact(factUpstreamAuth), fact(factUpstreamSays)
 	d.Stage = Stage(fact(factStage))
-	d.Readiness = fact(factReadiness)
-	if d.Readiness == "" {
-		d.Readiness = "unknown"
-	}
+	d.Readiness = cmp.Or(fact(factReadiness), "unknown")
 	d.Blockers = []string{}
 	if b := fact(factBlockers); b != "" && b != NoBlockers {
 		d.Blockers = strings.Fields(b)
@@ -213,18 +211,11 @@ func settingsOf(root string, members []Member) map[string]string {
 }
 
 func (d *Device) fillSettings(values map[string]string) {
-	if s := values[KeyStage]; s != "" {
-		d.Stage, d.StageSet = Stage(s), true
-	}
-	if d.Stage == "" {
-		d.Stage = StageBridge
-	}
+	stage, category := Stage(values[KeyStage]), Category(values[KeyCategory])
+	d.Stage, d.StageSet = cmp.Or(stage, d.Stage, StageBridge), stage != ""
+	d.Category, d.CategorySet = cmp.Or(category, CategoryUnknown), category != ""
 	d.Deadline, d.Owner, d.Priority = values[KeyDeadline], values[KeyOwner], values[KeyPriority]
 	d.Cost, d.Note = values[KeyCost], values[KeyNote]
-	d.Category = CategoryUnknown
-	if c := values[KeyCategory]; c != "" {
-		d.Category, d.CategorySet = Category(c), true
-	}
 }
 
 // Settings returns the values of Settings that people set for the device, without those that are empty.

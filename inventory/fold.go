@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"net/netip"
@@ -56,7 +57,7 @@ func (d *DayTally) Add(o DayTally) {
 
 // NewFold returns an empty Fold.
 func NewFold() *Fold {
-	return &Fold{devices: make(map[string]*folded), runs: newRuns(), ended: make(map[string]struct{})}
+	return &Fold{devices: make(map[string]*folded), runs: runs{numbers: make(map[string]int32)}, ended: make(map[string]struct{})}
 }
 
 // NewReportFold returns an empty Fold that keeps the days of all devices together and not of each, which is all that a
@@ -68,12 +69,7 @@ func NewReportFold() *Fold {
 }
 
 // dayIn returns where a day of a device is counted.
-func (f *Fold) dayIn(d *folded, n int32) *DayTally {
-	if f.together != nil {
-		d = f.together
-	}
-	return d.day(n)
-}
+func (f *Fold) dayIn(d *folded, n int32) *DayTally { return cmp.Or(f.together, d).day(n) }
 
 // Line adds one line. The line is not kept.
 func (f *Fold) Line(l *Line) {

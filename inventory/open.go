@@ -28,10 +28,9 @@ func (f *Fold) Opened() iter.Seq2[Open, int64] {
 }
 
 func (f *Fold) addOpen(o Open, n int64) {
-	if o.Device == "" {
-		return
+	if o.Device != "" {
+		f.device(o.Device).balance(f.runs.index(o.Run), o.Day, n)
 	}
-	f.device(o.Device).balance(f.runs.index(o.Run), o.Day, n)
 }
 
 // balance is what a device has open of one run and day. A log alone has no admissions, so that each device has one of
@@ -43,10 +42,7 @@ type balance struct {
 }
 
 func (b balance) compare(o balance) int {
-	if c := cmp.Compare(b.run, o.run); c != 0 {
-		return c
-	}
-	return cmp.Compare(b.day, o.day)
+	return cmp.Or(cmp.Compare(b.run, o.run), cmp.Compare(b.day, o.day))
 }
 
 // balance counts sessions that were admitted, or, below 0, that ended after that.
@@ -74,8 +70,6 @@ type runs struct {
 	names   []string
 	last    int32 // the number that was asked for last, which is mostly asked for again
 }
-
-func newRuns() runs { return runs{numbers: make(map[string]int32)} }
 
 func (r *runs) index(run string) int32 {
 	if int(r.last) < len(r.names) && r.names[r.last] == run {

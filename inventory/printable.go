@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"unicode"
 	"unicode/utf8"
 )
@@ -43,26 +44,16 @@ func escape(s string, clean int) string {
 	b := make([]byte, clean, len(s)+len(s)/4+16)
 	copy(b, s)
 	for _, r := range s[clean:] { // an invalid byte comes as U+FFFD, which is visible
-		if visible(r) {
+		switch {
+		case visible(r):
 			b = utf8.AppendRune(b, r)
-			continue
+		case r > 0xffff:
+			b = fmt.Appendf(b, `\U%08x`, r)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
 		}
-		b = appendEscape(b, r)
 	}
 	return string(b)
-}
-
-func appendEscape(b []byte, r rune) []byte {
-	const digits = "0123456789abcdef"
-	letter, shift := byte('u'), 12
-	if r > 0xffff {
-		letter, shift = 'U', 28
-	}
-	b = append(b, '\\', letter)
-	for ; shift >= 0; shift -= 4 {
-		b = append(b, digits[r>>shift&0xf])
-	}
-	return b
 }
 
 // visible reports whether a reader sees r where it stands. Marks and symbols that fonts draw as nothing are not, nor

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -86,10 +87,7 @@ func parseCost(value string) (string, string) {
 	if whole == "" || len(whole) > 12 || !digits(whole) || fraction && (cents == "" || len(cents) > 2 || !digits(cents)) {
 		return "", problem
 	}
-	whole = strings.TrimLeft(whole, "0")
-	if whole == "" {
-		whole = "0"
-	}
+	whole = cmp.Or(strings.TrimLeft(whole, "0"), "0")
 	if cents = strings.TrimRight(cents, "0"); cents == "" {
 		return whole, ""
 	}

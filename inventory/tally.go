@@ -1,8 +1,8 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -50,6 +50,9 @@ var learned = map[string]fact{KeySourceName: factSourceName, KeySourceMAC: factS
 // outcomes are all outcomes, in the order of a Tally's counts.
 var outcomes = [...]Outcome{OutcomeBridged, OutcomeCut, OutcomeTLSFailed, OutcomeRefused, OutcomeLoginFailed,
 	OutcomeUpstreamFailed, OutcomeProtocolError, OutcomeAbandoned}
+
+// OutcomeOrder returns all outcomes, in the order in which lists and columns have them.
+func OutcomeOrder() []Outcome { return slices.Clone(outcomes[:]) }
 
 const (
 	numOutcomes = len(outcomes)
@@ -123,13 +126,7 @@ type setting struct {
 }
 
 func (s setting) before(o setting) bool {
-	if s.At != o.At {
-		return s.At < o.At
-	}
-	if s.Text != o.Text {
-		return s.Text < o.Text
-	}
-	return s.By < o.By
+	return cmp.Or(cmp.Compare(s.At, o.At), cmp.Compare(s.Text, o.Text), cmp.Compare(s.By, o.By)) < 0
 }
 
 // use is how often something was seen, first and last.
@@ -260,15 +257,8 @@ func (t *Tally) History() []Change { return slices.Clone(t.history) }
 
 // compareChanges orders changes by time, and those of one millisecond by what they say.
 func compareChanges(a, b Change) int {
-	if c := a.Time.Compare(b.Time); c != 0 {
-		return c
-	}
-	for _, p := range [][2]string{{a.Device, b.Device}, {a.Key, b.Key}, {a.New, b.New}, {a.Old, b.Old}, {a.By, b.By}} {
-		if c := strings.Compare(p[0], p[1]); c != 0 {
-			return c
-		}
-	}
-	return 0
+	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Key, b.Key),
+		cmp.Compare(a.New, b.New), cmp.Compare(a.Old, b.Old), cmp.Compare(a.By, b.By))
 }
 
 // mergeHistory returns the newest changes of both.

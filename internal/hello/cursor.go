@@ -51,9 +51,10 @@ func (c cursor) only16() (cursor, bool) {
 	return v, ok && len(c) == 0
 }
 
-// numbers reads all of c as a list of 16-bit numbers. It fails on an odd length and on more than maxListed.
-func numbers[T ~uint16](c cursor) ([]T, bool) {
-	if len(c)%2 != 0 || len(c)/2 > maxListed {
+// numbers reads all of c, if there is one, as a list of 16-bit numbers. It fails on an odd length and on more than
+// maxListed.
+func numbers[T ~uint16](c cursor, ok bool) ([]T, bool) {
+	if !ok || len(c)%2 != 0 || len(c)/2 > maxListed {
 		return nil, false
 	}
 	list := make([]T, 0, len(c)/2)

@@ -15,9 +15,9 @@ func ExampleParse() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(h.Format, h.MaxVersion, hello.SuiteName(h.Suites[0]), hello.V2KindName(h.V2Kinds[0]))
+	fmt.Println(h.Format, h.MaxVersion, hello.SuiteName(h.Suites[0]), len(h.V2Kinds))
 	fmt.Println(h.Readiness(), h.Blockers())
 	// Output:
-	// sslv2 1.0 TLS_RSA_WITH_AES_128_CBC_SHA SSL_CK_DES_192_EDE3_CBC_WITH_MD5
+	// sslv2 1.0 TLS_RSA_WITH_AES_128_CBC_SHA 1
 	// legacy [tls_version key_exchange]
 }

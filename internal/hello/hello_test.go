@@ -223,18 +223,10 @@ func TestVersion(t *testing.T) {
 		if v.String() != want {
 			t.Errorf("%#x is %q, want %q", uint16(v), v, want)
 		}
-		if got, err := hello.ParseVersion(want); got != v || err != nil {
-			t.Errorf("ParseVersion(%q) = %v, %v", want, got, err)
-		}
 	}
 	for v, want := range map[hello.Version]string{0x7f1c: "0x7f1c", 0x0a0a: "0x0a0a", 0: "0x0000", 0x0305: "0x0305"} {
 		if v.String() != want {
 			t.Errorf("%#x is %q, want %q", uint16(v), v, want)
-		}
-	}
-	for _, s := range []string{"", "1.4", "tls1.0", "0x0301", "1.0 ", "TLS 1.2"} {
-		if v, err := hello.ParseVersion(s); err == nil {
-			t.Errorf("ParseVersion(%q) = %v", s, v)
 		}
 	}
 }

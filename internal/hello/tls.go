@@ -83,7 +83,7 @@ func (h *Hello) readSuites(c *cursor) error {
 	if !ok {
 		return errors.New("the list of cipher suites is cut off")
 	}
-	if h.Suites, ok = numbers[uint16](list); !ok {
+	if h.Suites, ok = numbers[uint16](list, ok); !ok {
 		return errors.New("the list of cipher suites has an odd length, or more than 1,024 entries")
 	}
 	h.noteSignals()
@@ -93,11 +93,8 @@ func (h *Hello) readSuites(c *cursor) error {
 func (h *Hello) readExtensions(c cursor) error {
 	h.Extensions = make([]uint16, 0, 16)
 	for len(c) > 0 {
-		kind, ok := c.uint16()
-		if !ok {
-			return errors.New("an extension is cut off")
-		}
-		data, ok := c.vector16()
+		kind, _ := c.uint16()
+		data, ok := c.vector16() // of one byte too, which uint16 left
 		if !ok {
 			return errors.New("an extension is cut off")
 		}
@@ -122,68 +119,32 @@ func (h *Hello) readExtension(kind uint16, data cursor) error {
 	case extServerName:
 		ok = h.readServerName(data)
 	case extSupportedGroups:
-		h.Groups, ok = numbers16[uint16](data)
+		h.Groups, ok = numbers[uint16](data.only16())
 	case extECPointFormats:
-		h.PointFormats, ok = bytes8(data)
+		if data, ok = data.only8(); ok {
+			h.PointFormats = append([]uint8{}, data...)
+		}
 	case extSignatures:
-		h.Signatures, ok = numbers16[uint16](data)
+		h.Signatures, ok = numbers[uint16](data.only16())
 	case extALPN:
 		ok = h.readALPN(data)
 	case extSessionTicket:
 		h.Tickets = true
 	case extSupportedVersions:
-		h.Versions, ok = numbers8[Version](data)
+		h.Versions, ok = numbers[Version](data.only8())
 	case extRenegotiationInfo:
 		h.RenegotiationInfo = true
 	}
 	if !ok {
-		return errors.New("the extension " + extensionName(kind) + " is broken")
+		return errors.New("the extension " + extensionNames[kind] + " is broken")
 	}
 	return nil
 }
 
-func extensionName(kind uint16) string {
-	switch kind {
-	case extServerName:
-		return "server_name"
-	case extSupportedGroups:
-		return "supported_groups"
-	case extECPointFormats:
-		return "ec_point_formats"
-	case extSignatures:
-		return "signature_algorithms"
-	case extALPN:
-		return "application_layer_protocol_negotiation"
-	}
-	return "supported_versions"
-}
-
-// numbers16 reads an extension that is one list of 16-bit numbers, its length in two bytes.
-func numbers16[T ~uint16](data cursor) ([]T, bool) {
-	list, ok := data.only16()
-	if !ok {
-		return nil, false
-	}
-	return numbers[T](list)
-}
-
-// numbers8 reads an extension that is one list of 16-bit numbers, its length in one byte.
-func numbers8[T ~uint16](data cursor) ([]T, bool) {
-	list, ok := data.only8()
-	if !ok {
-		return nil, false
-	}
-	return numbers[T](list)
-}
-
-// bytes8 reads an extension that is one list of bytes, its length in one byte.
-func bytes8(data cursor) ([]uint8, bool) {
-	list, ok := data.only8()
-	if !ok {
-		return nil, false
-	}
-	return append([]uint8{}, list...), true
-}
+// extensionNames are those of the extensions that can be broken.
+var extensionNames = map[uint16]string{extServerName: "server_name", extSupportedGroups: "supported_groups",
+	extECPointFormats: "ec_point_formats", extSignatures: "signature_algorithms", extSupportedVersions: "supported_versions",
+	extALPN: "application_layer_protocol_negotiation"}
 
 // readServerName keeps the first host name (RFC 6066, section 3). Names of other types are passed over.
 func (h *Hello) readServerName(data cursor) bool {

@@ -107,28 +107,16 @@ func twoHighest(scores []int) (best, second int) {
 }
 
 func keep(hits []hit, a, b int) []hit {
-	var kept []hit
-	for _, h := range hits {
-		if h.category == a || h.category == b {
-			kept = append(kept, h)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(hits), func(h hit) bool { return h.category != a && h.category != b })
 }
 
 // seenIn looks for the sign in what the device showed.
 func (g *sign) seenIn(s *seen) (hit, bool) {
-	switch g.field {
-	case "vendor":
-		return g.in("", s.vendor, s.d.Vendor)
-	case "client":
-		return g.in("", s.client, s.clientSent)
-	case "os":
-		return g.in("", s.os, s.osSent)
-	case "snmp":
-		return g.in("", s.snmp, s.d.Description)
-	case "stack":
+	if g.field == "stack" {
 		return hit{sign: g, whole: s.stack.Programs}, !s.stack.Suites && g.pattern.allFound(s.programs, programSeparator)
+	}
+	if shown, sent := s.field(g.field); g.field != "name" {
+		return g.in("", shown, sent)
 	}
 	if h, ok := g.in("host name", s.host, s.d.SourceName); ok {
 		return h, true

@@ -2,6 +2,7 @@ package advice
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -110,14 +111,7 @@ func parseVersion(s string) version {
 	return v
 }
 
-func (v version) below(w version) bool {
-	for i := range v.parts {
-		if v.parts[i] != w.parts[i] {
-			return v.parts[i] < w.parts[i]
-		}
-	}
-	return false
-}
+func (v version) below(w version) bool { return slices.Compare(v.parts[:], w.parts[:]) < 0 }
 
 // indexFold returns where the ASCII text of found begins in s, whatever its case, or -1.
 func indexFold(s, found string) int {

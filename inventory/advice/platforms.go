@@ -69,10 +69,9 @@ func (a *Advisor) known(s *seen) knowledge {
 	}
 	for i := range a.platforms {
 		p := &a.platforms[i]
-		if p.when != problem && p.when != "any" || !p.fits(s) {
-			continue
+		if (p.when == problem || p.when == "any") && p.fits(s) {
+			k.add(p)
 		}
-		k.add(p)
 	}
 	return k
 }
@@ -93,18 +92,13 @@ func (k *knowledge) add(p *platform) {
 
 func (p *platform) fits(s *seen) bool {
 	switch p.field {
-	case "client":
-		return p.pattern.find(s.client) != "" && p.inRange(s.version)
-	case "os":
-		return p.pattern.find(s.os) != "" && p.inRange(s.osVersion)
-	case "snmp":
-		return p.pattern.find(s.snmp) != ""
-	case "vendor":
-		return p.pattern.find(s.vendor) != ""
+	case "category":
+		return p.pattern[0].text == string(s.d.Category)
 	case "stack":
 		return !s.stack.Suites && p.pattern.allFound(s.stackName, nameSeparator)
 	}
-	return p.pattern[0].text == string(s.d.Category)
+	shown, _ := s.field(p.field)
+	return p.pattern.find(shown) != "" && (p.field != "client" || p.inRange(s.version)) && (p.field != "os" || p.inRange(s.osVersion))
 }
 
 func (p *platform) inRange(v version) bool {

@@ -39,12 +39,24 @@ func look(d *inventory.Device) seen {
 	return s
 }
 
+// field returns what a device showed in a field of the tables, and how it sent that.
+func (s *seen) field(name string) (t text, sent string) {
+	switch name {
+	case "vendor":
+		return s.vendor, s.d.Vendor
+	case "client":
+		return s.client, s.clientSent
+	case "os":
+		return s.os, s.osSent
+	case "snmp":
+		return s.snmp, s.d.Description
+	}
+	return text{}, ""
+}
+
 // lower cuts s at maxSeen bytes and makes it lower case.
 func lower(s string) string {
-	if len(s) > maxSeen {
-		s = s[:maxSeen]
-	}
-	return strings.ToLower(s)
+	return strings.ToLower(s[:min(len(s), maxSeen)])
 }
 
 // firstLabel returns the host part of a DNS name: what a domain is called says nothing of a device.
@@ -64,9 +76,6 @@ func localPart(login string) string {
 
 // readID reads an IMAP ID (RFC 2971). Its keys are the sender's, in any case.
 func (s *seen) readID(raw json.RawMessage) {
-	if len(raw) == 0 {
-		return
-	}
 	var pairs map[string]string
 	if json.Unmarshal(raw, &pairs) != nil {
 		return

@@ -108,6 +108,5 @@ func (a *Advisor) advise(d *inventory.Device, k knowledge) []inventory.Advice {
 	return list
 }
 
-// blockerOrder is hello.BlockerOrder without its allocation.
-var blockerOrder = [...]hello.Blocker{hello.BlockerNoTLS, hello.BlockerTLSVersion, hello.BlockerKeyExchange,
-	hello.BlockerSignature, hello.BlockerPasswordLogin, hello.BlockerSTARTTLSPort}
+// blockerOrder is hello.BlockerOrder, made once.
+var blockerOrder = hello.BlockerOrder()

@@ -1,212 +1,110 @@
 package journal
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
-	"math"
-	"net/netip"
 	"time"
-
-	"github.com/valyala/fastjson"
 
 	"drawbridge/inventory"
 )
 
-var errNegative = errors.New("a count is negative or too large")
-
-// field takes one field of a line. The first error stays.
-func (p *Parser) field(key []byte, v *fastjson.Value) {
-	if p.err != nil {
-		return
-	}
-	var err error
-	switch p.line.Message {
-	case inventory.MessageFlood:
-		err = p.floodField(key, v)
-	case inventory.MessageChange:
-		err = p.changeField(key, v)
-	case inventory.MessageBridge:
-		err = p.bridgeField(key, v)
-	}
-	if err != nil {
-		p.err = fmt.Errorf("field %s: %w", key, err)
-	}
+// known is a field that a line can have and how it is read; read is nil where nothing is made of it.
+type known struct {
+	name string
+	read reading
 }
 
-// commonField takes a field that all lines have.
-func (p *Parser) commonField(key []byte, v *fastjson.Value) error {
-	switch string(key) {
-	case "time":
-		return p.time(&p.line.Time, v)
-	case "bridge":
-		return name(p, &p.line.Bridge, v)
-	case "run":
-		return name(p, &p.line.Run, v)
-	}
-	return nil
+// reading reads the JSON of a value into the parser's line. Of a field that stands twice the first one counts.
+type reading = func(p *Parser, l *inventory.Line, raw []byte) error
+
+// field is one that a line can have, and what it was lately.
+type field struct {
+	known
+
+	// The string, object or array that stood in a line before, and what was read of it. Most fields of most lines are as
+	// in the one before.
+	raw   []byte
+	value string
+	again bool // it stands in this line too
 }
 
-func (p *Parser) floodField(key []byte, v *fastjson.Value) error {
-	l := &p.line.Flood
-	switch string(key) {
-	case "source_ip":
-		return p.prefix(&l.Source, v)
-	case "listener":
-		return name(p, &l.Listener, v)
-	case "reason":
-		return p.sentence(&l.Reason, v)
-	case "count":
-		return count(&l.Count, v)
-	case "sessions":
-		return count(&l.Sessions, v)
-	case "first":
-		return p.time(&l.First, v)
-	case "last":
-		return p.time(&l.Last, v)
-	case "time":
-		err := p.time(&l.Time, v)
-		p.line.Time = l.Time
-		return err
-	case "bridge":
-		err := name(p, &l.Bridge, v)
-		p.line.Bridge = l.Bridge
-		return err
-	case "run":
-		err := name(p, &l.Run, v)
-		p.line.Run = l.Run
-		return err
-	}
-	return nil
+// fields are those of one kind of line, in the order in which a bridge writes them, so that the next one is found at once.
+type fields struct {
+	all  []field
+	next int // the field that probably comes next
 }
 
-func (p *Parser) changeField(key []byte, v *fastjson.Value) error {
-	c := &p.line.Change
-	switch string(key) {
-	case "device":
-		return p.sentence(&c.Device, v)
-	case "key":
-		return name(p, &c.Key, v)
-	case "old":
-		return p.sentence(&c.Old, v)
-	case "new":
-		return p.sentence(&c.New, v)
-	case "by":
-		return p.sentence(&c.By, v)
-	case "time":
-		err := p.time(&c.Time, v)
-		p.line.Time = c.Time
-		return err
+// newFields returns the fields that all lines begin with, and those that follow.
+func newFields(others ...known) *fields {
+	all := []field{{known: known{"msg", nil}},
+		{known: known{"time", momentOf(func(l *inventory.Line) *time.Time { return &l.Time })}},
+		{known: known{"bridge", nameOf(func(l *inventory.Line) *string { return &l.Bridge })}},
+		{known: known{"run", nameOf(func(l *inventory.Line) *string { return &l.Run })}}}
+	for _, k := range others {
+		all = append(all, field{known: k})
 	}
-	return p.commonField(key, v)
+	return &fields{all: all}
 }
 
-func (p *Parser) bridgeField(key []byte, v *fastjson.Value) error {
-	l := &p.line.Start
-	switch string(key) {
-	case "event":
-		return name(p, &l.Event, v)
-	case "version":
-		return name(p, &l.Version, v)
-	case "configuration_hash":
-		return name(p, &l.ConfigurationHash, v)
-	case "listeners":
-		return p.names(&l.Listeners, v)
-	case "previous_run":
-		return name(p, &l.PreviousRun, v)
-	case "journal":
-		return name(p, &l.Journal, v)
-	case "previous":
-		return name(p, &l.Previous, v)
-	case "time":
-		err := p.time(&l.Time, v)
-		p.line.Time = l.Time
-		return err
-	case "bridge":
-		err := name(p, &l.Bridge, v)
-		p.line.Bridge = l.Bridge
-		return err
-	case "run":
-		err := name(p, &l.Run, v)
-		p.line.Run = l.Run
-		return err
-	}
-	return nil
-}
-
-// name takes a name or a word.
-func name[T ~string](p *Parser, to *T, v *fastjson.Value) error {
-	text, err := v.StringBytes()
-	if err != nil || *to != "" {
-		return err
-	}
-	*to = T(p.words.name(text))
-	return nil
-}
-
-// sentence takes what may be longer than a name.
-func (p *Parser) sentence(to *string, v *fastjson.Value) error {
-	text, err := v.StringBytes()
-	if err != nil || *to != "" {
-		return err
-	}
-	*to = p.words.sentence(text)
-	return nil
-}
-
-// maxListeners is how many listeners of a bridge line are kept.
-const maxListeners = 1024
-
-func (p *Parser) names(to *[]string, v *fastjson.Value) error {
-	values, err := v.Array()
-	if err != nil || *to != nil {
-		return err
-	}
-	for _, value := range values[:min(len(values), maxListeners)] {
-		var one string
-		if err := name(p, &one, value); err != nil {
-			return err
+// named returns the field of that name, nil for one that is not known. It looks for it from behind the last one on.
+func (fs *fields) named(key []byte) *field {
+	for range fs.all {
+		f := &fs.all[fs.next]
+		if fs.next++; fs.next == len(fs.all) {
+			fs.next = 0
 		}
-		*to = append(*to, one)
+		if f.name == string(key) {
+			return f
+		}
 	}
 	return nil
 }
 
-func (p *Parser) time(to *time.Time, v *fastjson.Value) error {
-	text, err := v.StringBytes()
-	if err != nil || !to.IsZero() {
-		return err
-	}
-	*to, err = parseTime(text)
-	return err
+// maxRepeated bounds field.raw, in bytes.
+const maxRepeated = 1 << 10
+
+// repeats reports whether b begins with the value of a line before, which then ends where it ended there. It returns
+// how long that is.
+func (f *field) repeats(b []byte) (length int, ok bool) {
+	f.again = len(f.raw) > 0 && bytes.HasPrefix(b, f.raw)
+	return len(f.raw), f.again
 }
 
-// prefix takes an address or a network.
-func (p *Parser) prefix(to *netip.Prefix, v *fastjson.Value) error {
-	text, err := v.StringBytes()
-	if err != nil || to.IsValid() {
-		return err
+// keep remembers what was read of raw. A number does not tell where it ends and is not kept.
+func (f *field) keep(raw []byte, value string) {
+	f.raw, f.value = f.raw[:0], ""
+	if len(raw) <= maxRepeated && (raw[0] == '"' || raw[0] == '{' || raw[0] == '[') {
+		f.raw, f.value = append(f.raw, raw...), value
 	}
-	word := p.words.name(text)
-	if ip, err := netip.ParseAddr(word); err == nil {
-		ip = inventory.PlainAddress(ip)
-		*to = netip.PrefixFrom(ip, ip.BitLen())
-		return nil
-	}
-	*to, err = netip.ParsePrefix(word)
-	return err
 }
 
-// maxCount is how many connections a line may count. A minute has fewer, and sums of such numbers stay sums.
-const maxCount = math.MaxInt32
+// value takes the value that begins at i, and returns where it ends. f is nil for a field that is not known.
+func (p *Parser) value(f *field, line []byte, i int) (end int, err error) {
+	if f == nil {
+		return endOf(line, i)
+	}
+	if length, ok := f.repeats(line[i:]); ok {
+		end = i + length
+	} else if end, err = endOf(line, i); err != nil {
+		return end, err
+	}
+	if f.read == nil {
+		if !f.again {
+			f.keep(line[i:end], "")
+		}
+		return end, nil
+	}
+	p.at = f
+	if err := f.read(p, p.line, line[i:end]); err != nil {
+		return end, fmt.Errorf("field %s: %w", f.name, err)
+	}
+	return end, nil
+}
 
-// count takes a number of things.
-func count(to *int, v *fastjson.Value) error {
-	n, err := v.Int64()
-	if err == nil && (n < 0 || n > maxCount) {
-		return errNegative
+func endOf(line []byte, i int) (int, error) {
+	end, ok := skipValue(line, i)
+	if !ok {
+		return end, errNotJSON
 	}
-	if *to == 0 {
-		*to = int(n)
-	}
-	return err
+	return end, nil
 }

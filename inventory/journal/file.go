@@ -10,11 +10,8 @@ type file interface {
 	Close() error
 }
 
-// osFile is a file whose data alone is synced: the times of a file are of no use to anybody.
+// osFile is a file whose data alone is synced, where that can be: the times of a file are of no use to anybody.
 type osFile struct{ *os.File }
-
-// Sync implements file.
-func (f osFile) Sync() error { return syncData(f.File) }
 
 // openFile opens the segment at path for appending and makes it if it is not there.
 func openFile(path string) (file, error) {

@@ -231,11 +231,8 @@ func TestJournal_PreviousRun(t *testing.T) {
 		t.Errorf("the segments are %s", got)
 	}
 	var starts []string
-	r, err := OpenReader(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = r.ReadFrom(t.Context(), Position{}, func(l *inventory.Line, _ []byte, _ Position) error {
+	r := &Reader{dir: dir, journal: three.ID()}
+	_, _, err := r.ReadFrom(t.Context(), Position{}, func(l *inventory.Line, _ []byte, _ Position) error {
 		if l.Start.Event == inventory.BridgeStart {
 			starts = append(starts, l.Start.Previous+" "+string(l.Start.PreviousRun))
 		}
@@ -262,10 +259,7 @@ func TestJournal_KilledInAWrite(t *testing.T) {
 	}
 	_ = f.Close()
 
-	r, err := OpenReader(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := &Reader{dir: dir, journal: j.ID()}
 	got, tail, stats := ids(t, r, Position{})
 	if len(got) != 1 || stats != (Stats{Lines: 1}) {
 		t.Errorf("before it is healed: %v, %+v", got, stats)

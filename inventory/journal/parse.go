@@ -27,19 +27,16 @@ type Parser struct {
 	decoded words // by the JSON of strings with escapes
 	objects words // by the JSON of objects and arrays
 
-	fields []sessionField
-	next   int           // the field that probably comes next
-	at     *sessionField // the field that is read
-	line   *inventory.Line
-	err    error
-	visit  func(key []byte, v *fastjson.Value)
+	session, flood, change, bridge *fields
+
+	at   *field // the field that is read
+	line *inventory.Line
 }
 
 // NewParser returns a Parser.
 func NewParser() *Parser {
-	p := &Parser{words: newWords(4<<10, 256), decoded: newWords(1<<10, 256), objects: newWords(4<<10, 4<<10), fields: sessionFields()}
-	p.visit = p.field
-	return p
+	return &Parser{words: newWords(4<<10, 256), decoded: newWords(1<<10, 256), objects: newWords(4<<10, 4<<10),
+		session: sessionFields(), flood: floodFields(), change: changeFields(), bridge: bridgeFields()}
 }
 
 // Parse reads line, without a prefix and with or without its newline, into l, whose former content is gone. It reports
@@ -70,18 +67,20 @@ func (p *Parser) known(root *fastjson.Object, line []byte, l *inventory.Line) (o
 	l.Message = p.words.name(word)
 	switch l.Message {
 	case inventory.MessageAdmitted, inventory.MessageSession:
-		return true, p.session(line, l)
-	case inventory.MessageFlood, inventory.MessageChange, inventory.MessageBridge:
-		p.line, p.err = l, nil
-		root.Visit(p.visit)
-		if p.err == nil {
-			p.err = p.complete()
-		}
-		p.line = nil
-		return true, p.err
+		err = p.read(line, l, p.session)
+	case inventory.MessageFlood:
+		err = p.read(line, l, p.flood)
+		l.Flood.Time, l.Flood.Bridge, l.Flood.Run = l.Time, l.Bridge, l.Run
+	case inventory.MessageChange:
+		err = p.read(line, l, p.change)
+		l.Change.Time = l.Time
+	case inventory.MessageBridge:
+		err = p.read(line, l, p.bridge)
+		l.Start.Time, l.Start.Bridge, l.Start.Run = l.Time, l.Bridge, l.Run
 	default:
 		return false, nil
 	}
+	return true, err
 }
 
 // object reads line as far as JSON goes.

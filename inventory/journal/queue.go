@@ -25,8 +25,8 @@ type mark struct {
 	done chan<- error // may be nil; has room for one
 }
 
-func (b *batch) tell(lines int, err error) {
-	for _, m := range b.marks[:lines] {
+func tell(marks []mark, err error) {
+	for _, m := range marks {
 		if m.done != nil {
 			m.done <- err
 		}
@@ -114,7 +114,7 @@ func (q *queue) giveUp() (lines int) {
 	defer q.mu.Unlock()
 	lines = q.heldLines + len(q.next.marks)
 	q.lost += int64(lines)
-	q.next.tell(len(q.next.marks), errClosed)
+	tell(q.next.marks, errClosed)
 	q.next, q.held, q.heldLines = batch{}, 0, 0
 	return lines
 }

@@ -14,7 +14,6 @@ import (
 
 // Errors of reading from a position.
 var (
-	ErrNoJournal    = errors.New("there is no journal in the directory")
 	ErrOtherJournal = errors.New("the position is of another journal")
 	ErrDropped      = errors.New("the position is in what a snapshot holds: begin with Snapshot")
 	ErrPastEnd      = errors.New("the position is behind the end of the journal")
@@ -26,7 +25,7 @@ type Position = inventory.Position
 // Reader reads a journal that may be written at the same time. It is safe for concurrent use.
 type Reader struct {
 	dir, journal string
-	changed      *signal // nil where somebody else writes
+	changed      *signal
 	tools        sync.Pool
 }
 
@@ -36,29 +35,12 @@ type tools struct {
 	lines  *lineReader
 }
 
-// OpenReader opens the journal in dir for reading only. It heals nothing, and does not keep a bridge from writing.
-func OpenReader(dir string) (*Reader, error) {
-	found, err := list(dir)
-	if err == nil && found.journal == "" {
-		err = ErrNoJournal
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the journal: %w", err)
-	}
-	return &Reader{dir: dir, journal: found.journal}, nil
-}
-
 // ID returns the id of the journal, 16 hex digits.
 func (r *Reader) ID() string { return r.journal }
 
 // Changed returns a channel that is closed when the next line was written. Take it before ReadFrom, so that nothing is
-// missed between. It is nil, which waits for ever, for a journal that another process writes.
-func (r *Reader) Changed() <-chan struct{} {
-	if r.changed == nil {
-		return nil
-	}
-	return r.changed.wait()
-}
+// missed between.
+func (r *Reader) Changed() <-chan struct{} { return r.changed.wait() }
 
 // ReadFrom hands each line from from on to each, in the order in which they were written, and returns the position
 // behind the last one that each took. It reads to the end of what is written; a line that is not whole yet is left for
@@ -81,8 +63,7 @@ func (r *Reader) ReadFrom(ctx context.Context, from Position,
 		finished := i < len(segments)-1
 		var read Stats
 		at, read, err = r.readSegment(ctx, at, finished, each)
-		stats.Lines += read.Lines
-		stats.Bad += read.Bad
+		stats.add(read)
 		if err != nil {
 			return at, stats, err
 		}

@@ -29,13 +29,12 @@ func (p *Parser) quick(line []byte, l *inventory.Line) (done bool, err error) {
 	default:
 		return false, nil
 	}
-	return true, p.session(line, l)
+	return true, p.read(line, l, p.session)
 }
 
-// session reads the fields of line, a session record or an admitted line. It looks at the nesting of values that nothing
-// is made of, and at no more of them.
-func (p *Parser) session(line []byte, l *inventory.Line) error {
-	p.line, p.next = l, 0
+// read reads the fields of line. It looks at the nesting of values that nothing is made of, and at no more of them.
+func (p *Parser) read(line []byte, l *inventory.Line, of *fields) error {
+	p.line, of.next = l, 0
 	defer func() { p.line, p.at = nil, nil }()
 	i := skipSpace(line, 0) + 1 // behind the brace
 	for {
@@ -45,7 +44,7 @@ func (p *Parser) session(line []byte, l *inventory.Line) error {
 		if !ok || colon >= len(line) || line[colon] != ':' {
 			return errNotJSON
 		}
-		end, err := p.sessionField(p.fieldOf(line[keyAt+1:keyEnd-1]), line, skipSpace(line, colon+1))
+		end, err := p.value(of.named(line[keyAt+1:keyEnd-1]), line, skipSpace(line, colon+1))
 		if err != nil {
 			return err
 		}
@@ -54,18 +53,14 @@ func (p *Parser) session(line []byte, l *inventory.Line) error {
 		case i < len(line) && line[i] == ',':
 			i++
 		case i < len(line) && line[i] == '}' && skipSpace(line, i+1) == len(line):
-			return p.complete()
+			if l.Time.IsZero() {
+				return errNoTime
+			}
+			return nil
 		default:
 			return errNotJSON
 		}
 	}
-}
-
-func (p *Parser) complete() error {
-	if p.line.Time.IsZero() {
-		return errNoTime
-	}
-	return nil
 }
 
 // skipSpace returns where the next token begins.

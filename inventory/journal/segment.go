@@ -91,11 +91,8 @@ func (l *listing) addSegment(number int64, compressed bool) {
 		l.segments = append(l.segments, segment{number: number})
 		i = len(l.segments) - 1
 	}
-	if compressed {
-		l.segments[i].compressed = true
-	} else {
-		l.segments[i].plain = true
-	}
+	s := &l.segments[i]
+	s.compressed, s.plain = s.compressed || compressed, s.plain || !compressed
 }
 
 // last returns the number of the newest segment, 0 where there is none.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -144,12 +143,6 @@ func TestReader_Positions(t *testing.T) {
 		if _, _, err := j.ReadFrom(t.Context(), tt.from, nothing); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	if _, err := OpenReader(t.TempDir()); !errors.Is(err, ErrNoJournal) {
-		t.Error(err)
-	}
-	if _, err := OpenReader(filepath.Join(dir, "none")); !errors.Is(err, ErrNoJournal) {
-		t.Error(err)
 	}
 }
 

@@ -152,7 +152,7 @@ func (j *Journal) latest(ctx context.Context, number int64) (time.Time, error) {
 		return t.(time.Time), nil
 	}
 	var latest time.Time
-	_, _, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: number, Offset: 0}, true,
+	_, _, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: number}, true,
 		func(l *inventory.Line, _ []byte, _ Position) error {
 			if l.Time.After(latest) {
 				latest = l.Time
@@ -208,8 +208,7 @@ func (j *Journal) linesOf(ctx context.Context, segments []segment, each func(*in
 	for _, s := range segments {
 		_, read, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: s.number, Offset: 0}, true,
 			func(l *inventory.Line, _ []byte, _ Position) error { return each(l) })
-		all.Lines += read.Lines
-		all.Bad += read.Bad
+		all.add(read)
 		if err != nil {
 			return all, err
 		}

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncData waits until the data of f is on the disk.
-func syncData(f *os.File) error {
+// Sync implements file.
+func (f osFile) Sync() error {
 	if err := unix.Fdatasync(int(f.Fd())); err != nil {
 		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 	}

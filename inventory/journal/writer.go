@@ -134,8 +134,7 @@ func (w *writer) tell(done int) {
 	if done == w.told {
 		return
 	}
-	lines := batch{marks: w.batch.marks[w.told:done]}
-	lines.tell(len(lines.marks), nil)
+	tell(w.batch.marks[w.told:done], nil)
 	w.told = done
 	w.changed.send()
 }
@@ -196,8 +195,7 @@ func (w *writer) report(err error) {
 func (w *writer) end() error {
 	err := w.drain()
 	w.report(err)
-	lines := batch{marks: w.batch.marks[w.told:]}
-	lines.tell(len(lines.marks), errClosed)
+	tell(w.batch.marks[w.told:], errClosed)
 	lost := w.queue.giveUp()
 	if w.file == nil {
 		return lostError(lost, err)

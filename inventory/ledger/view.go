@@ -21,43 +21,32 @@ func (v view) Devices(ctx context.Context, q inventory.Query) ([]inventory.Devic
 }
 
 func (v view) Device(ctx context.Context, id string) (inventory.Device, error) {
-	store, err := v(ctx)
-	if err != nil {
-		return inventory.Device{}, err
-	}
-	return store.Device(ctx, id)
+	return read(ctx, v, func(s *sqlstore.Store) (inventory.Device, error) { return s.Device(ctx, id) })
 }
 
 func (v view) History(ctx context.Context, id string) ([]inventory.Change, error) {
-	store, err := v(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.History(ctx, id)
+	return read(ctx, v, func(s *sqlstore.Store) ([]inventory.Change, error) { return s.History(ctx, id) })
 }
 
 func (v view) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
-	store, err := v(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.Days(ctx, id, since)
+	return read(ctx, v, func(s *sqlstore.Store) ([]inventory.Day, error) { return s.Days(ctx, id, since) })
 }
 
 func (v view) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
-	store, err := v(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return store.Sessions(ctx, q)
+	return read(ctx, v, func(s *sqlstore.Store) ([]inventory.StoredSession, error) { return s.Sessions(ctx, q) })
 }
 
 func (v view) Totals(ctx context.Context) (inventory.Totals, error) {
+	return read(ctx, v, func(s *sqlstore.Store) (inventory.Totals, error) { return s.Totals(ctx) })
+}
+
+func read[T any](ctx context.Context, v view, from func(*sqlstore.Store) (T, error)) (T, error) {
 	store, err := v(ctx)
 	if err != nil {
-		return inventory.Totals{}, err
+		var none T
+		return none, err
 	}
-	return store.Totals(ctx)
+	return from(store)
 }
 
 // Current is a Ledger of which nothing is read while its store is behind the journal: what a command prints is what is so, or

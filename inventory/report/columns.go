@@ -96,7 +96,7 @@ func technicalColumns() []column {
 		{"listener", text, func(d *inventory.Device) string { return d.Listener }},
 		{"protocol", text, func(d *inventory.Device) string { return d.Protocol }},
 		{"tls_mode", text, func(d *inventory.Device) string { return d.TLSMode }},
-		{"tls_version", text, func(d *inventory.Device) string { return versionName(d.TLSVersion) }},
+		{"tls_version", text, func(d *inventory.Device) string { return versionNames.of(d.TLSVersion) }},
 		{"tls_cipher", text, func(d *inventory.Device) string { return d.TLSCipher }},
 		{"tls_versions", text, versionsUsed},
 		{"weak_since", plain, func(d *inventory.Device) string { return stamp(weakUse(d).first) }},
@@ -118,7 +118,7 @@ func usageColumns() []column {
 		{"last_served", plain, func(d *inventory.Device) string { return stampOf(d.LastServed) }},
 		{"sessions", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}
-	for _, outcome := range outcomes() {
+	for _, outcome := range inventory.OutcomeOrder() {
 		columns = append(columns, column{string(outcome), plain,
 			func(d *inventory.Device) string { return strconv.FormatInt(d.Outcomes[outcome], 10) }})
 	}
@@ -129,13 +129,6 @@ func usageColumns() []column {
 		column{"upstream_says", text, func(d *inventory.Device) string { return d.UpstreamSays }},
 		column{"bytes_from_device", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.BytesFrom, 10) }},
 		column{"bytes_to_device", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.BytesTo, 10) }})
-}
-
-// outcomes are all outcomes, in the contract's order.
-func outcomes() []inventory.Outcome {
-	return []inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed,
-		inventory.OutcomeRefused, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
-		inventory.OutcomeProtocolError, inventory.OutcomeAbandoned}
 }
 
 // shown is what the column of a setting says of a device.
@@ -175,23 +168,10 @@ func advice(d *inventory.Device) string {
 	return strings.Join(sentences, " ")
 }
 
-// versionName names a TLS version so that no spreadsheet takes it for a number or for the first of February.
-func versionName(version string) string {
-	switch version {
-	case "1.0", "1.1", "1.2", "1.3":
-		return "TLS " + version
-	case "ssl2":
-		return "SSL 2"
-	case "ssl3":
-		return "SSL 3"
-	}
-	return version
-}
-
 func versionsUsed(d *inventory.Device) string {
 	uses := make([]string, len(d.TLSVersions))
 	for i, use := range d.TLSVersions {
-		uses[i] = versionName(use.Version) + ": " + strconv.FormatInt(use.Sessions, 10)
+		uses[i] = versionNames.of(use.Version) + ": " + strconv.FormatInt(use.Sessions, 10)
 	}
 	return strings.Join(uses, "; ")
 }
@@ -204,16 +184,19 @@ func yes(b bool) string {
 }
 
 // stamp writes a time as RFC 3339 in UTC, to the second; nothing for none.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
+func stamp(t time.Time) string { return written(t.UTC(), time.RFC3339) }
 
 func stampOf(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
 	return stamp(*t)
+}
+
+// written writes a time by a layout; nothing for none.
+func written(t time.Time, layout string) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(layout)
 }

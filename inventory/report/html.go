@@ -80,12 +80,7 @@ func (r Report) complete() *Report {
 func (r *Report) today() string { return r.Now.Format(dateLayout) }
 
 // date is the date of a moment, for people.
-func (r *Report) date(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.In(r.Zone).Format(dateLayout)
-}
+func (r *Report) date(t time.Time) string { return written(t.In(r.Zone), dateLayout) }
 
 // quiet reports whether a device was not seen for long.
 func (r *Report) quiet(d *inventory.Device) bool { return d.LastSeen.Before(r.Now.Add(-quietAfter)) }

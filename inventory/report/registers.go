@@ -11,8 +11,8 @@ import (
 // The registers read cells as they are: in their columns an apostrophe stands before formulas only, not before words that
 // a spreadsheet would take for numbers.
 
-// serviceNowColumns are attributes of ServiceNow's class cmdb_ci, by the names that its tables have for them. People and companies are references there: the import's
-// transform map decides what becomes of a name it does not know.
+// serviceNowColumns are attributes of ServiceNow's class cmdb_ci, by the names that its tables have for them. People and
+// companies are references there: the import's transform map decides what becomes of a name it does not know.
 func serviceNowColumns() []column {
 	return []column{
 		{"correlation_id", plain, func(d *inventory.Device) string { return d.ID }},
@@ -71,7 +71,7 @@ func address(d *inventory.Device) string {
 func summary(d *inventory.Device) string {
 	parts := []string{"Reads mail through Drawbridge as " + d.Account}
 	if d.TLSVersion != "" {
-		parts = append(parts, "by "+versionName(d.TLSVersion))
+		parts = append(parts, "by "+versionNames.of(d.TLSVersion))
 	}
 	if len(d.Blockers) > 0 {
 		parts = append(parts, "blockers "+strings.Join(d.Blockers, " "))
@@ -83,28 +83,13 @@ func summary(d *inventory.Device) string {
 }
 
 // assetType is Lansweeper's name for a category.
-func assetType(d *inventory.Device) string {
-	switch d.Category {
-	case inventory.CategoryPrinter:
-		return "Printer"
-	case inventory.CategoryMobile:
-		return "Mobile"
-	case inventory.CategoryDesktop:
-		return "Workstation"
-	case inventory.CategoryMedical:
-		return "Medical device"
-	case inventory.CategoryIoT:
-		return "IoT"
-	case inventory.CategoryApplication, inventory.CategorySaaS, inventory.CategoryBackup:
-		return "Server"
-	}
-	return "Network device"
+func assetType(d *inventory.Device) string { return cmp.Or(assetTypes[d.Category], "Network device") }
+
+var assetTypes = map[inventory.Category]string{
+	inventory.CategoryPrinter: "Printer", inventory.CategoryMobile: "Mobile", inventory.CategoryDesktop: "Workstation",
+	inventory.CategoryMedical: "Medical device", inventory.CategoryIoT: "IoT",
+	inventory.CategoryApplication: "Server", inventory.CategorySaaS: "Server", inventory.CategoryBackup: "Server",
 }
 
 // clock writes a time as both registers read it: UTC, to the second, without a zone.
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
-}
+func clock(t time.Time) string { return written(t.UTC(), time.DateTime) }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,20 +69,9 @@ func (t tallies) inOrder(words []string) []*tally {
 }
 
 func (t tallies) sorted(compare func(a, b *tally) int) []*tally {
-	all := make([]*tally, 0, len(t))
-	for _, one := range t {
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, b *tally) int {
-		if a.Nobody != b.Nobody {
-			if a.Nobody {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(compare(a, b), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name))
+	return slices.SortedFunc(maps.Values(t), func(a, b *tally) int {
+		return cmp.Or(rank(b.Nobody)-rank(a.Nobody), compare(a, b), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
-	return all
 }
 
 func (t *tally) add(other *tally) {
@@ -182,9 +172,9 @@ func (f *figures) countPlan(r *Report, i int, one *tally) {
 
 func (f *figures) countWords(d *inventory.Device, one *tally) {
 	f.versions.of(latestVersionWords(d)).add(one)
-	f.readiness.of(readinessWords(d.Readiness)).add(one)
-	f.categories.of(categoryWords(d.Category)).add(one)
-	f.steps.of(stepWords(d.NextStep)).add(one)
+	f.readiness.of(readinessWords.of(d.Readiness)).add(one)
+	f.categories.of(categoryWords.of(d.Category)).add(one)
+	f.steps.of(stepWords.of(d.NextStep)).add(one)
 	f.priorities.of(priorityWords(d.Priority)).add(one)
 	vendor := f.vendors.of(cmp.Or(d.Vendor, "Not known"))
 	vendor.add(one)
@@ -203,7 +193,7 @@ func (f *figures) order(r *Report) {
 		return cmp.Or(r.Devices[a].LastSeen.Compare(r.Devices[b].LastSeen), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
 	})
 	slices.SortFunc(f.weak, func(a, b weakness) int {
-		return cmp.Or(cmp.Compare(rank(a.ended), rank(b.ended)), a.since.Compare(b.since),
+		return cmp.Or(rank(a.ended)-rank(b.ended), a.since.Compare(b.since),
 			cmp.Compare(r.Devices[a.index].ID, r.Devices[b.index].ID))
 	})
 }

@@ -60,28 +60,19 @@ func seriesOf() []series {
 		{"none", "No TLS completed"}}
 }
 
-func seriesIndex(version string) int {
-	switch version {
-	case "ssl2", "ssl3":
-		return 0
-	case "1.0":
-		return 1
-	case "1.1":
-		return 2
-	case "1.2":
-		return 3
-	case "1.3":
-		return 4
-	}
-	return 5
-}
+// seriesIndex are the indexes of the versions' series; versions that are none of these are those of the last one.
+var seriesIndex = map[string]int{"ssl2": 0, "ssl3": 0, "1.0": 1, "1.1": 2, "1.2": 3, "1.3": 4}
 
 // sums are sessions by the index of their series.
 type sums [6]int64
 
 func (s *sums) add(day *inventory.Day) {
 	for version, n := range day.TLSVersions {
-		s[seriesIndex(version)] += n
+		i, known := seriesIndex[version]
+		if !known {
+			i = len(s) - 1
+		}
+		s[i] += n
 	}
 }
 

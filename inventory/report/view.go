@@ -105,7 +105,7 @@ func newList(r *Report, indexes []int) list {
 
 func breakdowns(f *figures) []breakdown {
 	versions := []string{"No TLS completed", "SSL 2", "SSL 3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"}
-	readiness := []string{readinessWords("obsolete"), readinessWords("legacy"), readinessWords("unknown"), readinessWords("ready")}
+	readiness := []string{readinessWords.of("obsolete"), readinessWords.of("legacy"), readinessWords.of("unknown"), readinessWords.of("ready")}
 	return []breakdown{
 		{"by-version", "By TLS version", "Latest version used", f.versions.inOrder(versions), f.all.Devices},
 		{"by-readiness", "By readiness", "Readiness", f.readiness.inOrder(readiness), f.all.Devices},

@@ -31,64 +31,33 @@ func money(currency string, hundredths int64) string {
 	return strings.TrimSpace(currency + " " + sum)
 }
 
-func readinessWords(readiness string) string {
-	switch readiness {
-	case "ready":
-		return "Ready for Exchange Online"
-	case "legacy":
-		return "Legacy: TLS 1.0 or 1.1, or old ciphers"
-	case "obsolete":
-		return "Obsolete: SSL only"
-	case "unknown", "":
-		return "Not known"
-	}
-	return readiness
+// words are what reports say for the words of the inventory; what is not among them stands for itself.
+type words[T ~string] map[T]string
+
+func (w words[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
+
+var readinessWords = words[string]{
+	"ready": "Ready for Exchange Online", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
+	"unknown": "Not known", "": "Not known",
 }
 
-func stepWords(step inventory.NextStep) string {
-	switch step {
-	case inventory.StepRepoint:
-		return "Point it at Exchange Online"
-	case inventory.StepOAuth2:
-		return "Move its login to OAuth 2.0"
-	case inventory.StepEnable:
-		return "Switch TLS 1.2 on"
-	case inventory.StepUpdate:
-		return "Update its firmware or software"
-	case inventory.StepReplace:
-		return "Replace it"
-	case inventory.StepIdentify:
-		return "Find out what it is"
-	case inventory.StepWatch:
-		return "Watch"
-	case "":
-		return "Not decided"
-	}
-	return string(step)
+var stepWords = words[inventory.NextStep]{
+	inventory.StepRepoint: "Point it at Exchange Online", inventory.StepOAuth2: "Move its login to OAuth 2.0",
+	inventory.StepEnable: "Switch TLS 1.2 on", inventory.StepUpdate: "Update its firmware or software",
+	inventory.StepReplace: "Replace it", inventory.StepIdentify: "Find out what it is", inventory.StepWatch: "Watch", "": "Not decided",
 }
 
-func categoryWords(category inventory.Category) string {
-	switch category {
-	case inventory.CategoryDesktop:
-		return "Desktop mail client"
-	case inventory.CategoryMobile:
-		return "Phone or tablet"
-	case inventory.CategoryPrinter:
-		return "Printer, scanner or fax"
-	case inventory.CategoryIoT:
-		return "IoT or alarm"
-	case inventory.CategoryMedical:
-		return "Medical device"
-	case inventory.CategoryApplication:
-		return "Application"
-	case inventory.CategorySaaS:
-		return "Cloud service's connector"
-	case inventory.CategoryBackup:
-		return "Backup or archive"
-	case inventory.CategoryUnknown, "":
-		return "Not known"
-	}
-	return string(category)
+var categoryWords = words[inventory.Category]{
+	inventory.CategoryDesktop: "Desktop mail client", inventory.CategoryMobile: "Phone or tablet",
+	inventory.CategoryPrinter: "Printer, scanner or fax", inventory.CategoryIoT: "IoT or alarm",
+	inventory.CategoryMedical: "Medical device", inventory.CategoryApplication: "Application",
+	inventory.CategorySaaS: "Cloud service's connector", inventory.CategoryBackup: "Backup or archive",
+	inventory.CategoryUnknown: "Not known", "": "Not known",
+}
+
+// versionNames name TLS versions so that no spreadsheet takes them for a number or for the first of February.
+var versionNames = words[string]{
+	"ssl2": "SSL 2", "ssl3": "SSL 3", "1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3",
 }
 
 func priorityWords(priority string) string {
@@ -99,5 +68,5 @@ func priorityWords(priority string) string {
 }
 
 func latestVersionWords(d *inventory.Device) string {
-	return cmp.Or(versionName(d.TLSVersion), "No TLS completed")
+	return cmp.Or(versionNames.of(d.TLSVersion), "No TLS completed")
 }

@@ -150,17 +150,11 @@ func (p *projection) endRuns(ctx context.Context, b *inventory.Batch) error {
 	if err := p.insert(ctx, endedRuns, args(runs)); err != nil {
 		return err
 	}
-	for some := range slices.Chunk(runs, keysAtOnce) {
-		devices, err := column[string](ctx, p.tx,
-			"SELECT DISTINCT device FROM open_sessions WHERE balance > 0 AND run IN ("+marks(len(some))+")", args(some)...)
-		if err != nil {
-			return err
-		}
-		for _, id := range devices {
-			p.touched[id] = struct{}{}
-		}
+	devices, err := p.columnOf(ctx, runs, "SELECT DISTINCT device FROM open_sessions WHERE balance > 0 AND run IN ()")
+	for _, id := range devices {
+		p.touched[id] = struct{}{}
 	}
-	return nil
+	return err
 }
 
 var sessions = table{name: "sessions", columns: []string{"id", "device", "started_at", "outcome", "record"}}

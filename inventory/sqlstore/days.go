@@ -12,22 +12,13 @@ import (
 	"drawbridge/inventory"
 )
 
-// dayOutcomes and dayVersions are the columns of days in the order of an inventory.DayTally.
-var (
-	dayOutcomes = [...]inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed,
-		inventory.OutcomeRefused, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
-		inventory.OutcomeProtocolError, inventory.OutcomeAbandoned}
-	dayVersions = [...]string{"no_version", "ssl3", "tls10", "tls11", "tls12", "tls13"}
-)
-
-// dayColumns returns the columns that are summed.
+// dayColumns returns the columns of days that are summed, in the order of an inventory.DayTally.
 func dayColumns() []string {
 	var columns []string
-	for _, o := range dayOutcomes {
+	for _, o := range inventory.OutcomeOrder() {
 		columns = append(columns, string(o))
 	}
-	columns = append(columns, dayVersions[:]...)
-	return append(columns, "flooded", "bytes_from", "bytes_to")
+	return append(columns, "no_version", "ssl3", "tls10", "tls11", "tls12", "tls13", "flooded", "bytes_from", "bytes_to")
 }
 
 // everyDevice is the id under which days has the sum of all devices.
@@ -42,11 +33,7 @@ type deviceDay struct {
 func (p *projection) addDays(ctx context.Context, b *inventory.Batch) error {
 	days := make(map[deviceDay]*inventory.DayTally)
 	add := func(id string, d inventory.DayTally) {
-		k := deviceDay{id, d.Day}
-		if days[k] == nil {
-			days[k] = &inventory.DayTally{Day: d.Day}
-		}
-		days[k].Add(d)
+		dayOf(days, deviceDay{id, d.Day}, d.Day).Add(d)
 	}
 	for id, folded := range b.Fold.Tallies() {
 		for _, d := range folded.Days {
@@ -78,7 +65,7 @@ func appendDay(values []any, d *inventory.DayTally) []any {
 // Days returns what a device did each day, the oldest first, with the ids that are merged into it; of an empty id what
 // all devices did. Days before the retention are not there. A day without sessions is left out.
 func (s *Store) Days(ctx context.Context, id string, since time.Time) ([]inventory.Day, error) {
-	days := make(map[int64]*inventory.Day)
+	days := make(map[int32]*inventory.DayTally)
 	err := s.view(ctx, func(t *tx) error {
 		sums, err := t.sums(ctx)
 		if err != nil {
@@ -94,19 +81,14 @@ func (s *Store) Days(ctx context.Context, id string, since time.Time) ([]invento
 				return err
 			}
 		}
-		for some := range slices.Chunk(ids, keysAtOnce) {
-			if err := t.readDays(ctx, days, some, first); err != nil {
-				return err
-			}
-			if err := t.readCutDays(ctx, days, some, first); err != nil {
-				return err
-			}
+		if err := t.readDays(ctx, days, ids, first); err != nil {
+			return err
 		}
-		return nil
+		return t.readCutDays(ctx, days, ids, first)
 	})
 	var all []inventory.Day
 	for _, d := range slices.Sorted(maps.Keys(days)) {
-		all = append(all, *days[d])
+		all = append(all, days[d].Shown())
 	}
 	return all, err
 }
@@ -121,83 +103,56 @@ func firstDay(since time.Time) int64 {
 
 const secondsOfDay = 24 * 60 * 60
 
-func (t *tx) readDays(ctx context.Context, days map[int64]*inventory.Day, ids []string, first int64) error {
+func (t *tx) readDays(ctx context.Context, days map[int32]*inventory.DayTally, ids []string, first int64) error {
 	columns := dayColumns()
 	for i, c := range columns {
 		columns[i] = "CAST(SUM(" + c + ") AS BIGINT)"
 	}
-	query := "SELECT day, " + strings.Join(columns, ", ") + " FROM days WHERE device IN (" + marks(len(ids)) + ") AND day >= ? GROUP BY day"
-	return t.each(ctx, func(rows *sql.Rows) error {
-		var d dayRow
-		if err := rows.Scan(d.targets()...); err != nil {
+	query := "SELECT day, " + strings.Join(columns, ", ") + " FROM days WHERE device IN () AND day >= ? GROUP BY day"
+	return t.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var d inventory.DayTally
+		if err := rows.Scan(targets(&d)...); err != nil {
 			return err
 		}
-		d.addTo(dayOf(days, d.day))
+		dayOf(days, d.Day, d.Day).Add(d)
 		return nil
-	}, query, append(args(ids), first)...)
+	}, query, first)
+}
+
+// targets returns where the day and the values of dayColumns are read to.
+func targets(d *inventory.DayTally) []any {
+	targets := []any{&d.Day}
+	for i := range d.Outcomes {
+		targets = append(targets, &d.Outcomes[i])
+	}
+	for i := range d.Versions {
+		targets = append(targets, &d.Versions[i])
+	}
+	return append(targets, &d.Flooded, &d.BytesFrom, &d.BytesTo)
 }
 
 // readCutDays adds the sessions that were admitted in a run that is over, and never ended.
-func (t *tx) readCutDays(ctx context.Context, days map[int64]*inventory.Day, ids []string, first int64) error {
-	query := "SELECT o.day, CAST(SUM(o.balance) AS BIGINT) FROM open_sessions o JOIN ended_runs e ON e.run = o.run WHERE o.balance > 0 AND o.day >= ?"
-	values := []any{first}
-	if !slices.Equal(ids, []string{everyDevice}) {
-		query += " AND o.device IN (" + marks(len(ids)) + ")"
-		values = append(values, args(ids)...)
-	}
-	return t.each(ctx, func(rows *sql.Rows) error {
-		var day, n int64
+func (t *tx) readCutDays(ctx context.Context, days map[int32]*inventory.DayTally, ids []string, first int64) error {
+	query := "SELECT o.day, CAST(SUM(o.balance) AS BIGINT) FROM open_sessions o JOIN ended_runs e ON e.run = o.run" +
+		" WHERE o.balance > 0 AND o.device IN () AND o.day >= ? GROUP BY o.day"
+	row := func(rows *sql.Rows) error {
+		var day int32
+		var n uint32
 		if err := rows.Scan(&day, &n); err != nil {
 			return err
 		}
-		d := dayOf(days, day)
-		d.Sessions += n
-		d.Outcomes[inventory.OutcomeCut] += n
+		dayOf(days, day, day).AddCut(n)
 		return nil
-	}, query+" GROUP BY o.day", values...)
+	}
+	if slices.Equal(ids, []string{everyDevice}) {
+		return t.each(ctx, row, strings.Replace(query, "o.device IN () AND ", "", 1), first)
+	}
+	return t.eachOf(ctx, ids, row, query, first)
 }
 
-func dayOf(days map[int64]*inventory.Day, day int64) *inventory.Day {
-	if days[day] == nil {
-		date := time.Unix(day*secondsOfDay, 0).UTC().Format(time.DateOnly)
-		days[day] = &inventory.Day{Date: date, Outcomes: make(inventory.Outcomes), TLSVersions: make(map[string]int64)}
+func dayOf[K comparable](days map[K]*inventory.DayTally, k K, day int32) *inventory.DayTally {
+	if days[k] == nil {
+		days[k] = &inventory.DayTally{Day: day}
 	}
-	return days[day]
-}
-
-// dayRow is a day as it is read.
-type dayRow struct {
-	day                           int64
-	outcomes                      [len(dayOutcomes)]int64
-	versions                      [len(dayVersions)]int64
-	flooded, bytesFrom, bytesInto int64
-}
-
-func (d *dayRow) targets() []any {
-	targets := []any{&d.day}
-	for i := range d.outcomes {
-		targets = append(targets, &d.outcomes[i])
-	}
-	for i := range d.versions {
-		targets = append(targets, &d.versions[i])
-	}
-	return append(targets, &d.flooded, &d.bytesFrom, &d.bytesInto)
-}
-
-func (d *dayRow) addTo(day *inventory.Day) {
-	for i, n := range d.outcomes {
-		if n != 0 {
-			day.Outcomes[dayOutcomes[i]] += n
-			day.Sessions += n
-		}
-	}
-	for i, version := range inventory.Versions() {
-		if n := d.versions[i]; n != 0 {
-			day.TLSVersions[version] += n
-		}
-	}
-	day.Sessions += d.flooded
-	day.Flooded += d.flooded
-	day.BytesFrom += d.bytesFrom
-	day.BytesTo += d.bytesInto
+	return days[k]
 }

@@ -46,22 +46,19 @@ func (s *Store) migrate(ctx context.Context, log *zap.Logger) error {
 		return err
 	}
 	known := steps[len(steps)-1].Version
-	if have, err := provider.GetDBVersion(ctx); err != nil || have > known {
-		return newerSchema(have, known, err)
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if have > known {
+		return fmt.Errorf("its schema has version %d, and this version of drawbridge knows those up to %d: "+
+			"run the newer drawbridge, or make the inventory anew with drawbridge inventory rebuild", have, known)
 	}
 	done, err := provider.Up(ctx)
 	for _, step := range done {
 		log.Info("inventory schema", zap.Int64("version", step.Source.Version), zap.Duration("took", step.Duration.Round(time.Millisecond)))
 	}
 	return err
-}
-
-func newerSchema(have, known int64, err error) error {
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("its schema has version %d, and this version of drawbridge knows those up to %d: "+
-		"run the newer drawbridge, or make the inventory anew with drawbridge inventory rebuild", have, known)
 }
 
 // migrations returns the steps in order, with TEXT as the dialect has it.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -62,26 +63,19 @@ func page(ids []string, offset, limit int) []string {
 
 // documents returns devices in the order of their ids.
 func (t *tx) documents(ctx context.Context, ids []string) ([]inventory.Device, error) {
-	devices := make([]inventory.Device, 0, len(ids))
-	for some := range slices.Chunk(ids, keysAtOnce) {
-		place := make(map[string]int, len(some))
-		for _, id := range some {
-			place[id] = len(devices)
-			devices = append(devices, inventory.Device{})
-		}
-		err := t.each(ctx, func(rows *sql.Rows) error {
-			var id string
-			var document sql.RawBytes
-			if err := rows.Scan(&id, &document); err != nil {
-				return err
-			}
-			return json.Unmarshal(document, &devices[place[id]])
-		}, "SELECT id, document FROM documents WHERE id IN ("+marks(len(some))+")", args(some)...)
-		if err != nil {
-			return nil, err
-		}
+	devices, place := make([]inventory.Device, len(ids)), make(map[string]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
 	}
-	return devices, nil
+	err := t.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var id string
+		var document sql.RawBytes
+		if err := rows.Scan(&id, &document); err != nil {
+			return err
+		}
+		return json.Unmarshal(document, &devices[place[id]])
+	}, "SELECT id, document FROM documents WHERE id IN ()")
+	return devices, err
 }
 
 // sortColumns are the columns of inventory.SortKeys, and whether all devices have them.
@@ -97,10 +91,7 @@ var sortColumns = map[string]struct {
 }
 
 func orderOf(q *inventory.Query) (string, error) {
-	by := q.Sort
-	if by == "" {
-		by = "id"
-	}
+	by := cmp.Or(q.Sort, "id")
 	c, ok := sortColumns[by]
 	if !ok {
 		return "", fmt.Errorf("devices cannot be sorted by %q; there are %s", by, strings.Join(inventory.SortKeys[:], ", "))

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,16 +21,13 @@ var deviceRows = func() table {
 // appendDevice appends the row of a device. What is not known is NULL where devices are sorted by it, so that it comes
 // last.
 func appendDevice(values []any, d *inventory.Device) []any {
-	version := d.TLSVersion
-	if version == "" {
-		version = inventory.NoVersion
-	}
+	version := cmp.Or(d.TLSVersion, inventory.NoVersion)
 	var stranger int64
 	if d.Account == inventory.Stranger {
 		stranger = 1
 	}
 	return append(values, d.ID, stranger, clean(d.Account), folded(d.Mailbox), clean(d.Vendor), folded(d.Vendor),
-		clean(d.Readiness), clean(string(d.Category)), clean(string(d.Stage)), stageRank(d.Stage),
+		clean(d.Readiness), clean(string(d.Category)), clean(string(d.Stage)), int64(slices.Index(inventory.Stages(), d.Stage)),
 		text(d.Deadline), clean(d.Owner), folded(d.Owner), priorityRank(d.Priority), cents(d.Cost), clean(version), versionRank(version),
 		text(string(d.NextStep)), moment(d.FirstSeen), moment(d.LastSeen), d.Sessions, words(d.Blockers), clean(searchText(d)))
 }
@@ -50,11 +48,6 @@ func moment(t time.Time) any {
 		return nil
 	}
 	return t.UnixMilli()
-}
-
-// stageRank sorts stages as a migration goes through them.
-func stageRank(s inventory.Stage) int64 {
-	return int64(slices.Index([]inventory.Stage{inventory.StageBridge, inventory.StageWarn, inventory.StageBrownout, inventory.StageBlock}, s))
 }
 
 func priorityRank(priority string) any { return rank(slices.Index(inventory.Priorities[:], priority)) }

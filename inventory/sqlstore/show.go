@@ -20,14 +20,12 @@ func (p *projection) show(ctx context.Context, _ *inventory.Batch) error {
 		}
 		unknown = append(unknown, id)
 	}
-	for some := range slices.Chunk(unknown, keysAtOnce) {
-		roots, err := column[string](ctx, p.tx, "SELECT root FROM tallies WHERE id IN ("+marks(len(some))+")", args(some)...)
-		if err != nil {
-			return err
-		}
-		for _, root := range roots {
-			p.roots[root] = struct{}{}
-		}
+	roots, err := p.columnOf(ctx, unknown, "SELECT root FROM tallies WHERE id IN ()")
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		p.roots[root] = struct{}{}
 	}
 	return p.showRoots(ctx, slices.Sorted(maps.Keys(p.roots)))
 }
@@ -68,10 +66,6 @@ func (p *projection) showSome(ctx context.Context, roots []string) error {
 	if err := p.insert(ctx, deviceDocuments, documents); err != nil {
 		return err
 	}
-	return p.hide(ctx, gone)
-}
-
-func (p *projection) hide(ctx context.Context, gone []string) error {
 	if len(gone) == 0 {
 		return nil
 	}
@@ -88,7 +82,7 @@ func (p *projection) hide(ctx context.Context, gone []string) error {
 func (p *projection) groups(ctx context.Context, roots []string) (map[string][]inventory.Member, error) {
 	rootOf := make(map[string]string)
 	var missing []string
-	err := p.each(ctx, func(rows *sql.Rows) error {
+	err := p.eachOf(ctx, roots, func(rows *sql.Rows) error {
 		var id, root string
 		err := rows.Scan(&id, &root)
 		rootOf[id] = root
@@ -96,7 +90,7 @@ func (p *projection) groups(ctx context.Context, roots []string) (map[string][]i
 			missing = append(missing, id)
 		}
 		return err
-	}, "SELECT id, root FROM tallies WHERE root IN ("+marks(len(roots))+")", args(roots)...)
+	}, "SELECT id, root FROM tallies WHERE root IN ()")
 	if err != nil {
 		return nil, err
 	}
@@ -120,20 +114,15 @@ func (p *projection) groups(ctx context.Context, roots []string) (map[string][]i
 // cutByDevice counts the sessions that were admitted in a run that is over, and never ended.
 func (p *projection) cutByDevice(ctx context.Context, ids []string) (map[string]int64, error) {
 	cut := make(map[string]int64)
-	for some := range slices.Chunk(ids, keysAtOnce) {
-		err := p.each(ctx, func(rows *sql.Rows) error {
-			var id string
-			var n int64
-			err := rows.Scan(&id, &n)
-			cut[id] = n
-			return err
-		}, "SELECT o.device, CAST(SUM(o.balance) AS BIGINT) FROM open_sessions o JOIN ended_runs e ON e.run = o.run"+
-			" WHERE o.balance > 0 AND o.device IN ("+marks(len(some))+") GROUP BY o.device", args(some)...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return cut, nil
+	err := p.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var id string
+		var n int64
+		err := rows.Scan(&id, &n)
+		cut[id] = n
+		return err
+	}, "SELECT o.device, CAST(SUM(o.balance) AS BIGINT) FROM open_sessions o JOIN ended_runs e ON e.run = o.run"+
+		" WHERE o.balance > 0 AND o.device IN () GROUP BY o.device")
+	return cut, err
 }
 
 var deviceDocuments = table{"documents", []string{"id", "settings", "document"}, replaced("id", "settings", "document")}

@@ -50,22 +50,16 @@ func (p *projection) addTallies(ctx context.Context, b *inventory.Batch) error {
 
 // loadMembers reads ids that were not read before.
 func (p *projection) loadMembers(ctx context.Context, ids []string) error {
-	for some := range slices.Chunk(ids, keysAtOnce) {
-		err := p.each(ctx, func(rows *sql.Rows) error {
-			var id string
-			var stored sql.RawBytes
-			m := &member{tally: &inventory.Tally{}}
-			if err := rows.Scan(&id, &m.mergedInto, &m.root, &stored); err != nil {
-				return err
-			}
-			p.members[id] = m
-			return m.tally.UnmarshalJSON(stored)
-		}, "SELECT id, merged_into, root, tally FROM tallies WHERE id IN ("+marks(len(some))+")", args(some)...)
-		if err != nil {
+	return p.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var id string
+		var stored sql.RawBytes
+		m := &member{tally: &inventory.Tally{}}
+		if err := rows.Scan(&id, &m.mergedInto, &m.root, &stored); err != nil {
 			return err
 		}
-	}
-	return nil
+		p.members[id] = m
+		return m.tally.UnmarshalJSON(stored)
+	}, "SELECT id, merged_into, root, tally FROM tallies WHERE id IN ()")
 }
 
 func (p *projection) saveTallies(ctx context.Context, ids []string) error {
@@ -126,17 +120,12 @@ func (p *projection) regroup(ctx context.Context, remerged []string) error {
 func (p *projection) mergedIntoAny(ctx context.Context, ids []string) ([]string, error) {
 	found := make(map[string]struct{})
 	for range maxMerges + 1 {
-		var next []string
-		for some := range slices.Chunk(ids, keysAtOnce) {
-			for _, id := range some {
-				found[id] = struct{}{}
-			}
-			more, err := column[string](ctx, p.tx,
-				"SELECT id FROM tallies WHERE merged_into <> '' AND merged_into IN ("+marks(len(some))+")", args(some)...)
-			if err != nil {
-				return nil, err
-			}
-			next = append(next, more...)
+		for _, id := range ids {
+			found[id] = struct{}{}
+		}
+		next, err := p.columnOf(ctx, ids, "SELECT id FROM tallies WHERE merged_into <> '' AND merged_into IN ()")
+		if err != nil {
+			return nil, err
 		}
 		next = slices.DeleteFunc(next, func(id string) bool { _, known := found[id]; return known })
 		if len(next) == 0 {

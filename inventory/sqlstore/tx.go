@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 )
 
@@ -91,6 +92,29 @@ func (t *tx) each(ctx context.Context, row func(*sql.Rows) error, query string, 
 		}
 	}
 	return rows.Err()
+}
+
+// eachOf is each for a query of so many ids that it is asked in parts: each has its ids in the place of IN ().
+func (t *tx) eachOf(ctx context.Context, ids []string, row func(*sql.Rows) error, query string, more ...any) error {
+	for some := range slices.Chunk(ids, keysAtOnce) {
+		part := strings.Replace(query, "IN ()", "IN ("+marks(len(some))+")", 1)
+		if err := t.each(ctx, row, part, append(args(some), more...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// columnOf is column for a query of so many ids.
+func (t *tx) columnOf(ctx context.Context, ids []string, query string) ([]string, error) {
+	var values []string
+	err := t.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var v string
+		err := rows.Scan(&v)
+		values = append(values, v)
+		return err
+	}, query)
+	return values, err
 }
 
 // column returns a query's only column.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -67,9 +68,7 @@ func conditionsOf(q *inventory.Query) (string, []any) {
 func versionsOf(versions []string) []string {
 	all := make([]string, len(versions))
 	for i, v := range versions {
-		if all[i] = v; v == "" {
-			all[i] = inventory.NoVersion
-		}
+		all[i] = cmp.Or(v, inventory.NoVersion)
 	}
 	return all
 }

@@ -1,9 +1,6 @@
 // Package records makes session records of a fleet that does not exist, for tests and benchmarks: of full size, as a
 // bridge writes them, with the mix of devices, outcomes and strangers that a company has. The same options make the same
 // bytes.
-//
-// A record is encoded once for each device and kind of outcome as inventory does it, and then only its times, ids and
-// figures are put in, so that making records takes less time than reading them.
 package records
 
 import (
@@ -12,6 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"drawbridge/inventory"
 )
@@ -91,21 +91,30 @@ func (g *generator) write(ctx context.Context) error {
 
 // session writes the lines of session n, which ended at end.
 func (g *generator) session(n int, end time.Time) error {
-	d, err := g.device(g.pick())
-	if err != nil {
-		return err
-	}
-	v := g.values(n, end)
+	d := g.device(g.pick())
+	s := g.figures(d.session, n, end)
 	kind := d.kind(g.random.IntN(100))
-	if g.o.Journal && d.admitted != nil && kind == bridged {
-		v.time = v.started
-		g.lines = d.admitted.append(g.lines, &v)
+	s = d.going(kind, s)
+	if g.o.Journal && kind == bridged {
+		if err := g.add(inventory.MessageAdmitted, &inventory.AdmittedLine{Time: s.StartedAt, Session: &s}); err != nil {
+			return err
+		}
 		if n%1000 == 999 { // a crash cut this one
 			return nil
 		}
-		v.time = end
 	}
-	g.lines = d.sessions[kind].append(g.lines, &v)
+	return g.add(inventory.MessageSession, &s)
+}
+
+// add adds a line as log and journal have it.
+func (g *generator) add(message string, line zapcore.ObjectMarshaler) error {
+	buf, err := zapcore.NewJSONEncoder(inventory.LineEncoding()).
+		EncodeEntry(zapcore.Entry{Message: message}, []zapcore.Field{zap.Inline(line)})
+	if err != nil {
+		return err
+	}
+	defer buf.Free()
+	g.lines = append(g.lines, buf.Bytes()...)
 	return nil
 }
 
@@ -127,31 +136,26 @@ func (g *generator) pick() int {
 	return n % max(g.o.Devices/100, 1)
 }
 
-func (g *generator) device(n int) (*device, error) {
+func (g *generator) device(n int) *device {
 	if g.fleet[n] == nil {
-		d, err := newDevice(n, g.o.Seed)
-		if err != nil {
-			return nil, err
-		}
-		g.fleet[n] = d
+		g.fleet[n] = newDevice(n, g.o.Seed)
 	}
-	return g.fleet[n], nil
+	return g.fleet[n]
 }
 
-// values makes what differs between the sessions of one device.
-func (g *generator) values(n int, end time.Time) values {
-	took := time.Duration(50+g.random.IntN(1<<g.random.IntN(20))) * time.Millisecond
-	return values{id: n, port: 32768 + g.random.IntN(28000), time: end, started: end.Add(-took), duration: took.Milliseconds(),
-		handshake: 5 + g.random.Int64N(200), upstream: 40 + g.random.Int64N(900), from: 200 + g.random.Int64N(1<<16),
-		to: 400 + g.random.Int64N(1<<22)}
+// figures fills in what differs between the sessions of one device.
+func (g *generator) figures(s inventory.Session, n int, end time.Time) inventory.Session {
+	s.ID = fmt.Sprintf("%s-%d", bridge.Run, n)
+	s.Duration = time.Duration(50+g.random.IntN(1<<g.random.IntN(20))) * time.Millisecond
+	s.Source.Port = uint16(32768 + g.random.IntN(28000)) //nolint:gosec // below 65,536
+	s.Time, s.StartedAt = end, end.Add(-s.Duration)
+	s.HandshakeTime = time.Duration(5+g.random.Int64N(200)) * time.Millisecond
+	s.UpstreamTime = time.Duration(40+g.random.Int64N(900)) * time.Millisecond
+	s.BytesFromDevice, s.BytesToDevice = 200+g.random.Int64N(1<<16), 400+g.random.Int64N(1<<22)
+	return s
 }
 
 func (g *generator) bridge(event inventory.BridgeEvent, now time.Time) error {
-	line, err := encode(inventory.MessageBridge, &inventory.BridgeLine{Time: now, Bridge: bridge.Bridge, Run: bridge.Run,
+	return g.add(inventory.MessageBridge, &inventory.BridgeLine{Time: now, Bridge: bridge.Bridge, Run: bridge.Run,
 		Event: event, Version: "0.1.0", ConfigurationHash: "c0ffee5e", Listeners: []string{"imaps", "pop3s"}})
-	if err != nil {
-		return err
-	}
-	g.lines = append(g.lines, line...)
-	return nil
 }
