@@ -75,13 +75,7 @@ func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer services.Retire(nil)
-	reached := make([]doctor.Upstream, len(cfg.Upstreams))
-	for i, u := range cfg.Upstreams {
-		service := services[u.Name]
-		reached[i] = doctor.Upstream{Upstream: u, Service: service.Service, Tokens: service.Tokens,
-			Credential: func(mailbox, protocol string) doctor.Credential { return service.TokenLogin(mailbox, protocol) }}
-	}
-	d := doctor.Examine(ctx, reached, targets, o.account != "")
+	d := doctor.Examine(ctx, cfg.Upstreams, services, targets, o.account != "")
 	write := func(w io.Writer) error { return d.Text(w, terminal.Coloured(w)) }
 	if o.json {
 		write = d.JSON
