@@ -11,20 +11,17 @@ import (
 )
 
 func newHealthcheck() *cobra.Command {
-	c := &cobra.Command{
+	return configured(withJSON(&cobra.Command{
 		Use:     "healthcheck",
 		Short:   "Exit 0 if the running bridge is ready",
 		Long:    "Asks the bridge of this configuration, over the control socket in its data directory, whether it is ready. For containers.",
 		Example: "  drawbridge healthcheck --config drawbridge.yaml",
-		Args:    noArguments,
-	}
-	asJSON := jsonFlag(c)
-	return configured(c, func(c *cobra.Command, _ []string, cfg *config.Config) error {
+	}), func(c *cobra.Command, _ []string, cfg *config.Config) error {
 		r, err := control.Ready(c.Context(), cfg.DataDir)
 		if err != nil {
 			return err
 		}
-		if *asJSON {
+		if wantsJSON(c) {
 			if err := json.NewEncoder(c.OutOrStdout()).Encode(r); err != nil {
 				return err
 			}
@@ -32,7 +29,7 @@ func newHealthcheck() *cobra.Command {
 		if !r.Ready {
 			return fmt.Errorf("the bridge is %s: wait, or look at its log", r.State)
 		}
-		if *asJSON {
+		if wantsJSON(c) {
 			return nil
 		}
 		for _, w := range r.Warnings {

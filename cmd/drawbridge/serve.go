@@ -30,7 +30,6 @@ Without --config: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 
 devices' own names and passwords, an own certificate authority, the dashboard on 127.0.0.1:8025, and data in
 $XDG_STATE_HOME/drawbridge.`,
 		Example: "  drawbridge serve --config /etc/drawbridge/drawbridge.yaml",
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(path)
 			var faults config.Faults
@@ -88,7 +87,8 @@ func announce(b *bridge, path string, stderr io.Writer) {
 func notices(cfg *config.Config) []string {
 	var list []string
 	if cfg.Admin.Address != "" && cfg.Admin.Password.Reveal() == "" {
-		list = append(list, "the dashboard on "+cfg.Admin.Address+" is read only: set admin.password to change something there, or use drawbridge device")
+		list = append(list, "the dashboard on "+cfg.Admin.Address+
+			" is read only: set admin.password to change something there, or use drawbridge device")
 	}
 	for _, u := range cfg.Upstreams {
 		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
@@ -153,7 +153,8 @@ func (w *signalWatch) signal(s os.Signal) error {
 		w.cut()
 		return errSecondSignal
 	default:
-		log.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg().Drain))
+		log.Info("stopping: no new connections are taken, running sessions may go on",
+			zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg().Drain))
 		w.startDrain()
 	}
 	return nil

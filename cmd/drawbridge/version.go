@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -32,21 +32,16 @@ func thisBuild() build {
 }
 
 func newVersion() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return withJSON(&cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  drawbridge version --json",
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b := thisBuild()
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(b)
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "drawbridge %s (%s, %s)\n", b.Version, b.Go, b.Platform)
-			return err
+			return answer(c, b, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "drawbridge %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+				return err
+			})
 		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	})
 }
