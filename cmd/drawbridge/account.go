@@ -33,16 +33,14 @@ running bridge makes them itself, and without one they are there when it starts.
 
 // newKeeper makes the keeper of the configuration's accounts and of those kept in its data directory.
 func newKeeper(cfg *config.Config) *accounts.Keeper {
-	o := accounts.KeeperOptions{Dir: filepath.Join(cfg.DataDir, accountsFolder), Unchecked: entraChecks(cfg)}
+	entraChecks := slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool {
+		return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword
+	})
+	o := accounts.KeeperOptions{Dir: filepath.Join(cfg.DataDir, accountsFolder), Unchecked: entraChecks}
 	for _, a := range cfg.Accounts {
 		o.Configured = append(o.Configured, accountOf(a))
 	}
 	return accounts.NewKeeper(o)
-}
-
-// entraChecks reports whether an account may do without a password of its own.
-func entraChecks(cfg *config.Config) bool {
-	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword })
 }
 
 // withAccounts calls do with who changes the accounts: the running bridge, or, where none holds the data directory, this

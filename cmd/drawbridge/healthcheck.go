@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -21,21 +21,19 @@ func newHealthcheck() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if wantsJSON(c) {
-			if err := json.NewEncoder(c.OutOrStdout()).Encode(r); err != nil {
-				return err
+		err = answer(c, r, func(w io.Writer) error {
+			if !r.Ready {
+				return nil // the error says it
 			}
+			for _, warning := range r.Warnings {
+				_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+warning)
+			}
+			_, err := fmt.Fprintln(w, "ready")
+			return err
+		})
+		if err == nil && !r.Ready {
+			err = fmt.Errorf("the bridge is %s: wait, or look at its log", r.State)
 		}
-		if !r.Ready {
-			return fmt.Errorf("the bridge is %s: wait, or look at its log", r.State)
-		}
-		if wantsJSON(c) {
-			return nil
-		}
-		for _, w := range r.Warnings {
-			_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+w)
-		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), "ready")
 		return err
 	})
 }

@@ -55,16 +55,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // usageError is a command line that is wrong.
-type usageError struct{ err error }
+type usageError struct{ error }
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+func (e *usageError) Unwrap() error { return e.error }
 
 // toldError is a failure that the command has put into words already.
-type toldError struct{ err error }
+type toldError struct{ error }
 
-func (e *toldError) Error() string { return e.err.Error() }
-func (e *toldError) Unwrap() error { return e.err }
+func (e *toldError) Unwrap() error { return e.error }
 
 // isCobraUsage knows the command lines that cobra itself refuses, which have no type of their own.
 func isCobraUsage(err error) bool {
