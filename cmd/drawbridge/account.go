@@ -1,12 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,45 +26,28 @@ func newAccount() *cobra.Command {
 running bridge makes them itself, and without one they are there when it starts.`,
 		Example: `  drawbridge account add scanner1 --mailbox scans@contoso.com --source 10.20.3.0/24 --generate
   drawbridge account list`,
-		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newAccountAdd(), newAccountImport(), newAccountList(), newAccountRemove(), newAccountLogin(), newAccountHash())
 	return c
 }
 
-// oneArgument wants exactly one argument, called what.
-func oneArgument(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != 1 || args[0] == "" {
-			return &usageError{fmt.Errorf("%s needs one %s, not %q", c.CommandPath(), what, strings.Join(args, " "))}
-		}
-		return nil
-	}
-}
-
-// keepOwners is keepOwner for those of the names that are there.
-func keepOwners(dataDir string, names ...string) error {
-	for _, name := range names {
-		if err := keepOwner(dataDir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("give %s to the owner of %s: %w", name, dataDir, err)
-		}
-	}
-	return nil
-}
-
 // newKeeper makes the keeper of the configuration's accounts and of those kept in its data directory.
 func newKeeper(cfg *config.Config) *accounts.Keeper {
-	o := accounts.KeeperOptions{Dir: filepath.Join(cfg.DataDir, accountsFolder), Unchecked: entraChecks(cfg)}
+	entraChecks := slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool {
+		return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword
+	})
+	o := accounts.KeeperOptions{Dir: filepath.Join(cfg.DataDir, accountsFolder), Unchecked: entraChecks}
 	for _, a := range cfg.Accounts {
 		o.Configured = append(o.Configured, accountOf(a))
 	}
 	return accounts.NewKeeper(o)
 }
 
-// entraChecks reports whether an account may do without a password of its own.
-func entraChecks(cfg *config.Config) bool {
-	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowPassword })
+// withAccounts calls do with who changes the accounts: the running bridge, or, where none holds the data directory, this
+// command under its lock.
+func withAccounts(ctx context.Context, cfg *config.Config, do func(control.Accounts) error) error {
+	return onData(ctx, cfg, func() error { return do(control.RemoteAccounts{Dir: cfg.DataDir}) },
+		func() error { return do(localAccounts{newKeeper(cfg), cfg}) }, accountsFolder, tokensFolder, tokenKeyFile)
 }
 
 func newAccountRemove() *cobra.Command {
@@ -106,7 +88,6 @@ func newAccountHash() *cobra.Command {
 		Long: `Asks for a password, or reads it as one line from standard input, and prints its argon2id hash: for admin.password, or for
 accounts that stand in the configuration. Write it there in single quotes.`,
 		Example: `  drawbridge account hash`,
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			password, err := terminal.ChoosePassword(c.InOrStdin(), c.ErrOrStderr(), "the configuration")
 			if err != nil {

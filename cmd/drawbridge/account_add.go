@@ -28,12 +28,11 @@ type addFlags struct {
 	generate                    bool
 	length                      int
 	alphabet                    string
-	json                        *bool
 }
 
 func newAccountAdd() *cobra.Command {
 	var f addFlags
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:   "add LOGIN",
 		Short: "Add a login, or one more password to a login",
 		Long: `Adds a login for devices, or, where the login is kept already, one more password with a name of its own. The password
@@ -48,8 +47,7 @@ hash is kept.`,
 			}
 			return nil
 		},
-	}
-	f.json = jsonFlag(c)
+	})
 	flags := c.Flags()
 	flags.StringVar(&f.mailbox, "mailbox", "", "the `ADDRESS` of the mailbox that it opens; without it the login")
 	flags.StringSliceVar(&f.sources, "source", nil, "a `NETWORK` or address that it is accepted from, may be repeated; without it anywhere a listener allows")
@@ -132,7 +130,8 @@ func (f *addFlags) warn(w io.Writer, cfg *config.Config, a accounts.Added, passw
 		_, _ = fmt.Fprintf(w, "warning: the password is weak: %s\n", why)
 	}
 	if !slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.OAuth2 != nil }) {
-		_, _ = fmt.Fprintln(w, "warning: every upstream of the configuration has auth: passthrough, so that accounts are not asked: write auth: {oauth2: …} at one")
+		_, _ = fmt.Fprintln(w, "warning: every upstream of the configuration has auth: passthrough, so that accounts are not asked: "+
+			"write auth: {oauth2: …} at one")
 	} else if !strings.Contains(a.Mailbox, "@") {
 		_, _ = fmt.Fprintf(w, "warning: the mailbox is %q, which is no address: remove the account and add it with --mailbox\n", a.Mailbox)
 	}
@@ -140,7 +139,7 @@ func (f *addFlags) warn(w io.Writer, cfg *config.Config, a accounts.Added, passw
 
 // tell says what was done. A made password stands alone on standard output, for scripts.
 func (f *addFlags) tell(c *cobra.Command, a accounts.Added, password secret.Secret) error {
-	if *f.json {
+	if wantsJSON(c) {
 		facts := struct {
 			Login        string `json:"login"`
 			Mailbox      string `json:"mailbox"`
@@ -170,7 +169,7 @@ const maxImportFile = 17 << 20 // bytes
 
 func newAccountImport() *cobra.Command {
 	var format string
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:   "import FILE",
 		Short: "Add many logins from CSV, or from email-oauth2-proxy's configuration",
 		Long: `Adds the logins of a file, all or none; - is standard input. The first line of CSV names its columns, of which login
@@ -186,11 +185,10 @@ What email-oauth2-proxy has is an account for each address, without a password: 
 			}
 			return nil
 		},
-	}
+	})
 	c.Flags().StringVar(&format, "format", "", accounts.FormatCSV+" or "+accounts.FormatEmailProxy+"; without it what the file looks like")
-	asJSON := jsonFlag(c)
 	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
-		return importAccounts(c, cfg, args[0], format, *asJSON)
+		return importAccounts(c, cfg, args[0], format)
 	})
 }
 
@@ -200,10 +198,15 @@ type imported struct {
 	Notes    []string `json:"notes"`
 }
 
-func importAccounts(c *cobra.Command, cfg *config.Config, file, format string, asJSON bool) error {
-	text, err := readFileOr(c.InOrStdin(), file)
+func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) error {
+	in, err := openOr(c.InOrStdin(), file)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the file to import: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+	text, err := io.ReadAll(io.LimitReader(in, maxImportFile))
+	if err != nil {
+		return fmt.Errorf("read the file to import: %w", err)
 	}
 	what, err := accounts.ImportAs(c.Context(), format, text, accounts.CSVOptions{Location: cfg.Timezone})
 	if err == nil {
@@ -216,35 +219,21 @@ func importAccounts(c *cobra.Command, cfg *config.Config, file, format string, a
 	for _, a := range what.Accounts {
 		told.Accounts = append(told.Accounts, a.Login)
 	}
-	return told.print(c, asJSON)
-}
-
-func (i imported) print(c *cobra.Command, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(c.OutOrStdout()).Encode(i)
-	}
-	for _, n := range i.Notes {
-		_, _ = fmt.Fprintln(c.ErrOrStderr(), "note: "+n)
-	}
-	_, err := fmt.Fprintf(c.OutOrStdout(), "Imported %s.\n", plural(len(i.Accounts), "account"))
-	return err
-}
-
-// readFileOr reads a file, or in where it is named -.
-func readFileOr(in io.Reader, file string) ([]byte, error) {
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("read the file to import: %w", err)
+	return answer(c, told, func(w io.Writer) error {
+		for _, n := range told.Notes {
+			_, _ = fmt.Fprintln(c.ErrOrStderr(), "note: "+n)
 		}
-		defer func() { _ = f.Close() }()
-		in = f
+		_, err := fmt.Fprintf(w, "Imported %s.\n", plural(len(told.Accounts), "account"))
+		return err
+	})
+}
+
+// openOr opens a file, or in where it is named -.
+func openOr(in io.Reader, file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return io.NopCloser(in), nil
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxImportFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the file to import: %w", err)
-	}
-	return text, nil
+	return os.Open(file) //nolint:gosec // the user names it
 }
 
 // tellEach prints what several faults say, a line each, as validate does; a single one is a sentence like any other.

@@ -16,29 +16,24 @@ import (
 
 func newAccountList() *cobra.Command {
 	var unknown bool
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:   "list",
 		Short: "List the logins, or those that were tried and are not known",
 		Long: `Lists the logins of the configuration and those kept in the data directory. With --unknown: the last 1,000 that devices
 tried at the running bridge and that no account has, as commands that add them.`,
 		Example: `  drawbridge account list
   drawbridge account list --unknown`,
-		Args: noArguments,
-	}
-	asJSON := jsonFlag(c)
+	})
 	c.Flags().BoolVar(&unknown, "unknown", false, "list the logins that were tried and are not known")
 	return configured(c, func(c *cobra.Command, _ []string, cfg *config.Config) error {
 		if unknown {
-			return listUnknown(c, cfg, *asJSON)
+			return listUnknown(c, cfg)
 		}
 		list, err := newKeeper(cfg).List(time.Now())
 		if err != nil {
 			return terminal.OneLine(err)
 		}
-		if *asJSON {
-			return json.NewEncoder(c.OutOrStdout()).Encode(list)
-		}
-		return accounts.Table(c.OutOrStdout(), list)
+		return answer(c, list, func(w io.Writer) error { return accounts.Table(w, list) })
 	})
 }
 
@@ -49,7 +44,7 @@ type unknownLogin struct {
 }
 
 // listUnknown asks the running bridge, which alone knows.
-func listUnknown(c *cobra.Command, cfg *config.Config, asJSON bool) error {
+func listUnknown(c *cobra.Command, cfg *config.Config) error {
 	tried, err := control.RemoteAccounts{Dir: cfg.DataDir}.Unknown(c.Context())
 	if err != nil {
 		return err
@@ -58,7 +53,7 @@ func listUnknown(c *cobra.Command, cfg *config.Config, asJSON bool) error {
 	for _, u := range tried {
 		list = append(list, unknownLogin{u, accounts.AddLine(u.Login, u.Source, c.Flag("config").Value.String())})
 	}
-	if !asJSON {
+	if !wantsJSON(c) {
 		return printUnknown(list, c.OutOrStdout())
 	}
 	text, err := json.Marshal(list)
@@ -76,7 +71,8 @@ func printUnknown(list []unknownLogin, out io.Writer) error {
 	for _, u := range list {
 		line := u.Add
 		if line == "" {
-			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", terminal.Plain(u.Login), terminal.Plain(u.Source.String()), u.Protocol)
+			line = fmt.Sprintf("# %s from %s by %s: its name fits no command line as it stands", terminal.Plain(u.Login),
+				terminal.Plain(u.Source.String()), u.Protocol)
 		}
 		if printed[line] {
 			continue

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,56 +25,54 @@ const (
 
 func newAccountLogin() *cobra.Command {
 	var upstream string
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:   "login MAILBOX",
 		Short: "Sign in for a mailbox, with flow device_code",
 		Long: `Signs in to Entra ID for a mailbox: a person enters the code that is shown, in a browser on any machine, as a user who has
 access to that mailbox. The bridge keeps the sign-in, encrypted, and renews it. For upstreams with flow: device_code.`,
 		Example: "  drawbridge account login scans@contoso.com",
 		Args:    oneArgument("mailbox"),
-	}
+	})
 	c.Flags().StringVar(&upstream, "upstream", "", "the `NAME` of the upstream, where several have flow: device_code")
-	asJSON := jsonFlag(c)
 	return configured(c, func(c *cobra.Command, args []string, cfg *config.Config) error {
 		u, err := signInUpstream(cfg, upstream)
 		if err != nil {
 			return err
 		}
-		return signInFor(c, cfg, u.Name, args[0], *asJSON)
+		return signInFor(c, cfg, u.Name, args[0])
 	})
 }
 
 // signInUpstream is the upstream of that name, or else the only one that needs a sign-in.
 func signInUpstream(cfg *config.Config, name string) (config.Upstream, error) {
-	var found []config.Upstream
+	var found config.Upstream
 	var names []string
 	for _, u := range cfg.Upstreams {
-		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			found, names = append(found, u), append(names, u.Name)
+		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode && (name == "" || u.Name == name) {
+			found, names = u, append(names, u.Name)
 		}
 	}
-	i := slices.Index(names, name)
 	switch {
-	case name != "" && i < 0:
-		return config.Upstream{}, fmt.Errorf("no upstream of the configuration with flow: device_code is named %q: name one, or set its flow", name)
-	case name != "":
-		return found[i], nil
-	case len(found) == 0:
-		return config.Upstream{}, errors.New("no upstream of the configuration has flow: device_code, and the other flows need no sign-in: set it, or go without")
-	case len(found) > 1:
-		return config.Upstream{}, &usageError{fmt.Errorf("several upstreams have flow: device_code (%s): name one with --upstream", strings.Join(names, ", "))}
+	case name != "" && len(names) == 0:
+		return found, fmt.Errorf("no upstream of the configuration with flow: device_code is named %q: name one, or set its flow", name)
+	case len(names) == 0:
+		return found, errors.New("no upstream of the configuration has flow: device_code, and the other flows need no sign-in: " +
+			"set it, or go without")
+	case len(names) > 1:
+		return found, &usageError{fmt.Errorf("several upstreams have flow: device_code (%s): name one with --upstream", strings.Join(names, ", "))}
 	}
-	return found[0], nil
+	return found, nil
 }
 
-func signInFor(c *cobra.Command, cfg *config.Config, upstream, mailbox string, asJSON bool) error {
-	out := c.OutOrStdout()
+func signInFor(c *cobra.Command, cfg *config.Config, upstream, mailbox string) error {
+	out, asJSON := c.OutOrStdout(), wantsJSON(c)
 	show := func(code, url string) {
 		if asJSON {
 			_ = json.NewEncoder(out).Encode(control.Prompt{Code: code, URL: url})
 			return
 		}
-		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n", terminal.Plain(url), terminal.Plain(code), mailbox)
+		_, _ = fmt.Fprintf(out, "Open %s and enter the code %s, as a user who has access to %s.\n",
+			terminal.Plain(url), terminal.Plain(code), mailbox)
 	}
 	err := withAccounts(c.Context(), cfg, func(a control.Accounts) error { return a.SignIn(c.Context(), upstream, mailbox, show) })
 	if err != nil {
@@ -132,7 +129,8 @@ func (s servedAccounts) Remove(ctx context.Context, login, password string) erro
 func (s servedAccounts) SignIn(ctx context.Context, upstream, mailbox string, show func(code, url string)) error {
 	u := s.bridge.holds().services[upstream]
 	if u == nil || u.Tokens == nil {
-		return fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again", upstream)
+		return fmt.Errorf("the running bridge has no upstream %s that takes tokens: restart it, so that it reads its configuration again",
+			upstream)
 	}
 	return u.Tokens.Login(ctx, mailbox, show)
 }

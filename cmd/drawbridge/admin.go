@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,6 @@ import (
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
-	"drawbridge/inventory/report"
 )
 
 // openAdmin opens the address for people and monitors.
@@ -43,26 +43,20 @@ func (b *bridge) adminCertificate(cfg config.Admin) (*certs.Source, error) {
 	entry := certificateEntry(context.Background(), *cfg.Certificate)
 	if entry.LocalCA != nil {
 		entry.LocalCA.Names = append(entry.LocalCA.Names, cfg.Names...)
-		if host, _, err := net.SplitHostPort(cfg.Address); err == nil && host != "" && !isUnspecified(host) {
-			entry.LocalCA.Names = append(entry.LocalCA.Names, host)
+		if host, _, err := net.SplitHostPort(cfg.Address); err == nil && host != "" {
+			if ip, _ := netip.ParseAddr(host); !ip.IsUnspecified() {
+				entry.LocalCA.Names = append(entry.LocalCA.Names, host)
+			}
 		}
 		entry.LocalCA.Names = unique(entry.LocalCA.Names)
 	}
 	return certs.New(certs.Options{Dir: b.data.file(certificates), Entries: []certs.Entry{entry}, Logger: b.logs.Events})
 }
 
-func isUnspecified(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsUnspecified()
-}
-
 // unique returns names without those that are there already in another case.
-func unique(names []string) []string {
-	seen := make(map[string]bool)
-	var list []string
+func unique(names []string) (list []string) {
 	for _, n := range names {
-		if folded := strings.ToLower(n); !seen[folded] {
-			seen[folded] = true
+		if !slices.ContainsFunc(list, func(known string) bool { return strings.EqualFold(known, n) }) {
 			list = append(list, n)
 		}
 	}
@@ -75,27 +69,19 @@ func (b *bridge) dashboard(g *generation) http.Handler {
 		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
-		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, which this version does not have: until then the device is served.",
+		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, " +
+			"which this version does not have: until then the device is served.",
 	})
 }
 
 // export writes the inventory for a download.
 func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) error {
 	q.Limit, q.Offset = 0, 0
-	devices, _, err := b.ledger.Devices(ctx, q)
+	all, err := read(ctx, b.ledger, q, format == "html")
 	if err != nil {
 		return err
 	}
-	all := found{devices: slices.Values(devices)}
-	if format == "html" {
-		if all.days, err = b.ledger.Days(ctx, "", time.Time{}); err != nil {
-			return err
-		}
-		if all.totals, err = b.ledger.Totals(ctx); err != nil {
-			return err
-		}
-	}
-	return printing{cfg: b.cfg(), csv: report.CSVOptions{}}.print(w, format, all)
+	return printing{cfg: b.cfg()}.print(w, format, all)
 }
 
 // upstreamInfo tells of the upstreams.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -28,8 +26,6 @@ func newCerts() *cobra.Command {
 		Short: "The local certificate authority and the listeners' certificates",
 		Example: `  drawbridge certs export --format der --out drawbridge-ca.cer
   drawbridge certs list`,
-		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newCertsCA(), newCertsIssue(), newCertsList(), newCertsExport())
 	return c
@@ -44,27 +40,20 @@ type authority struct {
 }
 
 func newCertsCA() *cobra.Command {
-	c := &cobra.Command{
+	return onCA(withJSON(&cobra.Command{
 		Use:     "ca",
 		Short:   "Create the local CA if there is none, and describe it",
 		Example: "  drawbridge certs ca --config drawbridge.yaml",
-		Args:    noArguments,
-	}
-	asJSON := jsonFlag(c)
-	return onCA(c, func(c *cobra.Command, _ []string, ca *certs.CA) error {
-		return describeCA(ca, *asJSON, c.OutOrStdout())
+	}), func(c *cobra.Command, _ []string, ca *certs.CA) error {
+		cert := ca.Certificate()
+		a := authority{Subject: cert.Subject.String(), Fingerprint: ca.Fingerprint(), NotBefore: cert.NotBefore.UTC(),
+			NotAfter: cert.NotAfter.UTC()}
+		return answer(c, a, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s\nvalid until %s\nSHA-256 %s\nImport it into devices: drawbridge certs export\n",
+				a.Subject, a.NotAfter.Format(time.DateOnly), a.Fingerprint)
+			return err
+		})
 	})
-}
-
-func describeCA(ca *certs.CA, asJSON bool, out io.Writer) error {
-	cert := ca.Certificate()
-	a := authority{Subject: cert.Subject.String(), Fingerprint: ca.Fingerprint(), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC()}
-	if asJSON {
-		return json.NewEncoder(out).Encode(a)
-	}
-	_, err := fmt.Fprintf(out, "%s\nvalid until %s\nSHA-256 %s\nImport it into devices: drawbridge certs export\n",
-		a.Subject, a.NotAfter.Format(time.DateOnly), a.Fingerprint)
-	return err
 }
 
 func newCertsExport() *cobra.Command {
@@ -75,28 +64,23 @@ func newCertsExport() *cobra.Command {
 		Long: `Exports the certificate (never the key) of the local CA, in the form that the device takes: pem, der
 (.cer, .crt) or pkcs7 (.p7b).`,
 		Example: "  drawbridge certs export --format der --out drawbridge-ca.cer",
-		Args:    noArguments,
 	}
 	c.Flags().StringVar(&format, "format", "pem", "the form: pem, der or pkcs7")
 	c.Flags().StringVarP(&outFile, "out", "o", "", "write to this `FILE` instead of standard output")
 	return onCA(c, func(c *cobra.Command, _ []string, ca *certs.CA) error {
-		return exportCA(ca, format, outFile, c.OutOrStdout())
+		data, err := ca.Export(format)
+		if err != nil {
+			return &usageError{err}
+		}
+		if outFile != "" {
+			return os.WriteFile(outFile, data, 0o644) //nolint:gosec // a certificate is public
+		}
+		if format != "pem" && terminal.Is(c.OutOrStdout()) {
+			return fmt.Errorf("%s is no text: add --out and a file name", format)
+		}
+		_, err = c.OutOrStdout().Write(data)
+		return err
 	})
-}
-
-func exportCA(ca *certs.CA, format, outFile string, out io.Writer) error {
-	data, err := ca.Export(format)
-	if err != nil {
-		return &usageError{err}
-	}
-	if outFile != "" {
-		return os.WriteFile(outFile, data, 0o644) //nolint:gosec // a certificate is public
-	}
-	if format != "pem" && terminal.Is(out) {
-		return fmt.Errorf("%s is no text: add --out and a file name", format)
-	}
-	_, err = out.Write(data)
-	return err
 }
 
 func newCertsIssue() *cobra.Command {
@@ -107,29 +91,20 @@ func newCertsIssue() *cobra.Command {
 		Long: `Issues a certificate for all the names and addresses given, with a key of its own, for another server that the
 same devices trust. The bridge's own certificates need no command.`,
 		Example: "  drawbridge certs issue fax.contoso.local 10.20.0.6 --cert fax.pem --key fax.key",
-		Args:    atLeastOneName,
+		Args:    atLeastOne("at least one DNS name or address"),
 	}
 	c.Flags().StringVar(&certFile, "cert", "certificate.pem", "write the certificate to this `FILE`")
 	c.Flags().StringVar(&keyFile, "key", "certificate.key", "write its private key to this `FILE`, readable by its owner only")
-	return onCA(c, func(_ *cobra.Command, names []string, ca *certs.CA) error { return issue(ca, names, certFile, keyFile) })
-}
-
-func atLeastOneName(c *cobra.Command, names []string) error {
-	if len(names) == 0 {
-		return &usageError{fmt.Errorf("%s needs at least one DNS name or address", c.CommandPath())}
-	}
-	return nil
-}
-
-func issue(ca *certs.CA, names []string, certFile, keyFile string) error {
-	cert, key, err := ca.Issue(names)
-	if err != nil {
-		return err
-	}
-	if err := writeNew(keyFile, "--key", key, 0o600); err != nil {
-		return err
-	}
-	return writeNew(certFile, "--cert", cert, 0o644)
+	return onCA(c, func(_ *cobra.Command, names []string, ca *certs.CA) error {
+		cert, key, err := ca.Issue(names)
+		if err != nil {
+			return err
+		}
+		if err := writeNew(keyFile, "--key", key, 0o600); err != nil {
+			return err
+		}
+		return writeNew(certFile, "--cert", cert, 0o644)
+	})
 }
 
 // writeNew writes the file that a flag names, which must not exist yet, nor be a link to elsewhere.
@@ -146,28 +121,23 @@ func writeNew(path, flag string, data []byte, mode fs.FileMode) error {
 }
 
 func newCertsList() *cobra.Command {
-	c := &cobra.Command{
+	return configured(withJSON(&cobra.Command{
 		Use:     "list",
 		Short:   "List the listeners' certificates",
 		Example: "  drawbridge certs list --config drawbridge.yaml --json",
-		Args:    noArguments,
-	}
-	asJSON := jsonFlag(c)
-	return configured(c, func(c *cobra.Command, _ []string, cfg *config.Config) error {
+	}), func(c *cobra.Command, _ []string, cfg *config.Config) error {
 		return inDataDir(cfg, func(dir string) error {
 			s, err := openCertificates(context.Background(), cfg, dir, zap.NewNop())
 			if err != nil {
 				return err
 			}
-			return listCertificates(s.List(), *asJSON, c.OutOrStdout())
+			list := s.List()
+			return answer(c, list, func(w io.Writer) error { return printCertificates(w, list) })
 		})
 	})
 }
 
-func listCertificates(list []certs.Facts, asJSON bool, out io.Writer) error {
-	if asJSON {
-		return json.NewEncoder(out).Encode(list)
-	}
+func printCertificates(out io.Writer, list []certs.Facts) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "KIND\tNAMES\tVALID UNTIL\tSHA-256\tMESSAGE\tNOTE")
 	for _, f := range list {
@@ -209,34 +179,6 @@ func inDataDir(cfg *config.Config, do func(dir string) error) error {
 		return err
 	}
 	return keepOwners(cfg.DataDir, lockFile, certificates)
-}
-
-// keepOwner gives what a command run by root has made, a folder in the data directory, to the owner of the data directory, so that the bridge can read
-// it.
-func keepOwner(dataDir, made string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(dataDir)
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
-	// Through a Root, so that a link that the owner puts in the way leads nowhere else.
-	root, err := os.OpenRoot(dataDir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Close() }()
-	return fs.WalkDir(root.FS(), made, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return root.Lchown(path, int(owner.Uid), int(owner.Gid))
-	})
 }
 
 // openCertificates opens the certificates of a configuration.

@@ -78,7 +78,7 @@ func (m *morning) settled() inventory.Totals {
 		var err error
 		totals, err = m.scene.bridge.ledger.Totals(m.t.Context())
 		must(m.t, err)
-		return totals.Sessions == int64(len(m.scene.records.all()))
+		return totals.Sessions == m.scene.records.count.Load()
 	})
 	return totals
 }
@@ -156,9 +156,9 @@ func (m *morning) login(account string) string {
 // leaves ends a session, and waits until the inventory tells of it.
 func (m *morning) leaves(c *client) {
 	m.t.Helper()
-	before := len(m.scene.records.all())
+	before := m.scene.records.count.Load()
 	must(m.t, c.Close())
-	until(m.t, "the session's record", func() bool { return len(m.scene.records.all()) > before })
+	until(m.t, "the session's record", func() bool { return m.scene.records.count.Load() > before })
 	m.settled()
 }
 

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
+	"time"
 
+	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/internal/filelock"
 )
 
@@ -61,7 +67,8 @@ func closeToOthers(path string) error {
 	}
 	ours := func(e os.DirEntry) bool { return e.Name() == lockFile }
 	if len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
-		return fmt.Errorf("the data directory %s is open to others and holds other things: name a folder of its own in data_dir, or close it: chmod 700 %s", path, path)
+		return fmt.Errorf("the data directory %s is open to others and holds other things: name a folder of its own in data_dir, "+
+			"or close it: chmod 700 %s", path, path)
 	}
 	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
 		return fmt.Errorf("close the data directory %s to others: %w", path, err)
@@ -74,3 +81,87 @@ func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) 
 
 // Close gives the lock back.
 func (d *dataDir) Close() error { return d.lock.Close() }
+
+// How long a command waits for a bridge that starts, or for another command.
+const (
+	busyTime  = 5 * time.Second
+	busyEvery = 50 * time.Millisecond
+)
+
+// onData calls local under the lock of the configuration's data directory, or remote where the running bridge has that. What
+// local makes there, of these names, belongs to the directory's owner.
+func onData(ctx context.Context, cfg *config.Config, remote, local func() error, made ...string) error {
+	return whileBusy(ctx, cfg, func() error {
+		d, err := openDataDir(cfg.DataDir)
+		if errors.Is(err, errLocked) {
+			return remote()
+		}
+		if err != nil {
+			return err
+		}
+		defer func() { _ = d.Close() }()
+		err = local()
+		return errors.Join(err, keepOwners(d.path, append([]string{lockFile}, made...)...))
+	})
+}
+
+// whileBusy tries again while another command holds the data directory.
+func whileBusy(ctx context.Context, cfg *config.Config, try func() error) error {
+	deadline := time.NewTimer(busyTime)
+	defer deadline.Stop()
+	tick := time.NewTicker(busyEvery)
+	defer tick.Stop()
+	for {
+		err := try()
+		busy := (*control.NoBridge)(nil)
+		if !errors.As(err, &busy) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return fmt.Errorf("another drawbridge has the data directory %s and does not answer (%w): wait until it is through, or stop it",
+				cfg.DataDir, busy.Unwrap())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// keepOwners is keepOwner for those of the names that are there.
+func keepOwners(dataDir string, names ...string) error {
+	for _, name := range names {
+		if err := keepOwner(dataDir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("give %s to the owner of %s: %w", name, dataDir, err)
+		}
+	}
+	return nil
+}
+
+// keepOwner gives what a command run by root has made, a folder in the data directory, to the owner of the data directory, so
+// that the bridge can read it.
+func keepOwner(dataDir, made string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dataDir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	// Through a Root, so that a link that the owner puts in the way leads nowhere else.
+	root, err := os.OpenRoot(dataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	return fs.WalkDir(root.FS(), made, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return root.Lchown(path, int(owner.Uid), int(owner.Gid))
+	})
+}

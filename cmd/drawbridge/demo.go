@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os/signal"
+	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/internal/hello"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
@@ -32,7 +31,6 @@ sends a fleet of simulated legacy devices with passwords through it, prints each
 bridge recorded, and keeps the bridge and its dashboard up until Ctrl-C. It needs no network and no set-up, and leaves
 nothing behind.`,
 		Example: "  drawbridge demo --once",
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
@@ -71,7 +69,8 @@ func demo(ctx context.Context, once bool, out io.Writer) error {
 	if failed > 0 {
 		return fmt.Errorf("%s did not end as they should, see above", plural(failed, "device"))
 	}
-	p.Line("All %d devices ended as they should: %d read their mail, %d were refused.", len(fleet), expected(fleet, true), expected(fleet, false))
+	mail := len(slices.DeleteFunc(slices.Clone(fleet), func(d sandbox.Device) bool { return d.Expect != sandbox.MailRead }))
+	p.Line("All %d devices ended as they should: %d read their mail, %d were refused.", len(fleet), mail, len(fleet)-mail)
 	if once {
 		return nil
 	}
@@ -80,20 +79,9 @@ func demo(ctx context.Context, once bool, out io.Writer) error {
 	return nil
 }
 
-func expected(fleet []sandbox.Device, mail bool) int {
-	n := 0
-	for _, d := range fleet {
-		if (d.Expect == sandbox.MailRead) == mail {
-			n++
-		}
-	}
-	return n
-}
-
-// demoRecords keeps the session records for the demo.
+// demoRecords counts the session records for the demo, which waits for each.
 type demoRecords struct {
-	mu    sync.Mutex
-	list  []*inventory.Session
+	count atomic.Int64
 	ended chan *inventory.Session
 }
 
@@ -105,19 +93,11 @@ func (*demoRecords) TurnedAway(inventory.TurnedAway) {}
 
 // Ended implements inventory.Recorder.
 func (r *demoRecords) Ended(s *inventory.Session) {
-	r.mu.Lock()
-	r.list = append(r.list, s)
-	r.mu.Unlock()
+	r.count.Add(1)
 	select {
 	case r.ended <- s:
 	default: // the demo waits for one at a time; visitors of its own are not waited for
 	}
-}
-
-func (r *demoRecords) all() []*inventory.Session {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*inventory.Session(nil), r.list...)
 }
 
 // next returns the record of the session that has just ended.
@@ -153,7 +133,8 @@ func (p *printer) visit(ctx context.Context, s *scene, d sandbox.Device) bool {
 	result := d.Run(ctx, sandbox.Target{
 		Address: s.address(d), Roots: s.roots, ServerName: "localhost", Timeout: demoTimeout,
 		Step: func(step sandbox.Step) {
-			p.Line("  %s %s", p.Paint(terminal.Faint, fmt.Sprintf("%6.0f ms", float64(step.After.Microseconds())/1000)), inventory.Printable(step.Text))
+			p.Line("  %s %s", p.Paint(terminal.Faint, fmt.Sprintf("%6.0f ms", float64(step.After.Microseconds())/1000)),
+				inventory.Printable(step.Text))
 		},
 	})
 	record := s.records.next(ctx)
@@ -184,7 +165,7 @@ func (p *printer) verdict(r sandbox.Result, ok bool) {
 func (p *printer) record(s *inventory.Session) {
 	parts := []string{string(s.Outcome), "readiness " + string(s.Readiness())}
 	if b := s.Blockers(); len(b) > 0 {
-		parts = append(parts, "blockers "+join(b))
+		parts = append(parts, "blockers "+strings.Join(asTyped[string](b), " "))
 	}
 	if s.UpstreamTLS.Completed {
 		parts = append(parts, "upstream TLS "+s.UpstreamTLS.Version.String()+" by "+s.UpstreamAuth)
@@ -193,14 +174,6 @@ func (p *printer) record(s *inventory.Session) {
 		parts = append(parts, inventory.Printable(s.Reason))
 	}
 	p.Line("  record: %s", strings.Join(parts, "; "))
-}
-
-func join(blockers []hello.Blocker) string {
-	words := make([]string, len(blockers))
-	for i, b := range blockers {
-		words[i] = string(b)
-	}
-	return strings.Join(words, " ")
 }
 
 // inventory prints what the sessions come to, device by device.
@@ -221,14 +194,6 @@ func (p *printer) inventory(ctx context.Context, s *scene) error {
 func (p *printer) stayUp(s *scene) {
 	p.Line("")
 	p.Line("%s %s (password for this run: %s)", p.Paint(terminal.Bold, "The dashboard:"), s.dashboard(), s.password)
-	for _, l := range s.bridge.server.Sockets {
-		if l.Name == "imaps" {
-			a, err := netip.ParseAddrPort(l.Net.Addr().String())
-			if err != nil {
-				return
-			}
-			p.Line("The bridge stays up. An old device by hand (log in with: a LOGIN fax307 30714):\n"+
-				"  openssl s_client -connect %s -tls1 -cipher 'AES128-SHA@SECLEVEL=0' -crlf -quiet\nCtrl-C ends it.", a)
-		}
-	}
+	p.Line("The bridge stays up. An old device by hand (log in with: a LOGIN fax307 30714):\n"+
+		"  openssl s_client -connect %s -tls1 -cipher 'AES128-SHA@SECLEVEL=0' -crlf -quiet\nCtrl-C ends it.", s.bridge.addressOf("imaps"))
 }

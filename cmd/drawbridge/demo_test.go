@@ -81,7 +81,7 @@ func TestDemo_TellsADeviceThatDoesNotEndAsItShould(t *testing.T) {
 			t.Errorf("%s: the demo prints %q, want it marked as wrong", d.Name, &out)
 		}
 	}
-	if got := len(s.records.all()); got != 4 {
+	if got := s.records.count.Load(); got != 4 {
 		t.Errorf("%d records, want 4", got)
 	}
 }

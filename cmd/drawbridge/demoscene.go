@@ -33,14 +33,12 @@ type scene struct {
 	records  *demoRecords
 	password string // of the dashboard
 	roots    *x509.CertPool
-	stop     context.CancelFunc
-	cut      context.CancelFunc
-	done     chan error
+	stop     func() // ends the bridge; nil: it does not run
 }
 
 // newScene starts the stand-ins and the bridge on free loopback ports.
 func newScene(fleet []sandbox.Device) (_ *scene, err error) {
-	s := &scene{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, done: make(chan error, 1), tenant: sandbox.ModernTenant(), password: rand.Text()}
+	s := &scene{records: &demoRecords{ended: make(chan *inventory.Session, 1)}, tenant: sandbox.ModernTenant(), password: rand.Text()}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -100,11 +98,15 @@ func (s *scene) giveToken(fleet []sandbox.Device) (err error) {
 	return err
 }
 
+// start has the bridge run until stop.
 func (s *scene) start() {
-	accept, stop := context.WithCancel(context.Background())
-	cut, cutNow := context.WithCancel(context.Background())
-	s.stop, s.cut = stop, cutNow
-	go func() { s.done <- s.bridge.run(accept, cut) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.bridge.run(ctx, ctx) }()
+	s.stop = func() {
+		cancel()
+		<-done
+	}
 }
 
 // demoConfig is the demo's bridge, read like any other configuration.
@@ -147,7 +149,8 @@ type demoSettings struct {
 
 // configure opens the stand-in's listeners and writes the bridge's configuration.
 func (s *scene) configure(fleet []sandbox.Device) (*config.Config, error) {
-	set := demoSettings{Dir: s.dir, Tenant: s.tenant.ID, Client: s.tenant.Applications[0].ID, Secret: s.tenant.Applications[0].Secret, Authority: s.entra.URL()}
+	app := s.tenant.Applications[0]
+	set := demoSettings{Dir: s.dir, Tenant: s.tenant.ID, Client: app.ID, Secret: app.Secret, Authority: s.entra.URL()}
 	for protocol, address := range map[sandbox.Protocol]*string{sandbox.IMAP: &set.IMAP, sandbox.POP3: &set.POP3} {
 		l, err := s.exchange.Listen(sandbox.ListenOptions{Protocol: protocol, Personality: sandbox.TCPProxy})
 		if err != nil {
@@ -184,8 +187,6 @@ func (s *scene) configure(fleet []sandbox.Device) (*config.Config, error) {
 func (s *scene) close() {
 	if s.stop != nil {
 		s.stop()
-		s.cut()
-		<-s.done
 	} else if s.bridge != nil {
 		s.bridge.close()
 	}
@@ -209,7 +210,7 @@ func (s *scene) dashboard() string {
 func (s *scene) devices(ctx context.Context) ([]inventory.Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
-	want := int64(len(s.records.all()))
+	want := s.records.count.Load()
 	for tick := time.Tick(20 * time.Millisecond); ; {
 		if err := s.bridge.ledger.CatchUp(ctx); err != nil {
 			return nil, err

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -30,7 +30,6 @@ logged in from there. Changes hold at once, whether the bridge runs or not, and 
 			}
 			return noArguments(c, args)
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newDeviceList(), newDeviceShow(), newDeviceSet(), newDeviceMerge(), newDeviceImport(), newDeviceRemove())
 	return c
@@ -54,18 +53,17 @@ func unknownDevice(id string, err error) error {
 func newDeviceList() *cobra.Command {
 	var q inventory.Query
 	var readiness, stages, categories, steps []string
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:     "list",
 		Short:   "List devices",
 		Example: `  drawbridge device list --readiness legacy,obsolete --sort last_seen --descending`,
-		Args:    noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			if err := checkQuery(readiness, stages, categories, steps, q.DueBefore, q.Sort); err != nil {
 				return &usageError{err}
 			}
 			return nil
 		},
-	}
+	})
 	flags := c.Flags()
 	flags.StringVar(&q.Search, "search", "", "only those with `TEXT` in id, names, MAC, vendor, owner or note")
 	flags.StringSliceVar(&readiness, "readiness", nil, "only ready, legacy, obsolete, unknown")
@@ -76,14 +74,14 @@ func newDeviceList() *cobra.Command {
 	flags.StringVar(&q.DueBefore, "due-before", "", "only with a deadline before a `DATE`")
 	flags.StringVar(&q.Sort, "sort", "", "sort by "+strings.Join(inventory.SortKeys[:], ", "))
 	flags.BoolVar(&q.Descending, "descending", false, "the other way round")
-	asJSON := jsonFlag(c)
 	return onStock(c, func(c *cobra.Command, _ []string, s control.Stock) error {
-		q.Readiness, q.Stages, q.Categories, q.Steps = readiness, asTyped[inventory.Stage](stages), asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
+		q.Readiness, q.Stages = readiness, asTyped[inventory.Stage](stages)
+		q.Categories, q.Steps = asTyped[inventory.Category](categories), asTyped[inventory.NextStep](steps)
 		devices, _, err := s.Devices(c.Context(), q)
 		if err != nil {
 			return err
 		}
-		if *asJSON {
+		if wantsJSON(c) {
 			return report.JSON(c.OutOrStdout(), slices.Values(devices))
 		}
 		return printTable(c.OutOrStdout(), devices)
@@ -132,14 +130,12 @@ type shownDevice struct {
 }
 
 func newDeviceShow() *cobra.Command {
-	c := &cobra.Command{
+	return onStock(withJSON(&cobra.Command{
 		Use:     "show ID",
 		Short:   "Show all that is known of a device",
 		Example: "  drawbridge device show 10.20.3.7/scanner1",
 		Args:    oneArgument("device"),
-	}
-	asJSON := jsonFlag(c)
-	return onStock(c, func(c *cobra.Command, args []string, s control.Stock) error {
+	}), func(c *cobra.Command, args []string, s control.Stock) error {
 		d, err := s.Device(c.Context(), args[0])
 		if err != nil {
 			return unknownDevice(args[0], err)
@@ -148,19 +144,8 @@ func newDeviceShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return json.NewEncoder(c.OutOrStdout()).Encode(shownDevice{d, history})
-		}
-		return showDevice(c.OutOrStdout(), d, history)
+		return answer(c, shownDevice{d, history}, func(w io.Writer) error { return showDevice(w, d, history) })
 	})
-}
-
-// someDevices wants the id of one device at least.
-func someDevices(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return &usageError{fmt.Errorf("%s needs the id of a device", c.CommandPath())}
-	}
-	return nil
 }
 
 // each has do change each of some devices, and tells what of those that were.
@@ -184,7 +169,7 @@ one. A stage that is set comes before all rules: warn tells the device's user, b
 login on. A deadline is a plan and blocks nothing.`,
 		Example: `  drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01 --cost 450
   drawbridge device set 10.20.3.7/scanner1 --stage ""`,
-		Args: someDevices,
+		Args: atLeastOne("the id of a device"),
 		PreRunE: func(c *cobra.Command, _ []string) error {
 			for key, value := range given {
 				if c.Flags().Changed(key) {
@@ -253,7 +238,7 @@ func newDeviceRemove() *cobra.Command {
 		Long: `Takes devices off the list, and forgets what was set for them. One that comes again is listed again, with what it did
 before: that it was removed and came back stands in its history.`,
 		Example: "  drawbridge device remove 10.20.3.7/scanner1",
-		Args:    someDevices,
+		Args:    atLeastOne("the id of a device"),
 	}, func(c *cobra.Command, args []string, s control.Stock) error {
 		return each(c, args, "is off the list", func(id string) error { return s.Remove(c.Context(), id, editedBy()) })
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,7 @@ which one counts. Rows that cannot be read are told with their line, and then no
   drawbridge device import devices.csv --dry-run
   drawbridge device import devices.csv`,
 		Args: oneArgument("file"),
-		PreRunE: func(c *cobra.Command, args []string) (err error) {
+		PreRunE: func(c *cobra.Command, args []string) error {
 			if i.ours && i.theirs {
 				return &usageError{errors.New("--ours and --theirs cannot both hold")}
 			}
@@ -38,7 +37,12 @@ which one counts. Rows that cannot be read are told with their line, and then no
 				return &usageError{fmt.Errorf("--dates is day-first or month-first, not %q", dates)}
 			}
 			i.dates, i.out = order, c.OutOrStdout()
-			sheet, err = readSheet(c.InOrStdin(), args[0])
+			in, err := openOr(c.InOrStdin(), args[0])
+			if err != nil {
+				return fmt.Errorf("the file to import cannot be read: %w: name one that is there, or - for standard input", err)
+			}
+			defer func() { _ = in.Close() }()
+			sheet, err = report.ReadCSV(in)
 			return err
 		},
 	}
@@ -48,18 +52,6 @@ which one counts. Rows that cannot be read are told with their line, and then no
 	c.Flags().BoolVar(&i.ours, "ours", false, "in a conflict leave what is set here")
 	c.Flags().BoolVar(&i.theirs, "theirs", false, "in a conflict take what stands in the file")
 	return onStock(c, func(c *cobra.Command, _ []string, s control.Stock) error { return i.run(c.Context(), s, sheet) })
-}
-
-func readSheet(stdin io.Reader, name string) (report.Sheet, error) {
-	if name == "-" {
-		return report.ReadCSV(stdin)
-	}
-	f, err := os.Open(name) //nolint:gosec // the user names it
-	if err != nil {
-		return report.Sheet{}, fmt.Errorf("the file to import cannot be read: %w: name one that is there, or - for standard input", err)
-	}
-	defer func() { _ = f.Close() }()
-	return report.ReadCSV(f)
 }
 
 // deviceImport is one import of a file.

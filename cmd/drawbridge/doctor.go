@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,15 +17,10 @@ import (
 	"drawbridge/proxy/policy"
 )
 
-// doctorOptions are the flags of drawbridge doctor.
-type doctorOptions struct {
-	config, account string
-	script, json    bool
-}
-
 func newDoctor() *cobra.Command {
-	var o doctorOptions
-	c := &cobra.Command{
+	var account string
+	var script bool
+	c := withJSON(&cobra.Command{
 		Use:   "doctor",
 		Short: "Check every link from here to the mailboxes",
 		Long: `Checks every link from here to the mailboxes, for IMAP and POP3 apart: DNS, TCP, TLS and certificate, greeting,
@@ -36,35 +30,30 @@ Exit 0 when all is well, 1 when something failed.`,
 		Example: `  drawbridge doctor --config drawbridge.yaml
   drawbridge doctor --config drawbridge.yaml --account scanner1
   drawbridge doctor --config drawbridge.yaml --script > setup.ps1   the set-up in Entra ID and Exchange, as PowerShell`,
-		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return runDoctor(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+		PreRunE: func(c *cobra.Command, _ []string) error {
+			if script && wantsJSON(c) {
+				return &usageError{errors.New("doctor prints a script or JSON: leave --script or --json out")}
+			}
+			return nil
 		},
-	}
-	configFlag(c, &o.config)
-	c.Flags().StringVar(&o.account, "account", "", "only the account, or mailbox, with this `NAME`")
-	c.Flags().BoolVar(&o.script, "script", false, "print the set-up of all accounts' mailboxes as one PowerShell script, which can be run twice")
-	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	return c
+	})
+	c.Flags().StringVar(&account, "account", "", "only the account, or mailbox, with this `NAME`")
+	c.Flags().BoolVar(&script, "script", false, "print the set-up of all accounts' mailboxes as one PowerShell script, which can be run twice")
+	return configured(c, func(c *cobra.Command, _ []string, cfg *config.Config) error {
+		return runDoctor(c, cfg, account, script)
+	})
 }
 
-func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) error {
-	if o.script && o.json {
-		return &usageError{errors.New("doctor prints a script or JSON: leave --script or --json out")}
-	}
-	cfg, err := loadConfig(o.config)
-	if err != nil {
-		return err
-	}
+func runDoctor(c *cobra.Command, cfg *config.Config, account string, script bool) error {
 	for _, w := range cfg.Warnings {
-		_, _ = fmt.Fprintln(stderr, "warning: "+w)
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+w)
 	}
-	targets, err := doctorTargets(cfg, o.account)
+	targets, err := doctorTargets(cfg, account)
 	if err != nil {
 		return err
 	}
-	if o.script {
-		return doctor.Script(stdout, cfg.Upstreams, targets)
+	if script {
+		return doctor.Script(c.OutOrStdout(), cfg.Upstreams, targets)
 	}
 	vault, err := upstreams.OpenVault(cfg, cfg.DataDir)
 	if err != nil {
@@ -75,18 +64,12 @@ func runDoctor(ctx context.Context, o doctorOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer services.Retire(nil)
-	reached := make([]doctor.Upstream, len(cfg.Upstreams))
-	for i, u := range cfg.Upstreams {
-		service := services[u.Name]
-		reached[i] = doctor.Upstream{Upstream: u, Service: service.Service, Tokens: service.Tokens,
-			Credential: func(mailbox, protocol string) doctor.Credential { return service.TokenLogin(mailbox, protocol) }}
-	}
-	d := doctor.Examine(ctx, reached, targets, o.account != "")
+	d := doctor.Examine(c.Context(), cfg.Upstreams, services, targets, account != "")
 	write := func(w io.Writer) error { return d.Text(w, terminal.Coloured(w)) }
-	if o.json {
+	if wantsJSON(c) {
 		write = d.JSON
 	}
-	if err := write(stdout); err != nil || d.Healthy {
+	if err := write(c.OutOrStdout()); err != nil || d.Healthy {
 		return err
 	}
 	return &toldError{errors.New("not all is well")}

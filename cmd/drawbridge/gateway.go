@@ -11,12 +11,6 @@ import (
 	"drawbridge/inventory"
 )
 
-// sharedWarning says what must be done about sources that hide many devices.
-func sharedWarning(source netip.Addr) string {
-	return fmt.Sprintf("devices show as %s, which is this machine's gateway or stands for many devices: they cannot be told apart; "+
-		"use host networking for the container, or a load balancer with the PROXY protocol (listeners[].proxy_protocol)", source)
-}
-
 // gatewayWatch is a Recorder that notices sources which stand for many devices: this machine's own default gateway, and
 // those with more verified accounts than a device has. It is safe for concurrent use once its fields are set.
 type gatewayWatch struct {
@@ -31,34 +25,26 @@ type gatewayWatch struct {
 func (g *gatewayWatch) Admitted(*inventory.Session) {}
 
 // TurnedAway implements inventory.Recorder.
-func (g *gatewayWatch) TurnedAway(t inventory.TurnedAway) { g.notice(t.Source) }
+func (g *gatewayWatch) TurnedAway(t inventory.TurnedAway) { g.notice(t.Source, false) }
 
 // Ended implements inventory.Recorder.
-func (g *gatewayWatch) Ended(s *inventory.Session) {
-	if s.SourceShared {
-		g.warn(inventory.PlainAddress(s.Source.IP))
+func (g *gatewayWatch) Ended(s *inventory.Session) { g.notice(s.Source.IP, s.SourceShared) }
+
+// notice warns of each shared source and gateway once, and of no more than can be told apart.
+func (g *gatewayWatch) notice(source netip.Addr, shared bool) {
+	const most = 100
+	source = inventory.PlainAddress(source)
+	if !shared && !slices.Contains(g.addresses, source) {
 		return
 	}
-	g.notice(s.Source.IP)
-}
-
-// notice warns of a gateway.
-func (g *gatewayWatch) notice(source netip.Addr) {
-	if source = inventory.PlainAddress(source); slices.Contains(g.addresses, source) {
-		g.warn(source)
-	}
-}
-
-// warn warns of each source once, and of no more than can be told apart.
-func (g *gatewayWatch) warn(source netip.Addr) {
-	const most = 100
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if slices.Contains(g.seen, source) || len(g.seen) == most {
 		return
 	}
 	g.seen = append(g.seen, source)
-	g.log.Warn(sharedWarning(source))
+	g.log.Warn(fmt.Sprintf("devices show as %s, which is this machine's gateway or stands for many devices: they cannot be told apart; "+
+		"use host networking for the container, or a load balancer with the PROXY protocol (listeners[].proxy_protocol)", source))
 }
 
 // any reports whether there was such a session.

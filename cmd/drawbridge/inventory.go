@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -103,8 +103,8 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	all.devices = only(all.devices, func(d *inventory.Device) bool {
 		return !d.LastSeen.Before(f.begin) && (f.strangers || d.Account != inventory.Stranger)
 	})
-	p := printing{cfg: cfg, csv: report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}, currency: f.currency}
-	return p.print(c.OutOrStdout(), f.format, all)
+	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}
+	return printing{cfg: cfg, csv: csv, currency: f.currency}.print(c.OutOrStdout(), f.format, all)
 }
 
 // only are the devices that hold is true of.
@@ -124,20 +124,26 @@ func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []strin
 		return readLogs(c, from, f.format == "html")
 	}
 	err = withStock(c.Context(), cfg, func(s control.Stock) (err error) {
-		devices, _, err := s.Devices(c.Context(), inventory.Query{})
-		if err != nil {
-			return err
-		}
-		all.devices = slices.Values(devices)
-		if f.format != "html" {
-			return nil
-		}
-		if all.days, err = s.Days(c.Context(), "", time.Time{}); err != nil {
-			return err
-		}
-		all.totals, err = s.Totals(c.Context())
+		all, err = read(c.Context(), s, inventory.Query{}, f.format == "html")
 		return err
 	})
+	return all, err
+}
+
+// read finds the devices that q is about, and where it is asked for what html prints besides.
+func read(ctx context.Context, r inventory.Reader, q inventory.Query, totals bool) (all found, err error) {
+	devices, _, err := r.Devices(ctx, q)
+	if err != nil {
+		return all, err
+	}
+	all.devices = slices.Values(devices)
+	if !totals {
+		return all, nil
+	}
+	if all.days, err = r.Days(ctx, "", time.Time{}); err != nil {
+		return all, err
+	}
+	all.totals, err = r.Totals(ctx)
 	return all, err
 }
 
@@ -171,7 +177,8 @@ func (p printing) print(w io.Writer, format string, all found) error {
 	case "csv":
 		return report.CSV(w, all.devices, p.csv)
 	case "html":
-		return report.HTML(w, p.report(all, time.Now()))
+		return report.HTML(w, report.Report{Bridge: p.cfg.Name, Now: time.Now(), Zone: p.cfg.Timezone, Clauses: report.Clauses(),
+			Devices: slices.Collect(all.devices), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
 	}
 	return printTable(w, slices.Collect(all.devices))
 }
@@ -185,11 +192,6 @@ func printTable(w io.Writer, devices []inventory.Device) error {
 	return report.Table(w, devices, terminal.Width(w))
 }
 
-func (p printing) report(all found, now time.Time) report.Report {
-	return report.Report{Bridge: p.cfg.Name, Now: now, Zone: p.cfg.Timezone, Devices: slices.Collect(all.devices), Days: all.days, Totals: all.totals,
-		Clauses: report.Clauses(), Contact: p.cfg.Contact, Currency: p.currency}
-}
-
 func newInventoryRebuild() *cobra.Command {
 	return onStock(&cobra.Command{
 		Use:   "rebuild",
@@ -198,7 +200,6 @@ func newInventoryRebuild() *cobra.Command {
 lost. The bridge may run meanwhile; its sessions go on. Several bridges that share a PostgreSQL make their parts anew
 within a minute.`,
 		Example: "  drawbridge inventory rebuild --config drawbridge.yaml",
-		Args:    noArguments,
 	}, func(c *cobra.Command, _ []string, s control.Stock) error {
 		began := time.Now()
 		if err := s.Rebuild(c.Context()); err != nil {
@@ -208,10 +209,8 @@ within a minute.`,
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "The store was made anew from the journal in %s: %s.\n", time.Since(began).Round(time.Millisecond), plural(total, "device"))
+		_, err = fmt.Fprintf(c.OutOrStdout(), "The store was made anew from the journal in %s: %s.\n",
+			time.Since(began).Round(time.Millisecond), plural(total, "device"))
 		return err
 	})
 }
-
-// errNoLines says that there was nothing in the files.
-var errNoLines = errors.New("there is no session record in these files: are they the bridge's log (log.output) or its journal?")

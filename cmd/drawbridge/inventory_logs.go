@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,23 +31,18 @@ func readLogs(c *cobra.Command, names []string, totals bool) (found, error) {
 	}
 	_ = in.bar.Finish()
 	if in.stats.Bad > 0 {
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s torn or damaged and left out, %s read.\n", were(in.stats.Bad), plural(int(in.stats.Lines), "line"))
+		were := map[bool]string{true: "was", false: "were"}[in.stats.Bad == 1]
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s %s torn or damaged and left out, %s read.\n", plural(int(in.stats.Bad), "line"), were,
+			plural(int(in.stats.Lines), "line"))
 	}
 	if in.stats.Lines == 0 {
-		return found{}, errNoLines
+		return found{}, errors.New("there is no session record in these files: are they the bridge's log (log.output) or its journal?")
 	}
 	if !totals {
 		return found{devices: in.fold.All(advisor.Judge)}, nil
 	}
 	devices := in.fold.Devices(advisor.Judge)
 	return found{devices: slices.Values(devices), days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
-}
-
-func were(n int64) string {
-	if n == 1 {
-		return "1 line was"
-	}
-	return fmt.Sprintf("%d lines were", n)
 }
 
 // logFiles is one reading of log files.
@@ -62,15 +58,11 @@ func (in *logFiles) read(ctx context.Context, name string) error {
 	if journal.IsSnapshot(name) {
 		return in.readSnapshot(ctx, name)
 	}
-	r := in.stdin
-	if name != "-" {
-		f, err := os.Open(name) //nolint:gosec // the user names it
-		if err != nil {
-			return fmt.Errorf("a log cannot be read: %w: name files that are there, or - for standard input", err)
-		}
-		defer func() { _ = f.Close() }()
-		r = f
+	r, err := openOr(in.stdin, name)
+	if err != nil {
+		return fmt.Errorf("a log cannot be read: %w: name files that are there, or - for standard input", err)
 	}
+	defer func() { _ = r.Close() }()
 	var last int64
 	stats, err := journal.ReadLog(ctx, r, func(l *inventory.Line) error { in.fold.Line(l); return nil },
 		journal.LogOptions{Progress: func(read int64) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,16 +55,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // usageError is a command line that is wrong.
-type usageError struct{ err error }
+type usageError struct{ error }
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+func (e *usageError) Unwrap() error { return e.error }
 
 // toldError is a failure that the command has put into words already.
-type toldError struct{ err error }
+type toldError struct{ error }
 
-func (e *toldError) Error() string { return e.err.Error() }
-func (e *toldError) Unwrap() error { return e.err }
+func (e *toldError) Unwrap() error { return e.error }
 
 // isCobraUsage knows the command lines that cobra itself refuses, which have no type of their own.
 func isCobraUsage(err error) bool {
@@ -81,15 +80,27 @@ and tells their owner, device by device, what must be replaced before the bridge
   drawbridge serve --config drawbridge.yaml        the bridge`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArguments,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(), newDoctor(), newTry(),
-		newInventory(), newDevice())
+	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(),
+		newDoctor(), newTry(), newInventory(), newDevice())
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true
+	fillIn(root)
 	return root
+}
+
+// fillIn gives a command, and those below it, what they say nothing else about: no arguments, and help where nothing is to be done.
+func fillIn(c *cobra.Command) {
+	if c.Args == nil {
+		c.Args = noArguments
+	}
+	if c.RunE == nil {
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	for _, sub := range c.Commands() {
+		fillIn(sub)
+	}
 }
 
 // planned are the commands that are to come.
@@ -128,6 +139,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 		Use:     "help [COMMAND]",
 		Short:   "Help about a command",
 		Example: "  drawbridge help certs export",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
@@ -152,6 +164,7 @@ func newCompletion() *cobra.Command {
 		Short:     "Print a completion script: " + strings.Join(shells, ", "),
 		Example:   "  drawbridge completion bash > /etc/bash_completion.d/drawbridge",
 		ValidArgs: shells,
+		Args:      cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || scripts[args[0]] == nil {
 				return &usageError{fmt.Errorf("completion needs one shell (%s), not %q", strings.Join(shells, ", "), strings.Join(args, " "))}
@@ -181,5 +194,41 @@ func configured(c *cobra.Command, do func(c *cobra.Command, args []string, cfg *
 	return c
 }
 
-// jsonFlag adds --json to a command.
-func jsonFlag(c *cobra.Command) *bool { return c.Flags().Bool("json", false, "print JSON") }
+// withJSON adds --json to a command.
+func withJSON(c *cobra.Command) *cobra.Command {
+	c.Flags().Bool("json", false, "print JSON")
+	return c
+}
+
+func wantsJSON(c *cobra.Command) bool {
+	on, _ := c.Flags().GetBool("json")
+	return on
+}
+
+// answer prints what a command found: as JSON where --json asks for it, else by text.
+func answer(c *cobra.Command, found any, text func(io.Writer) error) error {
+	if wantsJSON(c) {
+		return json.NewEncoder(c.OutOrStdout()).Encode(found)
+	}
+	return text(c.OutOrStdout())
+}
+
+// atLeastOne wants an argument or several, which are told by what.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{fmt.Errorf("%s needs %s", c.CommandPath(), what)}
+		}
+		return nil
+	}
+}
+
+// oneArgument wants exactly one argument, called what.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return &usageError{fmt.Errorf("%s needs one %s, not %q", c.CommandPath(), what, strings.Join(args, " "))}
+		}
+		return nil
+	}
+}

@@ -30,7 +30,6 @@ Without --config: implicit TLS on 1993 (IMAP) and 1995 (POP3), STARTTLS on 1143 
 devices' own names and passwords, an own certificate authority, the dashboard on 127.0.0.1:8025, and data in
 $XDG_STATE_HOME/drawbridge.`,
 		Example: "  drawbridge serve --config /etc/drawbridge/drawbridge.yaml",
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(path)
 			var faults config.Faults
@@ -88,7 +87,8 @@ func announce(b *bridge, path string, stderr io.Writer) {
 func notices(cfg *config.Config) []string {
 	var list []string
 	if cfg.Admin.Address != "" && cfg.Admin.Password.Reveal() == "" {
-		list = append(list, "the dashboard on "+cfg.Admin.Address+" is read only: set admin.password to change something there, or use drawbridge device")
+		list = append(list, "the dashboard on "+cfg.Admin.Address+
+			" is read only: set admin.password to change something there, or use drawbridge device")
 	}
 	for _, u := range cfg.Upstreams {
 		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
@@ -99,71 +99,37 @@ func notices(cfg *config.Config) []string {
 	return list
 }
 
-// runUntil serves until ctx ends or a signal comes, then drains.
+// runUntil serves until ctx ends or a signal comes, then takes no new connections and lets the sessions go on for as long as
+// drain says. A second signal cuts them at once.
 func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
 	accept, stop := context.WithCancel(ctx)
 	defer stop()
 	cut, cutNow := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutNow()
-	done := make(chan struct{})
-	watched := make(chan error, 1)
-	w := &signalWatch{bridge: b, stop: stop, cut: cutNow}
-	go func() { watched <- w.watch(accept, signals, done) }()
-	err := b.run(accept, cut)
-	close(done)
-	return errors.Join(err, <-watched)
-}
-
-// signalWatch turns signals into the end of accepting, and into the end of the sessions: after drain, or at once.
-type signalWatch struct {
-	bridge    *bridge
-	stop, cut context.CancelFunc
-	drain     *time.Timer // nil: not draining yet
-}
-
-// watch lasts until done. Its error is that of a second signal.
-func (w *signalWatch) watch(accept context.Context, signals <-chan os.Signal, done <-chan struct{}) error {
-	defer func() {
-		if w.drain != nil {
-			w.drain.Stop()
-		}
-	}()
-	stopped := accept.Done()
-	for {
+	ended := make(chan error, 1)
+	go func() { ended <- b.run(accept, cut) }()
+	var drained <-chan time.Time // nil: not draining yet
+	var second error
+	for stopped := accept.Done(); ; {
 		select {
-		case s := <-signals:
-			if err := w.signal(s); err != nil {
-				return err
-			}
+		case err := <-ended:
+			return errors.Join(err, second)
 		case <-stopped:
-			stopped = nil
-			w.startDrain()
-		case <-done:
-			return nil
+			stopped, drained = nil, time.After(b.cfg().Drain)
+		case <-drained:
+			cutNow()
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				b.logs.Events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
+			case accept.Err() != nil:
+				second = errSecondSignal
+				cutNow()
+			default:
+				b.logs.Events.Info("stopping: no new connections are taken, running sessions may go on",
+					zap.Stringer("signal", s), zap.Duration("drain", b.cfg().Drain))
+				stop()
+			}
 		}
 	}
-}
-
-func (w *signalWatch) signal(s os.Signal) error {
-	log := w.bridge.logs.Events
-	switch {
-	case s == syscall.SIGHUP:
-		log.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
-	case w.drain != nil:
-		w.cut()
-		return errSecondSignal
-	default:
-		log.Info("stopping: no new connections are taken, running sessions may go on", zap.Stringer("signal", s), zap.Duration("drain", w.bridge.cfg().Drain))
-		w.startDrain()
-	}
-	return nil
-}
-
-// startDrain ends accepting and lets the sessions go on for a while.
-func (w *signalWatch) startDrain() {
-	if w.drain != nil {
-		return
-	}
-	w.drain = time.AfterFunc(w.bridge.cfg().Drain, w.cut)
-	w.stop()
 }

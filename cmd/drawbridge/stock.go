@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/control"
+	"drawbridge/internal/enrich"
 	"drawbridge/internal/logs"
 	"drawbridge/inventory"
 	"drawbridge/inventory/journal"
@@ -17,21 +18,11 @@ import (
 )
 
 // withStock calls do with the inventory: the running bridge's, or, where none holds the data directory, the directory's own
-// under its lock. What it makes belongs to the directory's owner.
+// under its lock.
 func withStock(ctx context.Context, cfg *config.Config, do func(control.Stock) error) error {
-	return whileBusy(ctx, cfg, func() error {
-		d, err := openDataDir(cfg.DataDir)
-		if errors.Is(err, errLocked) {
-			return do(control.RemoteStock{Dir: cfg.DataDir})
-		}
-		if err != nil {
-			return err
-		}
-		defer func() { _ = d.Close() }()
-		err = withLedger(ctx, cfg, do)
-		return errors.Join(err, keepOwners(d.path, lockFile, ledger.JournalFolder, ledger.StoreFile, ledger.StoreFile+"-wal", ledger.StoreFile+"-shm",
-			ledger.StagesFile))
-	})
+	return onData(ctx, cfg, func() error { return do(control.RemoteStock{Dir: cfg.DataDir}) },
+		func() error { return withLedger(ctx, cfg, do) },
+		ledger.JournalFolder, ledger.StoreFile, ledger.StoreFile+"-wal", ledger.StoreFile+"-shm", ledger.StagesFile)
 }
 
 // openLedger opens the inventory of the configuration's data directory, whose lock the caller holds.
@@ -43,6 +34,30 @@ func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory
 	})
 }
 
+// newIdentifier makes the identifier of a configuration; it learns while Run runs.
+func newIdentifier(cfg *config.Config, l *ledger.Ledger, log *zap.Logger) (*enrich.Identifier, error) {
+	return enrich.NewIdentifier(enrich.Options{
+		ReverseDNS: cfg.Inventory.Enrich.ReverseDNS, MACAddress: cfg.Inventory.Enrich.MACAddress,
+		SNMP: snmpOptions(cfg.Inventory.Enrich.SNMP),
+		Warn: func(err error) { log.Warn("what the network tells of devices is incomplete", zap.Error(err)) },
+	}, cfg.Inventory.IdentifyBy == config.IdentifyByMAC, l.Learn)
+}
+
+// snmpOptions are the configuration's.
+func snmpOptions(s *config.SNMP) *enrich.SNMP {
+	if s == nil {
+		return nil
+	}
+	o := &enrich.SNMP{Version: "v" + s.Version, Community: s.Community, User: s.User, Prefixes: s.Sources}
+	if s.Auth != nil {
+		o.Auth, o.AuthPassword = s.Auth.Protocol, s.Auth.Password
+	}
+	if s.Privacy != nil {
+		o.Privacy, o.PrivacyPassword = s.Privacy.Protocol, s.Privacy.Password
+	}
+	return o
+}
+
 // withLedger opens the inventory of a data directory that no bridge has. Where the store cannot be brought up to what the
 // journal tells, reading says why, and only rebuild does something about it.
 func withLedger(ctx context.Context, cfg *config.Config, do func(control.Stock) error) (err error) {
@@ -52,20 +67,16 @@ func withLedger(ctx context.Context, cfg *config.Config, do func(control.Stock) 
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if files, err = logs.Open(logFilesOf(cfg.Log)); err != nil {
+	// What goes to a terminal is left out: the bridge would have written the change to its log files.
+	toFiles := cfg.Log
+	toFiles.Output = slices.DeleteFunc(slices.Clone(cfg.Log.Output), func(o string) bool { return o == "stderr" || o == "stdout" })
+	if files, err = logs.Open(toFiles); err != nil {
 		return err
 	}
 	defer files.Close()
 	l.Start()
 	_ = l.CatchUp(ctx) // reading tells of its error
 	return do(l.Current())
-}
-
-// logFilesOf is the log without what goes to a terminal: a command that changes the inventory writes that to the bridge's
-// log files, where the bridge would have.
-func logFilesOf(cfg config.Log) config.Log {
-	cfg.Output = slices.DeleteFunc(slices.Clone(cfg.Output), func(o string) bool { return o == "stderr" || o == "stdout" })
-	return cfg
 }
 
 // editedBy says for the history who changes the inventory by a command.

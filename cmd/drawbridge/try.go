@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"drawbridge/config"
 	"drawbridge/internal/terminal"
 	"drawbridge/internal/trial"
 	"drawbridge/inventory"
@@ -20,13 +21,13 @@ import (
 
 // tryOptions are the command line of `drawbridge try`.
 type tryOptions struct {
-	config, listener, account, as string
-	asJSON                        bool
+	listener, account, as string
+	profile               trial.Profile // what as means
 }
 
 func newTry() *cobra.Command {
 	var o tryOptions
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:   "try",
 		Short: "Play a device against the running bridge and show what it would see",
 		Long: `Connects to the running bridge as a device would and shows each step: handshake, certificate, greeting, capabilities,
@@ -36,22 +37,33 @@ Without --account it stops before the login. Exit 0 if the message, or without -
 
 Devices for --as: ` + strings.Join(trial.ProfileNames(), ", "),
 		Example: "  drawbridge try --config drawbridge.yaml --listener imaps --account scanner1 --as tls1.0",
-		Args:    noArguments,
-		RunE:    func(c *cobra.Command, _ []string) error { return try(c, o) },
-	}
-	configFlag(c, &o.config)
+		PreRunE: func(*cobra.Command, []string) error { return o.check() },
+	})
 	c.Flags().StringVar(&o.listener, "listener", "", "the `NAME` of the listener; default: the configuration's first")
 	c.Flags().StringVar(&o.account, "account", "", "log in with this `NAME`")
 	c.Flags().StringVar(&o.as, "as", trial.DefaultProfile, "the `DEVICE` to play")
-	c.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
-	return c
+	return configured(c, o.try)
 }
 
-func try(c *cobra.Command, o tryOptions) error {
-	d, err := o.device()
+// check refuses what cannot be meant.
+func (o *tryOptions) check() error {
+	var known bool
+	if o.profile, known = trial.ProfileOf(o.as); !known {
+		return &usageError{fmt.Errorf("--as %q is no device that can be played: take one of %s", o.as,
+			strings.Join(trial.ProfileNames(), ", "))}
+	}
+	if strings.ContainsAny(o.account, "\r\n\x00") {
+		return &usageError{errors.New("--account has a line end in it")}
+	}
+	return nil
+}
+
+func (o *tryOptions) try(c *cobra.Command, _ []string, cfg *config.Config) error {
+	d, err := trial.New(cfg.Listeners, o.listener, o.profile)
 	if err != nil {
 		return err
 	}
+	d.CA, d.Account = caCertificate(cfg.DataDir), o.account
 	if d.Account != "" {
 		if d.Password, err = terminal.AskPassword(c.InOrStdin(), c.ErrOrStderr(), passwordQuestion(d.Account)); err != nil {
 			return err
@@ -59,7 +71,7 @@ func try(c *cobra.Command, o tryOptions) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return play(ctx, d, o.asJSON, c.OutOrStdout())
+	return play(ctx, d, wantsJSON(c), c.OutOrStdout())
 }
 
 func passwordQuestion(account string) string {
@@ -79,27 +91,6 @@ func play(ctx context.Context, d *trial.Device, asJSON bool, out io.Writer) erro
 		return &toldError{err}
 	}
 	return nil
-}
-
-// device reads the configuration and finds out what is to be played.
-func (o tryOptions) device() (*trial.Device, error) {
-	profile, ok := trial.ProfileOf(o.as)
-	if !ok {
-		return nil, &usageError{fmt.Errorf("--as %q is no device that can be played: take one of %s", o.as, strings.Join(trial.ProfileNames(), ", "))}
-	}
-	if strings.ContainsAny(o.account, "\r\n\x00") {
-		return nil, &usageError{errors.New("--account has a line end in it")}
-	}
-	cfg, err := loadConfig(o.config)
-	if err != nil {
-		return nil, err
-	}
-	d, err := trial.New(cfg.Listeners, o.listener, profile)
-	if err != nil {
-		return nil, err
-	}
-	d.CA, d.Account = caCertificate(cfg.DataDir), o.account
-	return d, nil
 }
 
 // caCertificate is read by itself: certs.OpenCA needs the key too, and makes a CA where there is none.

@@ -13,19 +13,14 @@ import (
 
 func newValidate() *cobra.Command {
 	var path string
-	var asJSON bool
-	c := &cobra.Command{
+	c := withJSON(&cobra.Command{
 		Use:     "validate",
 		Short:   "Check the whole configuration",
 		Long:    "Checks the whole configuration and prints every fault with file, line, column, key and mend. Exit 1 on a fault.",
 		Example: "  drawbridge validate --config drawbridge.yaml",
-		Args:    noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return validate(path, asJSON, c.OutOrStdout(), c.ErrOrStderr())
-		},
-	}
+		RunE:    func(c *cobra.Command, _ []string) error { return validate(c, path) },
+	})
 	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
@@ -36,36 +31,33 @@ type validation struct {
 	Warnings []string       `json:"warnings"`
 }
 
-func validate(path string, asJSON bool, stdout, stderr io.Writer) error {
+func validate(c *cobra.Command, path string) error {
 	cfg, err := loadConfig(path)
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}
-	if asJSON {
-		return validateJSON(cfg, faults, stdout)
+	if wantsJSON(c) {
+		return validateJSON(c.OutOrStdout(), cfg, faults)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), err)
 		return &toldError{err}
 	}
 	for _, w := range cfg.Warnings {
-		_, _ = fmt.Fprintln(stderr, "warning: "+w)
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+w)
 	}
-	_, err = fmt.Fprintf(stdout, "The configuration is valid: %s, %s, %s.\n", plural(len(cfg.Listeners), "listener"),
+	_, err = fmt.Fprintf(c.OutOrStdout(), "The configuration is valid: %s, %s, %s.\n", plural(len(cfg.Listeners), "listener"),
 		plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Rules), "rule"))
 	return err
 }
 
-func validateJSON(cfg *config.Config, faults config.Faults, stdout io.Writer) error {
-	v := validation{Valid: len(faults) == 0, Faults: faults, Warnings: []string{}}
-	if v.Faults == nil {
-		v.Faults = []config.Fault{}
-	}
+func validateJSON(out io.Writer, cfg *config.Config, faults config.Faults) error {
+	v := validation{Valid: len(faults) == 0, Faults: append([]config.Fault{}, faults...), Warnings: []string{}}
 	if cfg != nil && cfg.Warnings != nil {
 		v.Warnings = cfg.Warnings
 	}
-	if err := json.NewEncoder(stdout).Encode(v); err != nil {
+	if err := json.NewEncoder(out).Encode(v); err != nil {
 		return err
 	}
 	if !v.Valid {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -19,34 +19,27 @@ type build struct {
 
 func thisBuild() build {
 	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			b.Revision = s.Value
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Revision = s.Value
+			}
 		}
 	}
 	return b
 }
 
 func newVersion() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return withJSON(&cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  drawbridge version --json",
-		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b := thisBuild()
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(b)
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "drawbridge %s (%s, %s)\n", b.Version, b.Go, b.Platform)
-			return err
+			return answer(c, b, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "drawbridge %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+				return err
+			})
 		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	})
 }

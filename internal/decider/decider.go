@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -137,4 +138,70 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol strin
 		check.Done(login.Unsent)
 	}
 	return id, err
+}
+
+// defaultNotice is said to a device at stage warn.
+const defaultNotice = "This device uses outdated encryption."
+
+// setBy is what a record names as the rule that gave a stage which people set.
+const setBy = "device"
+
+// stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
+// was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
+func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
+	decision.Stage = inventory.StageBridge
+	if d.o.Stage == nil {
+		return
+	}
+	set := d.o.Stage(s.DeviceOf(account))
+	if set == "" {
+		return
+	}
+	decision.Stage = set
+	decision.Rules = maps.Clone(decision.Rules)
+	if decision.Rules == nil {
+		decision.Rules = make(map[string]string, 1)
+	}
+	decision.Rules["stage"] = setBy
+	switch set {
+	case inventory.StageWarn:
+		decision.Notice = defaultNotice
+	case inventory.StageBlock:
+		d.block(decision)
+	}
+}
+
+func (d *Decider) block(decision *proxy.Decision) {
+	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
+	refusal.Text = d.o.Config.Contact
+	if decision.Checked {
+		decision.Credential = blocked{refusal: refusal}
+		return
+	}
+	decision.Then = refusal
+}
+
+// Rules compiles the rules of a configuration; the first upstream serves what no rule leads elsewhere.
+func Rules(cfg *config.Config) (*policy.Table, error) {
+	var rules []policy.Rule
+	for _, r := range cfg.Rules {
+		rules = append(rules, policy.Rule{Match: matchOf(r.Match), Upstream: r.Upstream})
+	}
+	if len(cfg.Upstreams) == 0 {
+		return nil, errors.New("no upstream: name one in upstreams")
+	}
+	return policy.Compile(rules, cfg.Upstreams[0].Name)
+}
+
+// matchOf turns the match of a rule in the configuration into policy's.
+func matchOf(m config.Match) policy.Match {
+	out := policy.Match{Source: m.Source, Listener: m.Listener, Protocol: m.Protocol, Account: m.Account, Readiness: m.Readiness}
+	if m.Blockers != nil {
+		out.Blockers = append([]string{}, *m.Blockers...)
+	}
+	if m.Not != nil {
+		not := matchOf(*m.Not)
+		out.Not = &not
+	}
+	return out
 }

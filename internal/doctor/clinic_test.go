@@ -2,7 +2,6 @@ package doctor_test
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,15 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-sasl"
-
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/doctor"
 	"drawbridge/internal/oauth"
 	"drawbridge/internal/sandbox"
 	"drawbridge/internal/secret"
-	"drawbridge/proxy"
+	"drawbridge/internal/upstreams"
 )
 
 // patience bounds a diagnosis.
@@ -173,54 +170,12 @@ func (c *clinic) consult(wanted string) (doctor.Diagnosis, error) {
 	if err != nil {
 		return doctor.Diagnosis{}, err
 	}
-	u := doctor.Upstream{Upstream: cfg.Upstreams[0], Service: c.service(cfg.Upstreams[0])}
-	if u.OAuth2 != nil {
-		u.Tokens = c.tokens(u.Upstream)
-		defer u.Tokens.Close()
-		u.Credential = func(mailbox, protocol string) doctor.Credential {
-			return credential{u.Tokens, oauth.Request{Mailbox: mailbox, Protocol: protocol}}
-		}
-	}
-	return doctor.Examine(ctx, []doctor.Upstream{u}, targets, wanted != ""), nil
-}
-
-// service is how the bridge would dial the upstream.
-func (c *clinic) service(u config.Upstream) *proxy.Upstream {
-	c.t.Helper()
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(u.CAPEM) {
-		c.t.Fatal("no root in upstreams.exchange-online.ca")
-	}
-	return proxy.NewUpstream(proxy.UpstreamOptions{Name: u.Name, Addresses: map[string]string{"imap": u.IMAP, "pop3": u.POP3},
-		StartTLS: u.TLS == "starttls", ServerName: u.ServerName, Family: u.Family, Roots: roots,
-		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout})
-}
-
-// tokens are where the bridge would get its tokens.
-func (c *clinic) tokens(u config.Upstream) *oauth.Source {
-	c.t.Helper()
 	vault, err := oauth.OpenVault(c.t.TempDir(), nil)
 	must(c.t, err)
-	o := u.OAuth2
-	source, err := oauth.New(oauth.Options{Name: u.Name, Flow: oauth.Flow(o.Flow), Cloud: o.Cloud, Tenant: o.Tenant, ClientID: o.ClientID,
-		ClientSecret: o.ClientSecret, Authority: o.Authority, CA: o.CAPEM, Vault: vault, Protocols: []string{"imap", "pop3"}})
+	made, err := upstreams.New(cfg.Upstreams, upstreams.Options{Vault: vault})
 	must(c.t, err)
-	return source
-}
-
-// credential is one login by a token.
-type credential struct {
-	tokens  *oauth.Source
-	request oauth.Request
-}
-
-// Mechanisms implements doctor.Credential.
-func (c credential) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
-	token, err := c.tokens.Token(ctx, c.request)
-	if err != nil {
-		return nil, oauth.Fault(err)
-	}
-	return []sasl.Client{oauth.NewXOAUTH2Client(c.request.Mailbox, token.Value.Reveal())}, nil
+	defer made.Retire(nil)
+	return doctor.Examine(ctx, cfg.Upstreams, made, targets, wanted != ""), nil
 }
 
 // text is what a person reads of the diagnosis.

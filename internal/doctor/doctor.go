@@ -10,47 +10,106 @@ package doctor
 import (
 	"context"
 	"slices"
-
-	"github.com/emersion/go-sasl"
+	"sync"
 
 	"drawbridge/config"
-	"drawbridge/internal/oauth"
 	"drawbridge/internal/protocol"
-	"drawbridge/proxy"
+	"drawbridge/internal/upstreams"
 )
 
-// Upstream is a mail service as it is configured, and the bridge's own way to it.
-type Upstream struct {
-	config.Upstream
-	Service *proxy.Upstream
-	Tokens  *oauth.Source // nil: passthrough; else the caller closes it after Examine
-	// Credential is what the bridge logs in to a mailbox with, where Tokens is set.
-	Credential func(mailbox, protocol string) Credential
-}
-
-// Credential is the part of a proxy.Credential that a doctor needs: the mechanisms for one login, the best one first.
-type Credential interface {
-	Mechanisms(ctx context.Context) ([]sasl.Client, error)
-}
-
-func (u Upstream) address(protocol string) string {
-	return u.Address(protocol)
-}
-
-// protocols are those that the upstream has an address for.
-func (u Upstream) protocols() []string {
-	return slices.DeleteFunc(protocol.Names(), func(name string) bool { return !u.Serves(name) })
-}
-
-// Examine examines the upstreams one after another, and the way to each target; with some, only upstreams that a target
-// leads to. It takes as long as their timeouts let it, and stops waiting when ctx ends.
-func Examine(ctx context.Context, upstreams []Upstream, targets []*Target, some bool) Diagnosis {
+// Examine examines the upstreams of a configuration in their order, by what was made of them, and the way to each target; with
+// some, only upstreams that a target leads to. It takes as long as their timeouts let it, and stops waiting when ctx ends.
+func Examine(ctx context.Context, order []config.Upstream, made upstreams.Set, targets []*Target, some bool) Diagnosis {
 	var checks []Check
-	for _, u := range upstreams {
-		p := &patient{Upstream: u, targets: leadingTo(u.Name, targets), links: map[string]*link{}}
+	for _, u := range order {
+		p := &patient{Upstream: made[u.Name], targets: leadingTo(u.Name, targets), links: map[string]*link{}}
 		if !some || len(p.targets) > 0 {
 			checks = append(checks, p.examine(ctx)...)
 		}
 	}
 	return newDiagnosis(checks)
+}
+
+// served are the protocols that an upstream has an address for.
+func served(u config.Upstream) []string {
+	return slices.DeleteFunc(protocol.Names(), func(name string) bool { return !u.Serves(name) })
+}
+
+// patient is an upstream under examination.
+type patient struct {
+	*upstreams.Upstream
+	targets []*Target
+	links   map[string]*link
+}
+
+func (p *patient) examine(ctx context.Context) []Check {
+	var checks []Check
+	for _, protocol := range served(p.Upstream.Upstream) {
+		l := &link{upstream: p.Upstream, protocol: protocol}
+		l.examine(ctx)
+		p.links[protocol] = l
+		checks = append(checks, l.checks...)
+	}
+	switch {
+	case p.Tokens == nil:
+		return checks
+	case p.OAuth2.Flow == config.FlowPassword:
+		return append(checks, p.untried("not tried",
+			"with flow password only a device's own password gets a token: run drawbridge try --account NAME"))
+	}
+	return append(checks, p.examineMailboxes(ctx)...)
+}
+
+// untried warns that no mailbox was looked at.
+func (p *patient) untried(detail, cause string) Check {
+	return Check{Upstream: p.Name, Step: stepAccounts, Finding: Warning, Detail: detail, Cause: cause}
+}
+
+func (p *patient) examineMailboxes(ctx context.Context) []Check {
+	perUser := p.OAuth2.Flow == config.FlowDeviceCode // each mailbox has a token of its own
+	token := &tokenCheckup{upstream: p.Upstream}
+	if !perUser {
+		token.examine(ctx)
+	}
+	checks := token.checks
+	var visits []*visit
+	for _, t := range p.targets {
+		if perUser {
+			token = &tokenCheckup{upstream: p.Upstream, mailbox: t.mailbox}
+			token.examine(ctx)
+		}
+		for _, protocol := range t.protocols[p.Name] {
+			if l := p.links[protocol]; l != nil {
+				visits = append(visits, &visit{mailbox: t.mailbox, protocol: protocol, link: l, token: token})
+			}
+		}
+	}
+	if len(visits) == 0 {
+		return append(checks, p.untried("none",
+			"no account opens a mailbox here, so no login could be tried: add one with drawbridge account add"))
+	}
+	tryAll(ctx, visits)
+	for i, v := range visits {
+		if perUser && (i == 0 || v.token != visits[i-1].token) {
+			checks = append(checks, v.token.checks...)
+		}
+		checks = append(checks, v.results(visits)...)
+	}
+	return checks
+}
+
+// maxVisits are tried at once: one could take an hour with a fleet, many would make Exchange throttle.
+const maxVisits = 8
+
+func tryAll(ctx context.Context, visits []*visit) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, maxVisits)
+	for _, v := range visits {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			v.try(ctx)
+		})
+	}
+	group.Wait()
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/upstreams"
 	"drawbridge/proxy"
 	"drawbridge/proxy/login"
 )
 
 // link is what one protocol of an upstream looks like, up to where a login would begin.
 type link struct {
-	upstream Upstream
+	upstream *upstreams.Upstream
 	protocol string
 	checks   []Check
 	usable   bool     // a login can be tried
@@ -35,7 +36,7 @@ func (l *link) add(c Check) {
 func (l *link) examine(ctx context.Context) {
 	addrs, err := l.upstream.Service.Lookup(ctx, l.protocol)
 	if err != nil {
-		l.add(bad(stepDNS, l.upstream.address(l.protocol), err.Error()))
+		l.add(bad(stepDNS, l.upstream.Address(l.protocol), err.Error()))
 		return
 	}
 	names := make([]string, len(addrs))
@@ -57,7 +58,7 @@ func (l *link) meet(ctx context.Context, tell func(Check), speak func(mailClient
 	if err != nil {
 		c := dialCheck(err)
 		if c.Step == stepTCP {
-			c.Detail = l.upstream.address(l.protocol)
+			c.Detail = l.upstream.Address(l.protocol)
 		}
 		tell(c)
 		return

@@ -34,7 +34,7 @@ func (v *visit) try(ctx context.Context) {
 		return
 	}
 	v.tried = true
-	clients, err := v.link.upstream.Credential(v.mailbox, v.protocol).Mechanisms(ctx)
+	clients, err := v.link.upstream.TokenLogin(v.mailbox, v.protocol).Mechanisms(ctx)
 	if err != nil {
 		var r *login.Refusal
 		if errors.As(err, &r) && r.Err != nil {

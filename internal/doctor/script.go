@@ -17,7 +17,7 @@ func Script(w io.Writer, upstreams []config.Upstream, targets []*Target) error {
 	var scripts []string
 	for _, u := range upstreams {
 		if u.OAuth2 != nil {
-			scripts = append(scripts, script(Upstream{Upstream: u}, targets))
+			scripts = append(scripts, script(u, targets))
 		}
 	}
 	if len(scripts) == 0 {
@@ -30,20 +30,20 @@ func Script(w io.Writer, upstreams []config.Upstream, targets []*Target) error {
 }
 
 // script is the whole set-up of an upstream as one script. It looks before it changes, so it can be run twice.
-func script(u Upstream, targets []*Target) string {
+func script(u config.Upstream, targets []*Target) string {
 	var mailboxes []string
 	for _, t := range leadingTo(u.Name, targets) {
 		mailboxes = append(mailboxes, t.mailbox)
 	}
 	p := newPowerShell(u.OAuth2, oauth.Claims{})
-	entra, principal, access := p.scriptEntra(roles(u.protocols())), scriptPrincipal, scriptAccess
+	entra, principal, access := p.scriptEntra(roles(served(u))), scriptPrincipal, scriptAccess
 	if u.OAuth2.Flow == config.FlowDeviceCode || u.OAuth2.Flow == config.FlowPassword { // users open the mailboxes
 		entra, principal, access = "", scriptUser, ""
 	}
 	text := fmt.Sprintf(scriptHead, inventory.Printable(u.Name), psList(mailboxes, "  ", "\n")) + entra +
 		"\n# Exchange Online\n" + scriptModule("ExchangeOnlineManagement") + p.connectExchange() + "\n" + principal +
 		"\nforeach ($mailbox in $mailboxes) {\n" + access + "  $cas = Get-CASMailbox $mailbox\n"
-	for _, protocol := range u.protocols() {
+	for _, protocol := range served(u) {
 		text += fmt.Sprintf("  if (-not $cas.%s) { Set-CASMailbox -Identity $mailbox%s; \"switched %s on for $mailbox\" }\n",
 			known(protocol).CASSwitch, casSwitch(protocol), protocol)
 	}

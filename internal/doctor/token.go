@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/config"
 	"drawbridge/internal/oauth"
 	"drawbridge/internal/protocol"
+	"drawbridge/internal/upstreams"
 )
 
 // tokenCheckup is what the doctor found out about the tokens of an upstream or, with flows that log users in, of a mailbox.
 type tokenCheckup struct {
-	upstream Upstream
+	upstream *upstreams.Upstream
 	mailbox  string // empty: the token is the application's, for all mailboxes
 	checks   []Check
 	claims   oauth.Claims
@@ -49,7 +51,7 @@ func (t *tokenCheckup) key(name string) string {
 // examine asks for a token for each protocol, which mostly is the same one, and reads what it says of itself.
 func (t *tokenCheckup) examine(ctx context.Context) {
 	t.lacks = map[string]bool{}
-	for i, protocol := range t.upstream.protocols() {
+	for i, protocol := range served(t.upstream.Upstream) {
 		token, err := t.upstream.Tokens.Token(ctx, oauth.Request{Mailbox: t.mailbox, Protocol: protocol})
 		if err != nil {
 			t.usable = false
@@ -94,9 +96,8 @@ func (t *tokenCheckup) examineToken(token oauth.Token, unread error) {
 
 // warnOfSecret tells that the client secret is near its end, of which tokens say nothing.
 func (t *tokenCheckup) warnOfSecret(now time.Time) {
-	const ahead = 60 * 24 * time.Hour
 	end := t.upstream.OAuth2.ClientSecretExpires
-	if end.IsZero() || end.Sub(now) > ahead {
+	if _, due := config.Reminder(end, now); !due {
 		return
 	}
 	t.add(Check{Step: stepToken, Finding: Warning, Detail: "the client secret ends on " + end.Format(time.DateOnly),
@@ -147,7 +148,7 @@ func (t *tokenCheckup) examineExpiry(now time.Time) {
 // that are missing, so that it is done once.
 func (t *tokenCheckup) examinePermission(claims oauth.Claims, protocol string) {
 	want, has, mend := known(protocol).AppRole, claims.Roles, func() []string {
-		return t.shell().grant(slices.DeleteFunc(roles(t.upstream.protocols()), func(r string) bool { return slices.Contains(claims.Roles, r) }))
+		return t.shell().grant(slices.DeleteFunc(roles(served(t.upstream.Upstream)), func(r string) bool { return slices.Contains(claims.Roles, r) }))
 	}
 	if len(claims.Scopes) > 0 {
 		want, has, mend = known(protocol).UserScope, claims.Scopes, t.signIn

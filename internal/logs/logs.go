@@ -32,15 +32,12 @@ func Open(cfg config.Log) (*Logs, error) {
 	l := &Logs{}
 	var sinks []zapcore.WriteSyncer
 	for _, output := range cfg.Output {
-		sink, closer, err := openOutput(output, cfg.Rotate)
+		sink, err := l.open(output, cfg.Rotate)
 		if err != nil {
 			l.Close()
 			return nil, err
 		}
 		sinks = append(sinks, sink)
-		if closer != nil {
-			l.files = append(l.files, closer)
-		}
 	}
 	sink := zap.CombineWriteSyncers(sinks...)
 	l.Events = zap.New(zapcore.NewCore(eventEncoder(cfg.Format), sink, level))
@@ -48,22 +45,23 @@ func Open(cfg config.Log) (*Logs, error) {
 	return l, nil
 }
 
-// openOutput opens one output. A file must be writable at once, not at its first line.
-func openOutput(output string, rotate config.Rotate) (zapcore.WriteSyncer, io.Closer, error) {
+// open opens one output. A file must be writable at once, not at its first line.
+func (l *Logs) open(output string, rotate config.Rotate) (zapcore.WriteSyncer, error) {
 	switch output {
 	case "stderr":
-		return zapcore.Lock(os.Stderr), nil, nil
+		return zapcore.Lock(os.Stderr), nil
 	case "stdout":
-		return zapcore.Lock(os.Stdout), nil, nil
+		return zapcore.Lock(os.Stdout), nil
 	}
 	f, err := os.OpenFile(output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the log (log.output): %w", err)
+		return nil, fmt.Errorf("open the log (log.output): %w", err)
 	}
 	_ = f.Close()
 	const mebibyte = 1 << 20
 	file := &lumberjack.Logger{Filename: output, MaxSize: int(rotate.Size / mebibyte), MaxBackups: rotate.Keep}
-	return zapcore.AddSync(file), file, nil
+	l.files = append(l.files, file)
+	return zapcore.AddSync(file), nil
 }
 
 // Close flushes and closes the outputs. Nothing may be logged afterwards.

@@ -52,7 +52,11 @@ type failure struct {
 func (v *visit) run(ctx context.Context) *failure {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer v.close()
+	defer func() { // with TLS's farewell where there is TLS
+		if v.lines != nil {
+			_ = v.lines.conn.Close()
+		}
+	}()
 	for _, s := range v.steps() {
 		began := time.Now()
 		text, err := s.do(ctx)
@@ -69,13 +73,6 @@ func (v *visit) run(ctx context.Context) *failure {
 		}
 	}
 	return nil
-}
-
-// close ends the connection, with TLS's farewell where there is TLS.
-func (v *visit) close() {
-	if v.lines != nil {
-		_ = v.lines.conn.Close()
-	}
 }
 
 type namedStep struct {
@@ -206,7 +203,8 @@ func (v *visit) certificate(context.Context) (string, error) {
 	if err := v.verify(); err != nil {
 		verdict = "does not verify against the local CA: " + err.Error()
 	}
-	return fmt.Sprintf("for %s; issued by %s; until %s; %s", strings.Join(names, ", "), leaf.Issuer, leaf.NotAfter.UTC().Format(time.DateOnly), verdict), nil
+	return fmt.Sprintf("for %s; issued by %s; until %s; %s", strings.Join(names, ", "), leaf.Issuer,
+		leaf.NotAfter.UTC().Format(time.DateOnly), verdict), nil
 }
 
 // verify checks the chain alone: which name devices call is not known here.

@@ -62,17 +62,15 @@ func (u *Upstream) TokenLogin(mailbox, protocol string) *TokenLogin {
 // login and no longer.
 func (t *TokenLogin) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
 	token, err := t.tokens.Token(ctx, t.Request)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, err
+	case err != nil:
 		return nil, oauth.Fault(err)
 	}
 	t.token = token
-	return []sasl.Client{
-		oauth.NewXOAUTH2Client(t.Request.Mailbox, token.Value.Reveal()),
-		sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{Username: t.Request.Mailbox, Token: token.Value.Reveal(), Host: t.host, Port: t.port}),
-	}, nil
+	bearer := sasl.OAuthBearerOptions{Username: t.Request.Mailbox, Token: token.Value.Reveal(), Host: t.host, Port: t.port}
+	return []sasl.Client{oauth.NewXOAUTH2Client(bearer.Username, bearer.Token), sasl.NewOAuthBearerClient(&bearer)}, nil
 }
 
 // Retry implements proxy.Credential: a token that the upstream refuses is renewed once. It is the bridge's token, so its
@@ -84,8 +82,9 @@ func (t *TokenLogin) Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client
 			return clients, nil
 		}
 	}
-	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application has its role for this protocol, "+
-		"is registered in Exchange (New-ServicePrincipal) with the enterprise application's object id, and has full access to this mailbox (%w)", t.Request.Mailbox, r)
+	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application "+
+		"has its role for this protocol, is registered in Exchange (New-ServicePrincipal) with the enterprise application's object id, "+
+		"and has full access to this mailbox (%w)", t.Request.Mailbox, r)
 }
 
 // TokenLeft implements proxy.TokenCredential.

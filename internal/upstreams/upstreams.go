@@ -62,11 +62,14 @@ func (o Options) upstream(u config.Upstream) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	var turns *limits.Turns
+	if o.Counts != nil {
+		turns = o.Counts.Turns(u.Name)
+	}
 	made := &Upstream{Upstream: u, Service: proxy.NewUpstream(proxy.UpstreamOptions{
 		Name: u.Name, Addresses: addresses(u), StartTLS: u.TLS == "starttls", TLS13Only: u.MinVersion == "1.3",
 		ServerName: u.ServerName, Family: u.Family, Roots: roots,
-		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout,
-		Turns: o.turns(u.Name),
+		DialTimeout: u.DialTimeout, LoginTimeout: u.LoginTimeout, Turns: turns,
 	})}
 	if u.OAuth2 == nil {
 		return made, nil
@@ -78,13 +81,6 @@ func (o Options) upstream(u config.Upstream) (*Upstream, error) {
 	}
 	made.Tokens, err = oauth.New(made.made)
 	return made, err
-}
-
-func (o Options) turns(upstream string) *limits.Turns {
-	if o.Counts == nil {
-		return nil
-	}
-	return o.Counts.Turns(upstream)
 }
 
 // EntraChecks reports whether Entra ID can check a device's password (flow password).
