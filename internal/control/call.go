@@ -1,3 +1,6 @@
+// Package control is the socket of a data directory, control.sock, from both ends: Handler is what the running bridge
+// answers there, RemoteAccounts, RemoteStock and Ready are how commands ask it. Each question is a call, which says once for
+// both ends its path and what goes over the wire: JSON over HTTP, by a socket that only the bridge's owner can open.
 package control
 
 import (
@@ -94,7 +97,8 @@ func (c call[Q, A]) handle(mux *http.ServeMux, do func(http.ResponseWriter, *htt
 		d.DisallowUnknownFields()
 		if err := d.Decode(&question); err != nil {
 			// Not the decoder's words: they may quote a password.
-			refuse(w, http.StatusBadRequest, errors.New("the bridge cannot read what the command asked: run the command of the bridge's own version (drawbridge version)"))
+			refuse(w, http.StatusBadRequest, errors.New("the bridge cannot read what the command asked: "+
+				"run the command of the bridge's own version (drawbridge version)"))
 			return
 		}
 		do(w, r, question)
@@ -156,10 +160,6 @@ func (c call[Q, A]) tell(ctx context.Context, dir string, question Q) error {
 	return err
 }
 
-func (c call[Q, A]) post(ctx context.Context, dir string, question Q) (io.ReadCloser, error) {
-	return post(ctx, dir, string(c), question)
-}
-
 // decode reads an answer, and closes it.
 func decode(dir string, body io.ReadCloser, answer any) error {
 	defer func() { _ = body.Close() }()
@@ -170,16 +170,16 @@ func decode(dir string, body io.ReadCloser, answer any) error {
 }
 
 // post returns the body of the bridge's answer, where it is no refusal. The error is a *NoBridge where none could be asked.
-func post(ctx context.Context, dir, path string, question any) (io.ReadCloser, error) {
+func (c call[Q, A]) post(ctx context.Context, dir string, question Q) (io.ReadCloser, error) {
 	text, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+string(c), bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
-	resp, err := client(dir, within(path)).Do(req)
+	resp, err := client(dir, within(string(c))).Do(req)
 	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 		return nil, &NoBridge{dir, err}
 	}
@@ -192,7 +192,8 @@ func post(ctx context.Context, dir, path string, question any) (io.ReadCloser, e
 	defer func() { _ = resp.Body.Close() }()
 	var no refusal
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxQuestion)).Decode(&no); err != nil || no.Error == "" {
-		return nil, fmt.Errorf("the bridge in %s does not know what it was asked (%s): restart it with this version of drawbridge", dir, resp.Status)
+		return nil, fmt.Errorf("the bridge in %s does not know what it was asked (%s): restart it with this version of drawbridge",
+			dir, resp.Status)
 	}
 	return nil, errors.New(no.Error)
 }

@@ -4,7 +4,7 @@ import "context"
 
 // Post puts any question to a bridge, and returns its refusal.
 func Post(ctx context.Context, dir, path string, question any) error {
-	body, err := post(ctx, dir, path, question)
+	body, err := call[any, done](path).post(ctx, dir, question)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package enrich
 import (
 	"context"
 	"net/netip"
+
+	"drawbridge/internal/enrich/vendors"
 )
 
 // What tests outside the package look at.
@@ -14,7 +16,7 @@ const (
 
 var (
 	ProveName        = proveName
-	CleanText        = cleanText
+	CleanText        = vendors.OneLine
 	Index            = index
 	SystemNeighbours = systemNeighbours
 )

@@ -44,20 +44,8 @@ func NewIdentifier(o Options, byMAC bool, learn func(context.Context, inventory.
 func (i *Identifier) Run(ctx context.Context) error {
 	var writing sync.WaitGroup
 	defer writing.Wait()
-	writing.Go(func() { i.write(ctx) })
+	writing.Go(func() { work(ctx, i.news, i.learn) })
 	return i.enricher.Run(ctx)
-}
-
-// write hands news to the inventory until ctx ends.
-func (i *Identifier) write(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case c := <-i.news:
-			i.learn(ctx, c)
-		}
-	}
 }
 
 // Identify tells a session, at its start and at its end, what is known of its source. What makes its device's id must not

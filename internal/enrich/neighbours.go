@@ -47,7 +47,8 @@ func (n *neighbours) refresh(now time.Time) {
 	n.err = nil
 	if err != nil {
 		n.failed++
-		n.err = fmt.Errorf("read the neighbour table, so no MAC addresses (under systemd, RestrictAddressFamilies= must name AF_NETLINK): %w", err)
+		n.err = fmt.Errorf("read the neighbour table, so no MAC addresses (under systemd, RestrictAddressFamilies= must name AF_NETLINK): %w",
+			err)
 		table = nil
 	}
 	n.byAddr = index(table)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // proveName returns the name of addr by reverse DNS if the name leads back to addr, "" if it has none. An error means
@@ -53,4 +54,16 @@ func unlessNotFound(err error) error {
 		return nil
 	}
 	return err
+}
+
+// cleanName returns a host name in lower case without its last dot; "" for what is none: other characters than letters,
+// digits, hyphens, underscores and dots, or too many of them.
+func cleanName(s string) string {
+	s = strings.ToLower(strings.TrimSuffix(s, "."))
+	if len(s) > maxNameLength || strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
+	}) {
+		return ""
+	}
+	return s
 }

@@ -33,14 +33,14 @@ func (e *Enricher) Run(ctx context.Context) error {
 	return nil
 }
 
-// work does do for each address of queue, one after the other.
-func work(ctx context.Context, queue <-chan netip.Addr, do func(context.Context, netip.Addr)) {
+// work does do for each entry of queue, one after the other, until ctx ends.
+func work[T any](ctx context.Context, queue <-chan T, do func(context.Context, T)) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case addr := <-queue:
-			do(ctx, addr)
+		case entry := <-queue:
+			do(ctx, entry)
 		}
 	}
 }

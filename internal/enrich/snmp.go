@@ -1,14 +1,18 @@
 package enrich
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gosnmp/gosnmp"
 
+	"drawbridge/internal/enrich/vendors"
 	"drawbridge/internal/secret"
 )
 
@@ -48,15 +52,8 @@ type system struct{ description, objectID, name string }
 
 // includes reports whether addr may be asked. A nil SNMP includes nobody.
 func (s *SNMP) includes(addr netip.Addr) bool {
-	if s == nil || addr.Zone() != "" {
-		return false
-	}
-	for _, p := range s.Prefixes {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	within := func(p netip.Prefix) bool { return p.Contains(addr) }
+	return s != nil && addr.Zone() == "" && slices.ContainsFunc(s.Prefixes, within)
 }
 
 // ask asks the device at addr once. It returns within snmpTimeout for each of a request's exchanges (v3 has two or three),
@@ -82,12 +79,9 @@ func (s *SNMP) client(ctx context.Context, addr netip.Addr) *gosnmp.GoSNMP {
 	x := &gosnmp.GoSNMP{
 		Context: ctx,
 		Target:  addr.String(),
-		Port:    s.Port,
+		Port:    cmp.Or(s.Port, 161),
 		Timeout: snmpTimeout,
 		Version: gosnmp.Version2c,
-	}
-	if x.Port == 0 {
-		x.Port = 161
 	}
 	if s.Version == "v2c" {
 		x.Community = s.Community.Reveal()
@@ -117,17 +111,14 @@ func (s *SNMP) level() gosnmp.SnmpV3MsgFlags {
 	return gosnmp.NoAuthNoPriv
 }
 
-var errNoAnswer = errors.New("the SNMP answer says nothing of the system")
-
 // readSystem takes what an answer says, and nothing that was not asked for.
 func readSystem(answer *gosnmp.SnmpPacket) (system, error) {
-	if answer.PDUType != gosnmp.GetResponse {
+	switch {
+	case answer.PDUType != gosnmp.GetResponse:
 		return system{}, fmt.Errorf("the SNMP answer is a %s", answer.PDUType)
-	}
-	if answer.RequestID == 0 {
+	case answer.RequestID == 0:
 		return system{}, errors.New("the SNMP answer is to no request") // gosnmp takes these
-	}
-	if answer.Error != gosnmp.NoError {
+	case answer.Error != gosnmp.NoError:
 		return system{}, fmt.Errorf("the SNMP answer is the error %s", answer.Error)
 	}
 	var said system
@@ -142,7 +133,7 @@ func readSystem(answer *gosnmp.SnmpPacket) (system, error) {
 		}
 	}
 	if said == (system{}) {
-		return system{}, errNoAnswer
+		return system{}, errors.New("the SNMP answer says nothing of the system")
 	}
 	return said, nil
 }
@@ -150,9 +141,69 @@ func readSystem(answer *gosnmp.SnmpPacket) (system, error) {
 func textOfVariable(v gosnmp.SnmpPDU) string {
 	switch text := v.Value.(type) {
 	case []byte:
-		return cleanText(string(text), maxSaid)
+		return vendors.OneLine(string(text), maxSaid)
 	case string:
-		return cleanText(text, maxSaid)
+		return vendors.OneLine(text, maxSaid)
 	}
 	return ""
+}
+
+// authProtocols are the values of SNMP.Auth (RFC 3414 and RFC 7860).
+var authProtocols = map[string]gosnmp.SnmpV3AuthProtocol{
+	"": gosnmp.NoAuth, "md5": gosnmp.MD5, "sha": gosnmp.SHA, "sha224": gosnmp.SHA224, "sha256": gosnmp.SHA256, "sha384": gosnmp.SHA384,
+	"sha512": gosnmp.SHA512,
+}
+
+// privacyProtocols are the values of SNMP.Privacy (RFC 3414, RFC 3826, and drafts for the longer keys).
+var privacyProtocols = map[string]gosnmp.SnmpV3PrivProtocol{
+	"": gosnmp.NoPriv, "des": gosnmp.DES, "aes": gosnmp.AES, "aes192": gosnmp.AES192, "aes256": gosnmp.AES256,
+	"aes192c": gosnmp.AES192C, "aes256c": gosnmp.AES256C,
+}
+
+// mistakes returns what is wrong with the options, a sentence each.
+func (s *SNMP) mistakes() []error {
+	var wrong []error
+	if len(s.Prefixes) == 0 {
+		wrong = append(wrong, errors.New("snmp: no device may be asked: name the prefixes whose devices may"))
+	}
+	for _, p := range s.Prefixes {
+		if !p.IsValid() {
+			wrong = append(wrong, errors.New("snmp: a prefix is not valid: write it like 192.0.2.0/24"))
+		} else if p.Bits() == 0 && s.Version != "v3" {
+			wrong = append(wrong, fmt.Errorf("snmp: the prefix %s would show the community to everybody: name your own networks", p))
+		}
+	}
+	switch s.Version {
+	case "v2c":
+		if s.Community.Reveal() == "" {
+			wrong = append(wrong, errors.New("snmp: version v2c needs a community"))
+		}
+	case "v3":
+		wrong = append(wrong, s.userMistakes()...)
+	default:
+		wrong = append(wrong, fmt.Errorf("snmp: version %q is not known: write v2c or v3", s.Version))
+	}
+	return wrong
+}
+
+func (s *SNMP) userMistakes() (wrong []error) {
+	add := func(yes bool, format string, args ...any) {
+		if yes {
+			wrong = append(wrong, fmt.Errorf("snmp: "+format, args...))
+		}
+	}
+	const shortest = 8 // RFC 3414, section 11.2
+	_, auth := authProtocols[s.Auth]
+	_, privacy := privacyProtocols[s.Privacy]
+	add(s.User == "", "version v3 needs a user")
+	add(!auth, "auth %q is not known: write %s, or nothing", s.Auth, namesOf(authProtocols))
+	add(!privacy, "privacy %q is not known: write %s, or nothing", s.Privacy, namesOf(privacyProtocols))
+	add(s.Privacy != "" && s.Auth == "", "privacy needs auth")
+	add(s.Auth != "" && len(s.AuthPassword.Reveal()) < shortest, "the password of auth needs %d characters at least", shortest)
+	add(s.Privacy != "" && len(s.PrivacyPassword.Reveal()) < shortest, "the password of privacy needs %d characters at least", shortest)
+	return wrong
+}
+
+func namesOf[V any](known map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(known))[1:], ", ") // but for the empty one
 }

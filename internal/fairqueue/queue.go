@@ -113,7 +113,7 @@ func (w *Waiter) Granted() bool {
 
 // Wait returns nil when the turn of w has come, ErrTooLate at until where that is not zero, or ctx's error.
 func (w *Waiter) Wait(ctx context.Context, until time.Time) error {
-	if w.Granted() {
+	if w.Granted() { // whatever else is over by now
 		return nil
 	}
 	var timer <-chan time.Time

@@ -5,6 +5,7 @@
 package passwordhash
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -48,16 +49,7 @@ const (
 
 func (p Parameters) withDefaults() Parameters {
 	d := Default()
-	if p.Memory == 0 {
-		p.Memory = d.Memory
-	}
-	if p.Time == 0 {
-		p.Time = d.Time
-	}
-	if p.Threads == 0 {
-		p.Threads = d.Threads
-	}
-	return p
+	return Parameters{Memory: cmp.Or(p.Memory, d.Memory), Time: cmp.Or(p.Time, d.Time), Threads: cmp.Or(p.Threads, d.Threads)}
 }
 
 // Work is what a hash costs, to be compared with others'.
@@ -142,13 +134,12 @@ func (r Recipe) PHC(key string) string {
 // Parse reads a PHC string: a Recipe, and the key that it makes of the right password. No error quotes the string.
 func Parse(s string) (r Recipe, key string, err error) {
 	parts := strings.Split(s, "$")
-	if len(parts) < 2 || parts[0] != "" || parts[1] != "argon2id" {
+	switch {
+	case len(parts) < 2 || parts[0] != "" || parts[1] != "argon2id":
 		return Recipe{}, "", errors.New("it is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$…$…): make one with `drawbridge account add`")
-	}
-	if len(parts) != 6 {
+	case len(parts) != 6:
 		return Recipe{}, "", errors.New("the argon2id hash was cut or has too many parts: copy it whole, in quotes")
-	}
-	if parts[2] != "v=19" {
+	case parts[2] != "v=19":
 		return Recipe{}, "", errors.New("its version of argon2 is not 19: hash the password anew")
 	}
 	if r.Parameters, err = parseParameters(parts[3]); err != nil {

@@ -56,16 +56,16 @@ func Names() []string {
 
 // Of returns the protocol of a name; false where there is none.
 func Of(name string) (Protocol, bool) {
-	i := slices.IndexFunc(table[:], func(p Protocol) bool { return p.Name == name })
-	if i < 0 {
-		return Protocol{}, false
-	}
-	return table[i], true
+	return find(func(p Protocol) bool { return p.Name == name })
 }
 
 // OfPort returns the protocol whose registered port that is; false where there is none.
 func OfPort(port string) (Protocol, bool) {
-	i := slices.IndexFunc(table[:], func(p Protocol) bool { return p.Port == port || p.TLSPort == port })
+	return find(func(p Protocol) bool { return p.Port == port || p.TLSPort == port })
+}
+
+func find(is func(Protocol) bool) (Protocol, bool) {
+	i := slices.IndexFunc(table[:], is)
 	if i < 0 {
 		return Protocol{}, false
 	}

@@ -127,16 +127,16 @@ func (r *Recorder) Sessions() []Session {
 func (r *Recorder) Upstream(name string, now time.Time) Upstream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	told := Upstream{}
-	if u := r.health[name]; u != nil {
-		told = u.Upstream
-		for _, h := range u.hours {
-			if now.Unix()/3600-h.number < int64(len(u.hours)) {
-				told.Served24h += h.served
-				told.Failed24h += h.failed
-			}
+	var u upstream
+	if known := r.health[name]; known != nil {
+		u = *known
+	}
+	for _, h := range u.hours {
+		if now.Unix()/3600-h.number < int64(len(u.hours)) {
+			u.Served24h += h.served
+			u.Failed24h += h.failed
 		}
 	}
-	told.Name = name
-	return told
+	u.Name = name
+	return u.Upstream
 }

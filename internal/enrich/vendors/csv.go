@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The files of Debian's package ieee-data. The last one is no longer kept by the IEEE and may be missing.
@@ -41,7 +42,8 @@ func Read(dir string) (*Registry, error) {
 	}
 	r := compile(date, all)
 	if r.Len() < leastPrefixes {
-		return nil, fmt.Errorf("%s has %d vendors' prefixes and should have %d at least: install the package ieee-data anew", dir, r.Len(), leastPrefixes)
+		return nil, fmt.Errorf("%s has %d vendors' prefixes and should have %d at least: install the package ieee-data anew",
+			dir, r.Len(), leastPrefixes)
 	}
 	return r, nil
 }
@@ -108,7 +110,7 @@ func parse(fields []string) (assignment, bool) {
 	if len(fields) < 3 {
 		return assignment{}, false
 	}
-	digits, known := digitsOf(fields[0])
+	digits, known := digitsOf[fields[0]]
 	if !known || len(fields[1]) != digits {
 		return assignment{}, false
 	}
@@ -116,37 +118,38 @@ func parse(fields []string) (assignment, bool) {
 	if err != nil {
 		return assignment{}, false
 	}
-	name := tidy(fields[2])
+	name := OneLine(fields[2], maxName)
 	if name == "" || name == "Private" || name == "IEEE Registration Authority" {
 		return assignment{}, false
 	}
 	return assignment{bits: 4 * digits, prefix: prefix, name: name}, true
 }
 
-// digitsOf returns how many hexadecimal digits a register's assignments have.
-func digitsOf(register string) (digits int, known bool) {
-	switch register {
-	case "MA-L":
-		return 6, true
-	case "MA-M":
-		return 7, true
-	case "MA-S", "IAB":
-		return 9, true
-	}
-	return 0, false
-}
+// digitsOf is how many hexadecimal digits a register's assignments have.
+var digitsOf = map[string]int{"MA-L": 6, "MA-M": 7, "MA-S": 9, "IAB": 9}
 
-// tidy makes one line of printable characters, cut at maxName.
-func tidy(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return ' '
+// OneLine makes of what a stranger says one line of printable characters, cut at most characters. Control
+// characters, escape sequences' starts, direction marks and broken UTF-8 become spaces; runs of spaces become one.
+// It reads no more of s than it needs. HTML and formulas stay: those who show the text escape it.
+func OneLine(s string, most int) string {
+	var b strings.Builder
+	gap := false
+	for count := 0; s != "" && count < most; {
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
+		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) {
+			gap = b.Len() > 0
+			continue
 		}
-		return r
-	}, name)
-	name = strings.Join(strings.Fields(name), " ")
-	if runes := []rune(name); len(runes) > maxName {
-		name = strings.TrimSpace(string(runes[:maxName]))
+		if gap {
+			gap = false
+			if count++; count == most {
+				break
+			}
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+		count++
 	}
-	return strings.Clone(name)
+	return b.String()
 }
