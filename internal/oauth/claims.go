@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -81,14 +82,8 @@ func Decode(token string) (Claims, error) {
 
 func (p payload) claims() Claims {
 	c := Claims{
-		Audience: string(p.Aud), Issuer: p.Iss, Tenant: p.TID, App: p.AppID, Object: p.OID, Type: p.IDTyp,
-		User: p.UPN, Roles: p.Roles, Scopes: strings.Fields(p.SCP),
-	}
-	if c.App == "" {
-		c.App = p.AZP
-	}
-	if c.User == "" {
-		c.User = p.Username
+		Audience: string(p.Aud), Issuer: p.Iss, Tenant: p.TID, App: cmp.Or(p.AppID, p.AZP), Object: p.OID, Type: p.IDTyp,
+		User: cmp.Or(p.UPN, p.Username), Roles: p.Roles, Scopes: strings.Fields(p.SCP),
 	}
 	if p.Exp > 0 {
 		c.Expires = time.Unix(p.Exp, 0)

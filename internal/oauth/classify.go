@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,9 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"unicode"
+
+	"drawbridge/internal/protocol"
 )
 
 // narrator turns what came of a request into an Error: it knows the names that sentences need.
@@ -21,9 +25,7 @@ type narrator struct {
 }
 
 func newNarrator(s *settings) narrator {
-	n := narrator{
-		flow: s.Flow, upstream: s.Name, tenant: s.Tenant, app: s.ClientID, cloud: s.Cloud, credential: "flow",
-	}
+	n := narrator{flow: s.Flow, upstream: s.Name, tenant: s.Tenant, app: s.ClientID, cloud: s.Cloud, credential: "flow"}
 	switch {
 	case !s.ClientSecret.Empty():
 		n.credential = "client_secret"
@@ -53,15 +55,10 @@ func (n narrator) fault(o outcome, err error, mailbox string) (*Error, scope) {
 	case o.answer.Error != "":
 		return n.refused(o, mailbox), entrys
 	case o.stranger():
-		return n.unknownDomain(o, mailbox), entrys
+		return n.tell(o, Explanation{Class: WrongPassword, Means: "it does not know the account's domain", Mend: classMends[WrongPassword]},
+			mailbox), entrys
 	}
 	return n.garbage(o), entrys
-}
-
-func (n narrator) unknownDomain(o outcome, mailbox string) *Error {
-	return n.tell(o, Explanation{
-		Class: WrongPassword, Means: "it does not know the account's domain", Mend: classMends[WrongPassword],
-	}, mailbox)
 }
 
 // refused explains an error in OAuth2's own form.
@@ -69,7 +66,12 @@ func (n narrator) refused(o outcome, mailbox string) *Error {
 	x := Explain(o.answer.Error, o.answer.Codes)
 	switch {
 	case n.flow == Password && o.answer.Error == "invalid_grant" && x.Means == "":
-		x.Class = byPassword(o.answer.Codes)
+		// Without any number it means what RFC 6749, section 5.2 says. With an unknown one it may be a new kind of policy:
+		// nobody is told that the password is wrong.
+		x.Class = AccountFault
+		if len(o.answer.Codes) == 0 {
+			x.Class = WrongPassword
+		}
 		x.Mend = classMends[x.Class]
 	case n.flow == Password && x.Class == SignInAgain:
 		x.Class, x.Mend = AccountFault, classMends[AccountFault]
@@ -82,25 +84,13 @@ func (n narrator) refused(o outcome, mailbox string) *Error {
 	return n.tell(o, x, mailbox)
 }
 
-// byPassword is the class of an invalid_grant that no known number explains. Without any number it means what RFC 6749,
-// section 5.2 says. With an unknown one it may be a new kind of policy: nobody is told that the password is wrong.
-func byPassword(codes []int) Class {
-	if len(codes) == 0 {
-		return WrongPassword
-	}
-	return AccountFault
-}
-
 // tell makes the Error of an explanation.
 func (n narrator) tell(o outcome, x Explanation, mailbox string) *Error {
 	detail := plainWord(o.answer.Error)
 	if x.Code != "" {
 		detail = strings.TrimPrefix(detail+", "+x.Code, ", ")
 	}
-	what := x.Means
-	if what == "" {
-		what = "it refused the request"
-	}
+	what := cmp.Or(x.Means, "it refused the request")
 	if detail != "" {
 		what += " (" + detail + ")"
 	}
@@ -152,19 +142,23 @@ func (n narrator) network(o outcome) *Error {
 // elsewhere is what became of a request that would have gone to another host.
 func (n narrator) elsewhere(host string) *Error {
 	if n.flow == Password {
-		return &Error{Class: AccountFault, Sentence: n.sentence("the account's domain is federated with "+host,
-			"flow password cannot log in there, use flow client_credentials for this mailbox")}
+		return n.error(AccountFault, "the account's domain is federated with "+host,
+			"flow password cannot log in there, use flow client_credentials for this mailbox")
 	}
-	return &Error{Class: Configuration, Sentence: n.sentence("the authority names "+host+" as its token service",
-		"set cloud to where the tenant lives")}
+	return n.error(Configuration, "the authority names "+host+" as its token service", "set cloud to where the tenant lives")
 }
 
 // unasked is a fetch that ended before any request.
 func (n narrator) unasked(err error) *Error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Class: Network, Sentence: n.sentence("there was no time to ask", mendWait)}
+		return n.error(Network, "there was no time to ask", mendWait)
 	}
-	return &Error{Class: Configuration, Sentence: n.sentence("no request could be made", n.fill(classMends[Configuration], ""))}
+	return n.error(Configuration, "no request could be made", n.fill(classMends[Configuration], ""))
+}
+
+// error is an Error of which no more is known than its sentence.
+func (n narrator) error(c Class, what, mend string) *Error {
+	return &Error{Class: c, Sentence: n.sentence(what, mend)}
 }
 
 func (n narrator) sentence(what, mend string) string {
@@ -209,4 +203,59 @@ func plainText(s string) string {
 		return r
 	}, s)
 	return s[:min(len(s), maxQuote)]
+}
+
+// maxMailbox is the longest address that anybody has (RFC 5321, section 4.5.3.1), in bytes.
+const maxMailbox = 320
+
+// check tells what is wrong with a request before anybody is asked.
+func (s *Source) check(r Request) *Error {
+	if _, ok := protocol.Of(r.Protocol); !ok {
+		return s.narrator.error(Configuration, "the protocol is neither imap nor pop3", "configure one of them")
+	}
+	switch s.settings.Flow {
+	case DeviceCode:
+		if !address(r.Mailbox) {
+			return s.narrator.error(Configuration, "the mailbox is no address", "give the account a mailbox")
+		}
+	case Password:
+		if !address(r.Mailbox) || r.Password.Empty() {
+			return s.narrator.error(WrongPassword, "the login is no address, or has no password",
+				"give the device the mailbox's address and password")
+		}
+	}
+	return nil
+}
+
+// address reports whether s may be a user's name in Entra ID.
+func address(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	return ok && local != "" && domain != "" && len(s) <= maxMailbox && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > unicode.MaxASCII || r == 0x7f
+	})
+}
+
+// unchanged is a forced refresh that brought the same token: the metadata service keeps tokens for up to a day.
+func (n narrator) unchanged() *Error {
+	return n.error(Unavailable, "it still gives the token that Exchange refused",
+		"tokens are kept for up to 24 hours there, so what was granted meanwhile is not in it: wait, or restart the machine; "+
+			"run `drawbridge doctor` to see what is in it")
+}
+
+// stale is a token that cannot be replaced, since it took another's place a moment ago, or died while it was waited for.
+func (n narrator) stale() *Error {
+	return n.error(Unavailable, "Exchange refused a token that was fetched just now",
+		"run `drawbridge doctor`: the permission on the mailbox, or POP and IMAP on it, is the usual cause")
+}
+
+func (n narrator) unusable(err error) *Error {
+	return n.error(Unavailable, "it gave "+err.Error(), "check authority and this machine's clock (NTP)")
+}
+
+func (n narrator) full() *Error {
+	return n.error(Unavailable, "too many mailboxes ask at once", mendWait)
+}
+
+func (n narrator) closing() *Error {
+	return n.error(Unavailable, "the bridge is stopping", "wait until it runs again")
 }

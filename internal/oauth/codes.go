@@ -1,5 +1,10 @@
 package oauth
 
+import (
+	"slices"
+	"strconv"
+)
+
 // entraCode is one row of what Entra ID's numbers mean. In mend {app}, {tenant}, {upstream}, {mailbox}, {credential} and
 // {cloud} are filled in.
 type entraCode struct {
@@ -98,7 +103,8 @@ var errorClasses = map[string]Class{
 
 // classMends say what to do where only the class is known.
 var classMends = map[Class]string{
-	Configuration: "run `drawbridge doctor` and compare tenant, client_id and {credential} of upstreams.{upstream}.auth.oauth2 with the app registration",
+	Configuration: "run `drawbridge doctor` and compare tenant, client_id and {credential} of upstreams.{upstream}.auth.oauth2 " +
+		"with the app registration",
 	SecretExpired: mendSecret,
 	Consent:       mendConsent,
 	WrongPassword: "correct the device's password",
@@ -109,3 +115,45 @@ var classMends = map[Class]string{
 	Unavailable:   mendWait,
 	Network:       "check the name server, the firewall (port 443 outgoing) and HTTPS_PROXY",
 }
+
+// Explanation is what an answer of Entra ID means. Means and Mend have the placeholders of the table in codes.go.
+type Explanation struct {
+	Class Class
+	Code  string // "AADSTS…" of the number that explained it, or of the first one
+	Means string // empty where only the class is known
+	Mend  string
+}
+
+// Explain classifies Entra ID's answer by its `error`, and explains it by its `error_codes`. A number never makes a
+// wrong password or an ended sign-in of anything but invalid_grant (RFC 6749, section 5.2). An answer that nobody knows
+// is Unavailable.
+func Explain(errorClass string, codes []int) Explanation {
+	byError, known := errorClasses[errorClass]
+	if !known {
+		byError = Unavailable
+	}
+	for _, code := range codes {
+		i := slices.IndexFunc(entraCodes, func(row entraCode) bool { return slices.Contains(row.codes, code) })
+		if i >= 0 && fits(entraCodes[i].class, errorClass) {
+			return Explanation{Class: entraCodes[i].class, Code: codeName(code), Means: entraCodes[i].means, Mend: entraCodes[i].mend}
+		}
+	}
+	e := Explanation{Class: byError, Mend: classMends[byError]}
+	if len(codes) > 0 {
+		e.Code = codeName(codes[0])
+	}
+	return e
+}
+
+// fits reports whether a number's class may be believed beside an `error`.
+func fits(c Class, errorClass string) bool {
+	switch c {
+	case WrongPassword:
+		return errorClass == "invalid_grant"
+	case SignInAgain:
+		return errorClasses[errorClass] == SignInAgain || errorClasses[errorClass] == Policy
+	}
+	return true
+}
+
+func codeName(code int) string { return "AADSTS" + strconv.Itoa(code) }

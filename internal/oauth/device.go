@@ -21,10 +21,6 @@ type deviceFetcher struct {
 	client   *http.Client
 }
 
-func newDeviceFetcher(s *settings, client *http.Client) deviceFetcher {
-	return deviceFetcher{settings: s, narrator: newNarrator(s), client: client}
-}
-
 // fetch redeems the refresh token kept for r.Mailbox. Only invalid_grant retires it.
 func (f deviceFetcher) fetch(ctx context.Context, r Request) (Token, error) {
 	kept := &keptSignIn{vault: f.settings.Vault, slot: f.slot(r.Mailbox)}
@@ -67,8 +63,8 @@ func (o outcome) retires() bool {
 func (s *Source) Login(ctx context.Context, mailbox string, show func(code, url string)) error {
 	f, ok := s.fetcher.(deviceFetcher)
 	if !ok {
-		return &Error{Class: Configuration, Sentence: fmt.Sprintf("upstream %s uses flow %s, which needs no sign-in: set flow device_code to sign in",
-			s.settings.Name, s.settings.Flow)}
+		return &Error{Class: Configuration, Sentence: fmt.Sprintf(
+			"upstream %s uses flow %s, which needs no sign-in: set flow device_code to sign in", s.settings.Name, s.settings.Flow)}
 	}
 	if fault := s.check(Request{Mailbox: mailbox, Protocol: s.settings.Protocols[0]}); fault != nil {
 		return fault
@@ -157,15 +153,11 @@ func (k *keptSignIn) retire() error {
 	return err
 }
 
-// newSignIn is MSAL's cache while somebody signs in.
+// newSignIn is MSAL's cache while somebody signs in: it begins with nothing.
 type newSignIn struct {
+	forgetful
 	vault *Vault
 	slot  string
-}
-
-// Replace begins with nothing.
-func (n *newSignIn) Replace(_ context.Context, c cache.Unmarshaler, _ cache.ReplaceHints) error {
-	return c.Unmarshal([]byte("{}"))
 }
 
 // Export keeps what came.
@@ -175,7 +167,8 @@ func (n *newSignIn) Export(_ context.Context, c cache.Marshaler, _ cache.ExportH
 		err = n.vault.Put(n.slot, content)
 	}
 	if err != nil {
-		return &Error{Class: Configuration, Err: err, Sentence: fmt.Sprintf("the sign-in worked and could not be kept: %v: mend that and sign in again", err)}
+		return &Error{Class: Configuration, Err: err,
+			Sentence: fmt.Sprintf("the sign-in worked and could not be kept: %v: mend that and sign in again", err)}
 	}
 	return nil
 }
@@ -183,13 +176,10 @@ func (n *newSignIn) Export(_ context.Context, c cache.Marshaler, _ cache.ExportH
 // exportSignIn is MSAL's cache without access and ID tokens: with them MSAL would give its own old access token where
 // Exchange refused it.
 func exportSignIn(c cache.Marshaler) ([]byte, error) {
-	raw, err := c.Marshal()
-	if err != nil {
-		return nil, errors.New("read the token library's cache")
-	}
 	var parts map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return nil, errors.New("read the token library's cache")
+	raw, err := c.Marshal()
+	if err != nil || json.Unmarshal(raw, &parts) != nil {
+		return nil, errors.New("read the token library's cache") // not their words, which may quote it
 	}
 	delete(parts, "AccessToken")
 	delete(parts, "IdToken")
@@ -200,7 +190,7 @@ func exportSignIn(c cache.Marshaler) ([]byte, error) {
 }
 
 func (n narrator) notSignedIn(mailbox string) *Error {
-	return &Error{Class: SignInAgain, Sentence: n.sentence("nobody has signed in for the mailbox, or the sign-in has ended", n.fill(mendSignIn, mailbox))}
+	return n.error(SignInAgain, "nobody has signed in for the mailbox, or the sign-in has ended", n.fill(mendSignIn, mailbox))
 }
 
 func (n narrator) unopened(err error, mailbox string) *Error {

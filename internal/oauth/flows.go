@@ -21,9 +21,10 @@ import (
 func newFetcher(s *settings, client *http.Client) (fetcher, error) {
 	switch s.Flow {
 	case Password:
-		return newPasswordFetcher(s, client)
+		c, err := newPublic(s, client, forgetful{})
+		return passwordFetcher{settings: s, client: c}, err
 	case DeviceCode:
-		return newDeviceFetcher(s, client), nil
+		return deviceFetcher{settings: s, narrator: newNarrator(s), client: client}, nil
 	case ManagedIdentity:
 		return newIdentityFetcher(s, client)
 	}
@@ -54,11 +55,6 @@ func (f applicationFetcher) fetch(ctx context.Context, _ Request) (Token, error)
 type passwordFetcher struct {
 	settings *settings
 	client   public.Client
-}
-
-func newPasswordFetcher(s *settings, client *http.Client) (fetcher, error) {
-	c, err := newPublic(s, client, forgetful{})
-	return passwordFetcher{settings: s, client: c}, err
 }
 
 func (f passwordFetcher) fetch(ctx context.Context, r Request) (Token, error) {
@@ -95,11 +91,7 @@ func tokenOf(result confidential.AuthResult, err error) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	return Token{
-		Value:   secret.New(result.AccessToken),
-		Expires: result.ExpiresOn,
-		Account: result.Account.PreferredUsername,
-	}, nil
+	return Token{Value: secret.New(result.AccessToken), Expires: result.ExpiresOn, Account: result.Account.PreferredUsername}, nil
 }
 
 // credential is how the application proves who it is.
@@ -110,7 +102,8 @@ func (s *settings) credential() (confidential.Credential, error) {
 	case len(s.ClientCertificate) > 0:
 		certificates, key, err := confidential.CertFromPEM(s.ClientCertificate, "")
 		if err != nil {
-			return confidential.Credential{}, errors.New("client_certificate is no PEM of one certificate and its unencrypted RSA key, give both in one file")
+			return confidential.Credential{}, errors.New("client_certificate is no PEM of one certificate and its unencrypted RSA key, " +
+				"give both in one file")
 		}
 		credential, err := confidential.NewCredFromCert(certificates, key)
 		if err != nil {
@@ -130,8 +123,7 @@ func (s *settings) workloadToken(context.Context, confidential.AssertionRequestO
 	}
 	if err != nil {
 		return "", &Error{Class: Configuration, Err: err, Sentence: newNarrator(s).sentence(
-			fmt.Sprintf("the workload's token cannot be read: %v", err),
-			"check the projected volume and AZURE_FEDERATED_TOKEN_FILE")}
+			fmt.Sprintf("the workload's token cannot be read: %v", err), "check the projected volume and AZURE_FEDERATED_TOKEN_FILE")}
 	}
 	return token, nil
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -68,9 +69,7 @@ type settings struct {
 // complete checks o without a network. The error joins every fault, each with its mend.
 func (o Options) complete() (settings, error) {
 	s := settings{Options: o}
-	if s.Cloud == "" {
-		s.Cloud = "global"
-	}
+	s.Cloud = cmp.Or(s.Cloud, "global")
 	if len(s.Protocols) == 0 {
 		s.Protocols = protocol.Names()
 	}
@@ -97,11 +96,7 @@ func (s *settings) chooseCloud() error {
 }
 
 func (s *settings) chooseAuthority() error {
-	address := s.cloud.authority
-	if s.Authority != "" {
-		address = s.Authority
-	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(cmp.Or(s.Authority, s.cloud.authority))
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return errors.New("authority must be https:// and a host, without a path: the tenant is added")
 	}
@@ -169,7 +164,8 @@ func (s *settings) checkPlace() error {
 		return errors.New("flow device_code needs a place for refresh tokens, set data_dir")
 	}
 	if s.Flow == WorkloadIdentity && s.TokenFile == "" {
-		return errors.New("flow workload_identity needs a token file: AZURE_FEDERATED_TOKEN_FILE is not set, label the pod azure.workload.identity/use: \"true\"")
+		return errors.New("flow workload_identity needs a token file: AZURE_FEDERATED_TOKEN_FILE is not set, " +
+			"label the pod azure.workload.identity/use: \"true\"")
 	}
 	return nil
 }
@@ -188,4 +184,20 @@ func (s *settings) delegatedScopes(protocols ...string) []string {
 		scopes = append(scopes, s.cloud.delegated+"/"+known.UserScope) // MSAL adds offline_access, openid and profile
 	}
 	return scopes
+}
+
+// cloud is one of Microsoft's separate worlds: who issues tokens, and for what.
+type cloud struct {
+	authority   string // of Entra ID
+	application string // the resource of tokens for the application itself
+	delegated   string // the resource of tokens for a user
+}
+
+// clouds are the values of Options.Cloud. Microsoft documents the scopes of the worldwide cloud only; those of the
+// others follow its pattern, Options.Resource replaces them.
+var clouds = map[string]cloud{
+	"global":   {"https://login.microsoftonline.com", "https://outlook.office365.com", "https://outlook.office.com"},
+	"gcc-high": {"https://login.microsoftonline.us", "https://outlook.office365.us", "https://outlook.office365.us"},
+	"dod":      {"https://login.microsoftonline.us", "https://outlook-dod.office365.us", "https://outlook-dod.office365.us"},
+	"china":    {"https://login.partner.microsoftonline.cn", "https://partner.outlook.cn", "https://partner.outlook.cn"},
 }

@@ -71,7 +71,7 @@ func (x *lastRequest) failed(err error) error {
 func (x *lastRequest) answered(r *http.Response, body []byte) {
 	var a answer
 	if json.Unmarshal(body, &a) != nil {
-		a = answer{}
+		a = answer{} // not the half that was read
 	}
 	a.Trace = traceID(a.Trace)
 	x.mu.Lock()

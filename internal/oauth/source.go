@@ -44,13 +44,8 @@ func New(o Options) (*Source, error) {
 		return nil, fmt.Errorf("oauth2 of upstream %s: %w", o.Name, err)
 	}
 	return &Source{
-		settings: s,
-		narrator: newNarrator(&s),
-		fetcher:  f,
-		client:   client,
-		keys:     newKeyring(s.Flow),
-		slots:    make(chan struct{}, maxRequests),
-		entries:  make(map[string]*entry),
+		settings: s, narrator: newNarrator(&s), fetcher: f, client: client, keys: newKeyring(s.Flow),
+		slots: make(chan struct{}, maxRequests), entries: make(map[string]*entry),
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -47,36 +48,35 @@ func OpenVault(dataDir string, secret []byte) (*Vault, error) {
 		return nil, fmt.Errorf("make the folder of refresh tokens: %w", err)
 	}
 	if len(secret) == 0 {
-		made, err := ownSecret(filepath.Join(dataDir, "token.key"))
-		if err != nil {
+		var err error
+		if secret, err = ownSecret(filepath.Join(dataDir, "token.key")); err != nil {
 			return nil, err
 		}
-		secret = made
 	}
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("token_key has %d bytes, give at least %d random ones (openssl rand -hex 32)", len(secret), minSecret)
 	}
-	return newVault(dir, secret)
-}
-
-func newVault(dir string, secret []byte) (*Vault, error) {
-	key, err := hkdf.Key(sha256.New, secret, nil, "drawbridge refresh tokens", 32)
-	if err != nil {
+	v := &Vault{dir: dir}
+	if err := v.derive(secret); err != nil {
 		return nil, fmt.Errorf("derive the key of refresh tokens: %w", err)
 	}
-	id, err := hkdf.Key(sha256.New, secret, nil, "drawbridge refresh tokens: key id", keyIDLength)
+	return v, nil
+}
+
+func (v *Vault) derive(secret []byte) error {
+	key, err := hkdf.Key(sha256.New, secret, nil, "drawbridge refresh tokens", 32)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of refresh tokens: %w", err)
+		return err
+	}
+	if v.keyID, err = hkdf.Key(sha256.New, secret, nil, "drawbridge refresh tokens: key id", keyIDLength); err != nil {
+		return err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of refresh tokens: %w", err)
+		return err
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("derive the key of refresh tokens: %w", err)
-	}
-	return &Vault{dir: dir, aead: aead, keyID: id}, nil
+	v.aead, err = cipher.NewGCMWithRandomNonce(block)
+	return err
 }
 
 // Get returns what slot holds, nil where it holds nothing. The error is ErrWrongKey where the key is not the one that
@@ -151,3 +151,46 @@ func (v *Vault) path(slot string) string {
 	sum := sha256.Sum256([]byte(slot))
 	return filepath.Join(v.dir, hex.EncodeToString(sum[:16])+".token")
 }
+
+// ownSecret reads the secret in path, and makes one where there is none. Of two processes that make one at once both
+// get the same.
+func ownSecret(path string) ([]byte, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeSecret(path); err != nil {
+			return nil, fmt.Errorf("make a key for refresh tokens: %w", err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of refresh tokens: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others, run: chmod 600 %s", path, path)
+	}
+	secret, err := readSmall(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of refresh tokens: %w", err)
+	}
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("%s is not a key of %d bytes or more, put it back from a backup or remove it and sign in again", path, minSecret)
+	}
+	return secret, nil
+}
+
+// makeSecret writes a new secret beside path and links it there: it is whole when it can be seen, and never replaced.
+func makeSecret(path string) error {
+	raw := make([]byte, minSecret)
+	_, _ = rand.Read(raw) // never fails
+	draft := draftBeside(path)
+	if err := wholefile.Create(draft, 0o600, wholefile.Bytes([]byte(hex.EncodeToString(raw)))); err != nil {
+		return err
+	}
+	defer os.Remove(draft)
+	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return wholefile.SyncFolder(filepath.Dir(path))
+}
+
+// draftBeside names a draft of the file at path that no other process has: two may write one slot at once.
+func draftBeside(path string) string { return filepath.Join(filepath.Dir(path), ".new-"+rand.Text()) }
