@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -35,7 +34,8 @@ var endpoints = [...]endpoint{
 	{"GET", "/api/devices/ID", "", "the device, with history"},
 	{"POST", "/api/devices/ID", "stage, deadline, owner, category, priority, cost, note as JSON or as a form; empty takes a value back",
 		"the device, with history"},
-	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339), limit (100, at most 1000)", `{"sessions":[…]}, the latest first`},
+	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339), limit (100, at most 1000)",
+		`{"sessions":[…]}, the latest first`},
 	{"GET", "/api/live", "", `{"sessions":[…]} that go on`},
 	{"GET", "/api/days", "device (none: all together), days (30, at most 400)", `{"days":[…]}, the oldest first, days in UTC`},
 	{"GET", "/api/upstreams", "", `{"upstreams":[…]}`},
@@ -48,10 +48,10 @@ func (d *dashboard) routeAPI(mux *http.ServeMux) {
 	read("/api/devices", d.apiDevices)
 	read("/api/devices/{id...}", d.apiDevice)
 	read("/api/sessions", d.apiSessions)
-	read("/api/live", d.apiLive)
+	read("/api/live", apiList(d, "sessions", d.Live))
 	read("/api/days", d.apiDays)
-	read("/api/upstreams", d.apiUpstreams)
-	read("/api/certificates", d.apiCertificates)
+	read("/api/upstreams", apiList(d, "upstreams", d.Upstreams))
+	read("/api/certificates", apiList(d, "certificates", d.Certificates))
 	mux.HandleFunc("POST /api/devices/{id...}", d.program(pageTime, d.write(d.change(d.apiSet))))
 	mux.HandleFunc("/api/", d.program(pageTime, d.showNothing))
 }
@@ -94,8 +94,8 @@ func (d *dashboard) apiDevices(w http.ResponseWriter, r *http.Request) {
 	f := parseFilter(v, d.Now().In(d.Zone))
 	f.query.Limit = f.number(v.Get("limit"), "limit", defaultDevicesAPI, 1, maxDevicesAPI)
 	f.query.Offset = f.number(v.Get("offset"), "offset", 0, 0, maxOffset)
-	if len(f.faults) > 0 {
-		d.fail(w, r, http.StatusBadRequest, strings.Join(f.faults, "; "))
+	if len(f.Faults) > 0 {
+		d.fail(w, r, http.StatusBadRequest, strings.Join(f.Faults, "; "))
 		return
 	}
 	devices, total, err := d.Reader.Devices(r.Context(), f.query)
@@ -130,11 +130,7 @@ type deviceAnswer struct {
 }
 
 func (d *dashboard) apiDevice(w http.ResponseWriter, r *http.Request) {
-	d.answerDevice(w, r, r.PathValue("id"))
-}
-
-func (d *dashboard) answerDevice(w http.ResponseWriter, r *http.Request, id string) {
-	dev, err := d.Reader.Device(r.Context(), id)
+	dev, err := d.Reader.Device(r.Context(), r.PathValue("id"))
 	if err != nil {
 		d.failReading(w, r, err)
 		return
@@ -164,7 +160,7 @@ func (d *dashboard) apiSet(w http.ResponseWriter, r *http.Request) {
 		d.failReading(w, r, err)
 		return
 	}
-	d.answerDevice(w, r, dev.ID)
+	d.apiDevice(w, r)
 }
 
 // readSettings reads a body of settings: an object of strings (or numbers, for the cost), or a form.
@@ -218,45 +214,32 @@ func (d *dashboard) apiSessions(w http.ResponseWriter, r *http.Request) {
 	var f filter
 	limit := f.number(r.URL.Query().Get("limit"), "limit", 100, 1, 1000)
 	q, fault := sessionQuery(r.URL.Query(), limit)
-	if fault != "" || len(f.faults) > 0 {
-		d.fail(w, r, http.StatusBadRequest, strings.Join(append(f.faults, fault), " "))
+	if fault != "" || len(f.Faults) > 0 {
+		d.fail(w, r, http.StatusBadRequest, strings.Join(append(f.Faults, fault), " "))
 		return
 	}
 	stored, err := d.Reader.Sessions(r.Context(), q)
 	d.answer(w, r, map[string]any{"sessions": orEmpty(stored)}, err)
 }
 
-func (d *dashboard) apiLive(w http.ResponseWriter, r *http.Request) {
-	var live []watch.Session
-	if d.Live != nil {
-		live = d.Live()
-	}
-	d.answer(w, r, map[string]any{"sessions": orEmpty(live)}, nil)
-}
-
 func (d *dashboard) apiDays(w http.ResponseWriter, r *http.Request) {
 	var f filter
 	count := f.number(r.URL.Query().Get("days"), "days", 30, 1, maxDaysAPI)
-	if len(f.faults) > 0 {
-		d.fail(w, r, http.StatusBadRequest, f.faults[0])
+	if len(f.Faults) > 0 {
+		d.fail(w, r, http.StatusBadRequest, f.Faults[0])
 		return
 	}
 	days, err := d.Reader.Days(r.Context(), r.URL.Query().Get("device"), d.Now().AddDate(0, 0, -count))
 	d.answer(w, r, map[string]any{"days": orEmpty(days)}, err)
 }
 
-func (d *dashboard) apiUpstreams(w http.ResponseWriter, r *http.Request) {
-	var all []watch.Upstream
-	if d.Upstreams != nil {
-		all = d.Upstreams()
+// apiList answers with the list of that name; where the bridge has none it is empty.
+func apiList[T any](d *dashboard, name string, list func() []T) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var all []T
+		if list != nil {
+			all = list()
+		}
+		d.answer(w, r, map[string]any{name: orEmpty(all)}, nil)
 	}
-	d.answer(w, r, map[string]any{"upstreams": orEmpty(all)}, nil)
-}
-
-func (d *dashboard) apiCertificates(w http.ResponseWriter, r *http.Request) {
-	var all []CertificateInfo
-	if d.Certificates != nil {
-		all = d.Certificates()
-	}
-	d.answer(w, r, map[string]any{"certificates": orEmpty(all)}, nil)
 }

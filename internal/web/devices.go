@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -116,10 +117,8 @@ func (p *devicesPage) fillLinks() {
 		p.Next = turn(p.Page + 1)
 	}
 	p.Here = turn(p.Page)
-	for _, format := range [...]string{"csv", "json", "html"} {
-		name := map[string]string{"csv": "CSV", "json": "JSON", "html": "Report"}[format]
-		p.Exports = append(p.Exports, choice{Value: p.link("/inventory." + format), Label: name})
-	}
+	p.Exports = []choice{{Value: p.link("/inventory.csv"), Label: "CSV"}, {Value: p.link("/inventory.json"), Label: "JSON"},
+		{Value: p.link("/inventory.html"), Label: "Report"}}
 }
 
 func (p *devicesPage) fillColumns() {
@@ -136,10 +135,7 @@ func (p *devicesPage) fillColumns() {
 
 // sortable makes a head a link that sorts by its column, and where the list is sorted by it already, the other way round.
 func (p *devicesPage) sortable(c *column) {
-	sorted := p.query.Sort
-	if sorted == "" {
-		sorted = "id"
-	}
+	sorted := cmp.Or(p.query.Sort, "id")
 	falling := c.Key == "last_seen" || c.Key == "sessions" // the most is what is looked for
 	c.Aria = "none"
 	if sorted == c.Key {
@@ -166,25 +162,20 @@ func (p *devicesPage) fillSelects() {
 	add("tls_version", "TLS used", choices(tlsVersions[:], at("tls_version")))
 	add("blocker", "Blocker", choices(blockers[:], at("blocker")))
 	add("category", "Category", choices(inventory.Categories[:], at("category")))
-	add("strangers", "Logged in", []choice{{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"}})
+	add("strangers", "Logged in", []choice{
+		{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"},
+	})
 	add("quiet_days", "Not seen for", []choice{
 		{"7", "7 days", at("quiet_days") == "7"}, {"30", "30 days", at("quiet_days") == "30"}, {"90", "90 days", at("quiet_days") == "90"},
 	})
 }
 
-// Value returns what a filter is set to.
-func (p *devicesPage) Value(key string) string { return p.values.Get(key) }
-
-// Faults returns what is wrong with the filter.
-func (p *devicesPage) Faults() []string { return p.faults }
-
-// Chosen tells whether the list is filtered.
-func (p *devicesPage) Chosen() bool { return p.chosen() }
-
 // bulkForm is the settings form for many devices: a field left alone changes nothing.
 func (d *dashboard) bulkForm(typed func(string) string, err error) form {
 	var f form
-	for _, key := range [...]string{inventory.KeyStage, inventory.KeyDeadline, inventory.KeyOwner, inventory.KeyCategory, inventory.KeyPriority} {
+	for _, key := range [...]string{
+		inventory.KeyStage, inventory.KeyDeadline, inventory.KeyOwner, inventory.KeyCategory, inventory.KeyPriority,
+	} {
 		one := d.field(key, typed(key))
 		one.Hint = ""
 		if one.Kind == "select" {

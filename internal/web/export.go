@@ -9,7 +9,8 @@ import (
 )
 
 // reportPolicy is that of the report, one file with its style inside: it loads nothing and does nothing.
-const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'; " +
+	"base-uri 'none'; sandbox"
 
 // export answers with the inventory in one format, of the devices that the list's own parameters select. Two run at a
 // time.
@@ -20,8 +21,8 @@ func (d *dashboard) export(format, contentType string) http.HandlerFunc {
 		case d.Export == nil:
 			d.fail(w, r, http.StatusNotFound, "This bridge has no exports.")
 			return
-		case len(f.faults) > 0:
-			d.fail(w, r, http.StatusBadRequest, sentence(strings.Join(f.faults, "; "))+".")
+		case len(f.Faults) > 0:
+			d.fail(w, r, http.StatusBadRequest, sentence(strings.Join(f.Faults, "; "))+".")
 			return
 		}
 		select {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ const maxSearch = 256
 type filter struct {
 	query  inventory.Query
 	values url.Values // as given, less what is empty or unknown
-	faults []string
+	Faults []string
 }
 
 // parseFilter reads the parameters of a device list. now is in the zone whose days count.
@@ -67,7 +68,7 @@ func words[T ~string](values []string) []T {
 }
 
 func (f *filter) fault(format string, args ...any) {
-	f.faults = append(f.faults, fmt.Sprintf(format, args...))
+	f.Faults = append(f.Faults, fmt.Sprintf(format, args...))
 }
 
 func (f *filter) readStrangers() {
@@ -113,10 +114,7 @@ func (f *filter) readSort() {
 // link returns path with this filter's parameters, changed: each pair of changes is a key and its new value, empty to
 // leave it out.
 func (f *filter) link(path string, changes ...string) string {
-	v := make(url.Values, len(f.values)+1)
-	for key, values := range f.values {
-		v[key] = values
-	}
+	v := maps.Clone(f.values)
 	for i := 0; i+1 < len(changes); i += 2 {
 		v.Del(changes[i])
 		if changes[i+1] != "" {
@@ -129,8 +127,11 @@ func (f *filter) link(path string, changes ...string) string {
 	return path + "?" + v.Encode()
 }
 
-// chosen tells whether anything but the order is chosen.
-func (f *filter) chosen() bool {
+// Value returns what a filter is set to.
+func (f *filter) Value(key string) string { return f.values.Get(key) }
+
+// Chosen tells whether anything but the order is chosen.
+func (f *filter) Chosen() bool {
 	for key := range f.values {
 		if key != "sort" && key != "desc" {
 			return true

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -108,11 +109,8 @@ func (d *dashboard) fillLive(p *overviewPage) {
 }
 
 func overviewSpan(given string) int {
-	n, err := strconv.Atoi(given)
-	for _, s := range overviewSpans {
-		if err == nil && s == n {
-			return s
-		}
+	if n, _ := strconv.Atoi(given); slices.Contains(overviewSpans[:], n) {
+		return n
 	}
 	return overviewSpans[0]
 }
@@ -124,7 +122,8 @@ func (p *overviewPage) fillShares() {
 	p.Readiness = shares(t.Readiness, readinesses[:], devicesLink[string]("readiness"), func(k string) string { return "r-" + k })
 	p.Versions = shares(t.Versions, []string{"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"}, devicesLink[string]("tls_version"), versionClass)
 	p.Steps = shares(t.Steps, steps[:], devicesLink[inventory.NextStep]("next_step"), func(inventory.NextStep) string { return "step" })
-	p.Categories = shares(t.Categories, inventory.Categories[:], devicesLink[inventory.Category]("category"), func(inventory.Category) string { return "step" })
+	p.Categories = shares(t.Categories, inventory.Categories[:], devicesLink[inventory.Category]("category"),
+		func(inventory.Category) string { return "step" })
 	p.Stages = shares(t.Stages, stages[:], devicesLink[inventory.Stage]("stage"), func(k inventory.Stage) string { return "s-" + string(k) })
 }
 

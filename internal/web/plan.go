@@ -67,8 +67,7 @@ func (d *dashboard) forgetPlan() {
 // makePlan takes devices sorted by deadline, all of which have one.
 func makePlan(devices []inventory.Device, open int64, now time.Time) plan {
 	p := plan{Open: open, Undated: open, measured: now}
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
-	left := open
+	today, left := startOfDay(now), open
 	for _, dev := range devices {
 		day, err := time.ParseInLocation(time.DateOnly, dev.Deadline, now.Location())
 		if err != nil || dev.Stage == inventory.StageBlock {

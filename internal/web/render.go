@@ -2,11 +2,16 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
+	"mime"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +37,8 @@ type frame struct {
 func (d *dashboard) frame(r *http.Request, name, title string, page any) frame {
 	in := d.gate != nil && d.logins.GetBool(r.Context(), loggedIn)
 	f := frame{
-		Name: name, Title: title, Path: r.URL.Path, Bridge: d.Bridge, Version: d.Version, LoggedIn: in, Locked: d.gate != nil && !in, Page: page,
+		Name: name, Title: title, Path: r.URL.Path, Bridge: d.Bridge, Version: d.Version,
+		LoggedIn: in, Locked: d.gate != nil && !in, Page: page,
 	}
 	switch {
 	case d.gate == nil:
@@ -97,7 +103,8 @@ func (d *dashboard) failReading(w http.ResponseWriter, r *http.Request, err erro
 		d.fail(w, r, http.StatusServiceUnavailable, "The inventory took too long to answer. Try again, or select fewer devices.")
 	default:
 		d.Log.Error("the dashboard cannot use the inventory", zap.String("pattern", r.Pattern), zap.Error(err))
-		d.fail(w, r, http.StatusInternalServerError, "The inventory cannot be used at the moment; the log says why. Devices are served all the same.")
+		d.fail(w, r, http.StatusInternalServerError,
+			"The inventory cannot be used at the moment; the log says why. Devices are served all the same.")
 	}
 }
 
@@ -142,4 +149,47 @@ func fields(pairs ...any) (map[string]any, error) {
 		m[name] = pairs[i+1]
 	}
 	return m, nil
+}
+
+// asset is a file that pages load.
+type asset struct {
+	body        []byte
+	contentType string
+	version     string // changes with the body, so that browsers may keep it for good
+}
+
+// loadAssets reads the embedded files, which are there or the program would not have been built.
+func loadAssets() map[string]asset {
+	all := make(map[string]asset)
+	entries, _ := assetFiles.ReadDir("assets")
+	for _, e := range entries {
+		body, _ := assetFiles.ReadFile("assets/" + e.Name())
+		sum := sha256.Sum256(body)
+		extension := path.Ext(e.Name())
+		all[e.Name()] = asset{body, cmp.Or(contentTypes[extension], mime.TypeByExtension(extension)), hex.EncodeToString(sum[:6])}
+	}
+	return all
+}
+
+// contentTypes do not ask the machine's own table, which may lack them.
+var contentTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
+// assetURL returns where a page loads an asset from.
+func (d *dashboard) assetURL(name string) string {
+	return "/assets/" + name + "?v=" + d.assets[name].version
+}
+
+func (d *dashboard) serveAsset(w http.ResponseWriter, r *http.Request) {
+	a, ok := d.assets[r.PathValue("name")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", a.contentType)
+	if r.URL.Query().Get("v") == a.version {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	_, _ = w.Write(a.body)
 }

@@ -34,11 +34,7 @@ func label(word any) string {
 	if l, ok := labels[s]; ok {
 		return l
 	}
-	s = strings.ReplaceAll(s, "_", " ")
-	if s == "" || s[0] < 'a' || s[0] > 'z' {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return sentence(strings.ReplaceAll(s, "_", " "))
 }
 
 // short returns the beginning of what a device sent, where the whole is told elsewhere.
@@ -101,13 +97,13 @@ func span(d time.Duration) string {
 	for _, u := range [...]struct {
 		size         time.Duration
 		name, plural string
-	}{{365 * 24 * time.Hour, "year", "s"}, {24 * time.Hour, "day", "s"}, {time.Hour, "hour", "s"}, {time.Minute, "min", ""}, {time.Second, "s", ""}} {
-		if d < u.size {
-			continue
-		}
+	}{
+		{365 * 24 * time.Hour, "year", "s"}, {24 * time.Hour, "day", "s"}, {time.Hour, "hour", "s"}, {time.Minute, "min", ""},
+		{time.Second, "s", ""},
+	} {
 		n := int64(d / u.size)
-		if u.name == "year" && n < 2 {
-			continue // 400 days say more than a year
+		if n < 1 || u.name == "year" && n < 2 { // 400 days say more than a year
+			continue
 		}
 		if n > 1 {
 			u.name += u.plural
@@ -140,7 +136,36 @@ func (d *dashboard) daysLeft(date string) (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	now := d.Now().In(d.Zone)
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, d.Zone)
-	return int(math.Round(day.Sub(today).Hours() / 24)), true // rounded: days of 23 and 25 hours
+	return int(math.Round(day.Sub(startOfDay(d.Now().In(d.Zone))).Hours() / 24)), true // rounded: days of 23 and 25 hours
+}
+
+const readinessReady = "ready"
+
+// The words of the contract that filters offer, in the order in which lists show them.
+var (
+	readinesses = [...]string{readinessReady, "legacy", "obsolete", "unknown"}
+	blockers    = [...]string{"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
+	tlsVersions = [...]string{"1.3", "1.2", "1.1", "1.0", "ssl3"}
+	stages      = [...]inventory.Stage{inventory.StageBridge, inventory.StageWarn, inventory.StageBrownout, inventory.StageBlock}
+	steps       = [...]inventory.NextStep{inventory.StepRepoint, inventory.StepOAuth2, inventory.StepEnable, inventory.StepUpdate,
+		inventory.StepReplace, inventory.StepIdentify, inventory.StepWatch}
+	outcomes = [...]inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed, inventory.OutcomeRefused,
+		inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed, inventory.OutcomeProtocolError, inventory.OutcomeAbandoned}
+	// troubles are the outcomes that an administrator can do something about.
+	troubles = [...]inventory.Outcome{inventory.OutcomeTLSFailed, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
+		inventory.OutcomeProtocolError}
+)
+
+// choice is one option of a form's field.
+type choice struct {
+	Value, Label string
+	Selected     bool
+}
+
+func choices[T ~string](all []T, selected string) []choice {
+	list := make([]choice, len(all))
+	for i, v := range all {
+		list[i] = choice{string(v), label(v), string(v) == selected}
+	}
+	return list
 }
