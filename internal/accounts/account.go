@@ -102,12 +102,12 @@ func mailboxFault(name string) string {
 // 4.1.2, allows unquoted, less those with which old login forms and patterns are written, and one @ at most. What a
 // pattern lets through goes upstream, so that nothing may hide in it.
 func isPlainAddress(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && !strings.ContainsRune("!#$%&'+-=^_`{|}~.@", rune(c)) {
-			return false
-		}
-	}
-	return name != "" && len(name) <= MaxLogin && strings.Count(name, "@") <= 1
+	return name != "" && len(name) <= MaxLogin && strings.Count(name, "@") <= 1 && !hasOther(name, "!#$%&'+-=^_`{|}~.@")
+}
+
+// hasOther reports whether a name has anything else than ASCII letters, digits and the characters of more.
+func hasOther(name, more string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(more, r))
+	})
 }

@@ -1,7 +1,9 @@
 package accounts
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -90,10 +92,7 @@ func (b *Book) commonParameters() Parameters {
 }
 
 func dearer(p, q Parameters) bool {
-	if p.Work() != q.Work() {
-		return p.Work() > q.Work()
-	}
-	return p.Memory > q.Memory || p.Memory == q.Memory && p.Threads > q.Threads
+	return cmp.Or(cmp.Compare(p.Work(), q.Work()), cmp.Compare(p.Memory, q.Memory), cmp.Compare(p.Threads, q.Threads)) > 0
 }
 
 // found is what a login name leads to.
@@ -164,10 +163,5 @@ func (b *Book) Mailboxes() []string {
 			seen[folded] = listed
 		}
 	}
-	list := make([]string, 0, len(seen))
-	for _, m := range seen {
-		list = append(list, m)
-	}
-	slices.Sort(list)
-	return list
+	return slices.Sorted(maps.Values(seen))
 }

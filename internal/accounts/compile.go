@@ -155,11 +155,10 @@ func compilePasswords(a *Account, unchecked bool, f *faults) *lock {
 	l := &lock{}
 	for _, p := range a.Passwords {
 		r, key, err := passwordhash.Parse(p.Hash)
-		if err != nil {
-			f.add("password", "%s%v", prefix(p.Name), err)
-			continue
+		if err == nil {
+			err = l.take(r, key, p.Name, len(a.Passwords) > 1)
 		}
-		if err := l.take(r, key, p.Name, len(a.Passwords) > 1); err != nil {
+		if err != nil {
 			f.add("password", "%s%v", prefix(p.Name), err)
 		}
 	}
@@ -208,4 +207,26 @@ func passwordNameFault(name string, needed bool) error {
 		return fmt.Errorf("a password's name has at most %d printable ASCII characters, and no blanks around it: shorten it", maxPasswordName)
 	}
 	return nil
+}
+
+// Fault is what is wrong with one account of a list.
+type Fault struct {
+	Index int    // in the list
+	Login string // as listed
+	Key   string // of the configuration: "login", "aliases", "passwords", …
+	Says  string // what is wrong, and how it is mended
+}
+
+// Error names the account and the key.
+func (f *Fault) Error() string { return fmt.Sprintf("account %q: %s: %s", f.Login, f.Key, f.Says) }
+
+// faults collects what is wrong with one account.
+type faults struct {
+	index int
+	login string
+	list  []error
+}
+
+func (f *faults) add(key, format string, args ...any) {
+	f.list = append(f.list, &Fault{Index: f.index, Login: f.login, Key: key, Says: fmt.Sprintf(format, args...)})
 }

@@ -81,11 +81,11 @@ func Weak(password secret.Secret) []string {
 	add(utf8.RuneCountInString(p) < shortPassword, "it is shorter than %d characters: a longer one is guessed later", shortPassword)
 	add(utf8.RuneCountInString(p) > longPassword, "it is longer than %d characters: many devices cut what is longer", longPassword)
 	add(strings.TrimSpace(p) != p, "it begins or ends with a blank: many devices cut blanks")
-	add(strings.ContainsFunc(p, func(r rune) bool { return r > '~' }), "it has characters beyond ASCII: devices disagree about how to send them")
+	add(strings.ContainsFunc(p, func(r rune) bool { return r > '~' }),
+		"it has characters beyond ASCII: devices disagree about how to send them")
 	add(strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f }), "it has control characters: devices cannot send them")
-	if hard := hardCharacters(p); len(hard) > 0 {
-		add(true, "it has %s: many keypads lack such characters, and some devices send them wrongly", strings.Join(hard, " "))
-	}
+	hard := hardCharacters(p)
+	add(len(hard) > 0, "it has %s: many keypads lack such characters, and some devices send them wrongly", strings.Join(hard, " "))
 	add(len(p) > 1 && strings.Trim(p, p[:1]) == "", "it is one character again and again: it is guessed at once")
 	return warnings
 }

@@ -44,17 +44,15 @@ func ImportCSV(ctx context.Context, r io.Reader, o CSVOptions) (Import, error) {
 	if err := hashRows(ctx, rows, o.Parameters); err != nil {
 		return Import{}, err
 	}
-	list := accountsOf(rows)
-	if err := checkRows(list, rows); err != nil { // the hashes that were taken as they are
+	if err := checkRows(rows); err != nil { // the hashes that were taken as they are
 		return Import{}, err
 	}
-	return Import{Accounts: list, Notes: notes}, nil
+	return Import{Accounts: accountsOf(rows), Notes: notes}, nil
 }
 
-func accountsOf(rows []csvRow) []Account {
-	list := make([]Account, len(rows))
-	for i, row := range rows {
-		list[i] = row.account
+func accountsOf(rows []csvRow) (list []Account) {
+	for _, row := range rows {
+		list = append(list, row.account)
 	}
 	return list
 }
@@ -72,7 +70,7 @@ func readRows(text []byte, o CSVOptions) ([]csvRow, error) {
 		return nil, err
 	}
 	rows, wrong := readRecords(c, header, o)
-	if err := checkRows(accountsOf(rows), rows); err != nil {
+	if err := checkRows(rows); err != nil {
 		wrong = append(wrong, err)
 	}
 	return rows, errors.Join(wrong...)
@@ -132,9 +130,9 @@ func readRecords(c *csv.Reader, header []string, o CSVOptions) (rows []csvRow, w
 	}
 }
 
-// checkRows finds what is wrong with accounts, by their lines.
-func checkRows(accounts []Account, rows []csvRow) error {
-	err := check(accounts)
+// checkRows finds what is wrong with the rows' accounts, by their lines.
+func checkRows(rows []csvRow) error {
+	err := check(accountsOf(rows))
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
@@ -166,4 +164,58 @@ func csvNotes(rows []csvRow) []string {
 		notes = append(notes, fmt.Sprintf("%d accounts have no password: give them one, or let Entra ID check theirs (flow: password)", without))
 	}
 	return notes
+}
+
+// maxImport is what an importer reads at most, in bytes.
+const maxImport = 16 << 20
+
+// The formats of an import.
+const (
+	FormatCSV        = "csv"
+	FormatEmailProxy = "email-oauth2-proxy"
+)
+
+// Import is what an importer took over.
+type Import struct {
+	Accounts []Account
+	Notes    []string // what was left out, and what is weak: a sentence each
+}
+
+// ImportAs reads accounts as ImportCSV or ImportEmailOAuth2Proxy does: in a format, or, where that is empty, in the one that
+// the text looks like.
+func ImportAs(ctx context.Context, format string, text []byte, o CSVOptions) (Import, error) {
+	if format == "" {
+		format = formatOf(text)
+	}
+	if format == FormatEmailProxy {
+		return ImportEmailOAuth2Proxy(bytes.NewReader(text))
+	}
+	return ImportCSV(ctx, bytes.NewReader(text), o)
+}
+
+// formatOf tells by the first line that is no comment: a [section] begins an INI file, and no column has such a name.
+func formatOf(text []byte) string {
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\uFEFF"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if line[0] == '[' {
+			return FormatEmailProxy
+		}
+		break
+	}
+	return FormatCSV
+}
+
+// readImport reads a file to import, less the mark that Excel puts in front.
+func readImport(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxImport+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the file to import: %w", err)
+	}
+	if len(text) > maxImport {
+		return nil, fmt.Errorf("the file to import is larger than %d MiB: split it", maxImport>>20)
+	}
+	return bytes.TrimPrefix(text, []byte("\uFEFF")), nil
 }

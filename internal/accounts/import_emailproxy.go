@@ -38,10 +38,10 @@ func ImportEmailOAuth2Proxy(r io.Reader) (Import, error) {
 		}
 		t.other(s)
 	}
-	if err := t.check(); err != nil {
+	if err := checkRows(t.rows); err != nil {
 		return Import{}, err
 	}
-	return Import{Accounts: t.accounts, Notes: t.summary()}, nil
+	return Import{Accounts: accountsOf(t.rows), Notes: t.summary()}, nil
 }
 
 // maxApps is how many applications are told of: an organization has one or two.
@@ -49,11 +49,10 @@ const maxApps = 20
 
 // takeover collects what becomes of the sections.
 type takeover struct {
-	accounts []Account
-	lines    []int
-	apps     []string // tenant and application, each once, maxApps at most
-	notes    []string
-	secrets  bool
+	rows    []csvRow
+	apps    []string // tenant and application, each once, maxApps at most
+	notes   []string
+	secrets bool
 }
 
 func (t *takeover) note(format string, args ...any) {
@@ -70,8 +69,7 @@ func (t *takeover) account(s section) {
 		t.note("line %d: %s was left out: it gets its tokens from %s, and Drawbridge logs in to Exchange Online", s.line, s.name, host)
 		return
 	}
-	t.accounts = append(t.accounts, Account{Login: s.name, Mailbox: s.name})
-	t.lines = append(t.lines, s.line)
+	t.rows = append(t.rows, csvRow{line: s.line, account: Account{Login: s.name, Mailbox: s.name}})
 	t.secrets = t.secrets || s.keys["client_secret"] != "" || s.keys["client_secret_encrypted"] != ""
 	if app := application(tenant, s.keys["client_id"]); app != "" && len(t.apps) < maxApps && !slices.Contains(t.apps, app) {
 		t.apps = append(t.apps, app)
@@ -111,17 +109,8 @@ func (t *takeover) other(s section) {
 	}
 }
 
-// check finds what is wrong with the accounts, by their lines.
-func (t *takeover) check() error {
-	rows := make([]csvRow, len(t.lines))
-	for i, line := range t.lines {
-		rows[i].line = line
-	}
-	return checkRows(t.accounts, rows)
-}
-
 func (t *takeover) summary() []string {
-	if n := len(t.accounts); n > 0 {
+	if n := len(t.rows); n > 0 {
 		t.note("%d accounts have no password: email-oauth2-proxy keeps none. Give each the one its device has, or a new one", n)
 		t.note("tokens were left out: they are encrypted with the devices' passwords, and Drawbridge gets its own")
 	}

@@ -1,11 +1,15 @@
 package accounts
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"drawbridge/internal/passwordhash"
@@ -41,7 +45,8 @@ func readRow(line int, fields, header []string, o CSVOptions) (*csvRow, error) {
 		return nil, nil
 	}
 	if len(fields) != len(header) {
-		return nil, fmt.Errorf("line %d: it has %d fields and the first line %d: put fields with a separator inside in quotes", line, len(fields), len(header))
+		return nil, fmt.Errorf("line %d: it has %d fields and the first line %d: put fields with a separator inside in quotes",
+			line, len(fields), len(header))
 	}
 	row := &csvRow{line: line}
 	var wrong []error
@@ -112,33 +117,61 @@ func (r *csvRow) setExpires(s string, o CSVOptions) (err error) {
 	if r.account.Expires, err = time.Parse(time.RFC3339, s); err == nil {
 		return nil
 	}
-	zone := o.Location
-	if zone == nil {
-		zone = time.Local
-	}
-	if r.account.Expires, err = time.ParseInLocation(time.DateOnly, s, zone); err != nil {
+	if r.account.Expires, err = time.ParseInLocation(time.DateOnly, s, cmp.Or(o.Location, time.Local)); err != nil {
 		return fmt.Errorf("%q is no date: write 2027-03-01 or 2027-03-01T18:00:00Z", s)
 	}
 	return nil
 }
 
 func setBool(b *bool, s string) error {
-	switch fold(s) {
-	case "yes":
-		*b = true
-	case "no":
-		*b = false
-	default:
-		v, err := strconv.ParseBool(fold(s))
-		if err != nil {
-			return fmt.Errorf("%q is neither true nor false: write one of them", s)
-		}
-		*b = v
+	word := fold(s)
+	v, err := strconv.ParseBool(cmp.Or(map[string]string{"yes": "true", "no": "false"}[word], word))
+	if err != nil {
+		return fmt.Errorf("%q is neither true nor false: write one of them", s)
 	}
+	*b = v
 	return nil
 }
 
 // words are the values of a field with several.
 func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n|;,", r) })
+}
+
+// hashRows hashes the passwords of an import, as many at once as there are CPUs, until ctx ends.
+func hashRows(ctx context.Context, rows []csvRow, p Parameters) error {
+	errs := make([]error, len(rows))
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i := range rows {
+		turns <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		all.Go(func() {
+			defer func() { <-turns }()
+			if err := rows[i].hash(p); err != nil {
+				errs[i] = fmt.Errorf("line %d: password: %w", rows[i].line, err)
+			}
+		})
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("hash the passwords: %w", err)
+	}
+	return errors.Join(errs...)
+}
+
+func (r *csvRow) hash(p Parameters) (err error) {
+	if r.password.Empty() {
+		return nil
+	}
+	h := r.password.Reveal()
+	if !r.isHash() {
+		if h, err = Hash(r.password, p); err != nil {
+			return err
+		}
+	}
+	r.account.Passwords = []Password{{Name: r.name, Hash: h}}
+	return nil
 }

@@ -97,8 +97,8 @@ func (k *Keeper) conflict(kept []Account, mend string) error {
 	for _, a := range kept {
 		for _, name := range a.names() {
 			if owner, taken := owners[fold(name)]; taken {
-				return fmt.Errorf("the name %q of the kept account %q belongs to the account %q of the configuration: take that out of the configuration, or %s",
-					name, a.Login, owner, mend)
+				return fmt.Errorf("the name %q of the kept account %q belongs to the account %q of the configuration: "+
+					"take that out of the configuration, or %s", name, a.Login, owner, mend)
 			}
 		}
 	}
@@ -116,12 +116,11 @@ func (k *Keeper) change(do func(*Store) error) error {
 	if err := do(store); err != nil {
 		return err
 	}
-	if k.book.Load() == nil {
-		return store.Save()
-	}
-	book, err := k.bookOf(store.List())
-	if err != nil {
-		return err
+	book := k.book.Load()
+	if book != nil {
+		if book, err = k.bookOf(store.List()); err != nil {
+			return err
+		}
 	}
 	if err := store.Save(); err != nil {
 		return err
@@ -159,7 +158,8 @@ const firstPassword = "first"
 
 func addPassword(s *Store, old Account, a Addition) error {
 	if n := a.Account; n.Mailbox != "" || len(n.Aliases) > 0 || len(n.Sources) > 0 || len(n.Protocols) > 0 || !n.Expires.IsZero() {
-		return fmt.Errorf("the account %q exists already: add gives it one more password and changes nothing else, remove it and add it anew for that", old.Login)
+		return fmt.Errorf("the account %q exists already: add gives it one more password and changes nothing else, "+
+			"remove it and add it anew for that", old.Login)
 	}
 	if a.Name == "" && len(old.Passwords) > 0 {
 		return fmt.Errorf("the account %q exists already: name its further password with --name, or remove the account first", old.Login)

@@ -30,10 +30,10 @@ type Store struct {
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{path: filepath.Join(dir, storeFile)}
 	var err error
-	if s.accounts, err = readAccounts(s.path); err != nil {
-		return nil, fmt.Errorf("read the accounts in %s: %w", s.path, err)
+	if s.accounts, err = readAccounts(s.path); err == nil {
+		err = check(s.accounts)
 	}
-	if err := check(s.accounts); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("read the accounts in %s: %w", s.path, err)
 	}
 	return s, nil

@@ -91,11 +91,7 @@ func (u *Unknown) List() []UnknownLogin {
 // configuration, empty where none was named. Strangers choose their names: only one of letters, digits and ._@+- has a line,
 // others none. An invalid source stands for anywhere.
 func AddLine(login string, source netip.Addr, config string) string {
-	odd := func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && !strings.ContainsRune("._@+-", r)
-	}
-	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, odd) {
+	if login == "" || len(login) > MaxLogin || hasOther(login, "._@+-") {
 		return ""
 	}
 	words := []string{"drawbridge account add"}

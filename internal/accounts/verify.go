@@ -127,7 +127,8 @@ type bar struct{ what, mend string }
 // session, and the record has it anyway.
 func (f found) unknown() bar {
 	if f.near != nil {
-		return bar{"the login fits the pattern " + f.near.account.Login + ", but its mailboxes do not list it", "add it there, or correct the device"}
+		return bar{"the login fits the pattern " + f.near.account.Login + ", but its mailboxes do not list it",
+			"add it there, or correct the device"}
 	}
 	return bar{"no account has this login", "add it (`drawbridge account list --unknown` has the line), or correct the device"}
 }
@@ -143,7 +144,8 @@ func (e *entry) bar(a *Attempt) bar {
 	case !c.allowsSource(a.Source):
 		return bar{"the account " + c.Login + " may not log in from this address", "add it to the account's sources, or find out who tries"}
 	case !c.allowsProtocol(a.Protocol):
-		return bar{"the account " + c.Login + " may not log in by " + strings.ToUpper(a.Protocol), "add it to the account's protocols, or correct the device"}
+		return bar{"the account " + c.Login + " may not log in by " + strings.ToUpper(a.Protocol),
+			"add it to the account's protocols, or correct the device"}
 	}
 	return bar{}
 }
