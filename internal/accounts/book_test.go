@@ -41,25 +41,33 @@ func TestNewBook_Faults(t *testing.T) {
 		{"mailbox with blanks", accounts.Account{Login: "a", Mailbox: "a b@x.example", Passwords: one(h)}, "mailbox", "no blanks"},
 		{"mailbox with control", accounts.Account{Login: "a", Mailbox: "a\r\n@x.example", Passwords: one(h)}, "mailbox", "printable ASCII"},
 		{"mailbox pattern", accounts.Account{Login: "a", Mailbox: "*@x.example", Passwords: one(h)}, "mailbox", "not a pattern"},
-		{"mailbox not listed", accounts.Account{Login: "a", Mailbox: "a@x.example", Mailboxes: []string{"b@x.example"}, Passwords: one(h)}, "mailbox", "not among its mailboxes"},
-		{"mailboxes empty entry", accounts.Account{Login: "a", Mailboxes: []string{"a", ""}, Passwords: one(h)}, "mailboxes", "write the address of the mailbox"},
+		{"mailbox not listed", accounts.Account{Login: "a", Mailbox: "a@x.example", Mailboxes: []string{"b@x.example"}, Passwords: one(h)},
+			"mailbox", "not among its mailboxes"},
+		{"mailboxes empty entry", accounts.Account{Login: "a", Mailboxes: []string{"a", ""}, Passwords: one(h)}, "mailboxes",
+			"write the address of the mailbox"},
 		{"sources empty", accounts.Account{Login: "a", Sources: []netip.Prefix{}, Passwords: one(h)}, "sources", "the list is empty"},
 		{"sources invalid", accounts.Account{Login: "a", Sources: []netip.Prefix{{}}, Passwords: one(h)}, "sources", "entry 1 is no network"},
 		{"protocols empty", accounts.Account{Login: "a", Protocols: []string{}, Passwords: one(h)}, "protocols", "the list is empty"},
 		{"protocol unknown", accounts.Account{Login: "a", Protocols: []string{"smtp"}, Passwords: one(h)}, "protocols", `"smtp" is none`},
 		{"no password", accounts.Account{Login: "a"}, "password", "it has none"},
 		{"plain password", accounts.Account{Login: "a", Passwords: one("hunter2")}, "password", "no argon2id hash"},
-		{"unnamed of several", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Hash: same}}}, "password", "has no name"},
+		{"unnamed of several", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Hash: same}}}, "password",
+			"has no name"},
 		{"odd name", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x\n", Hash: h}}}, "password", "printable ASCII"},
-		{"two names", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "X", Hash: same}}}, "password", `"X": another password of this login has that name`},
-		{"two salts", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "y", Hash: other}}}, "password", `"y": its salt or parameters differ`},
-		{"one twice", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "y", Hash: h}}}, "password", `"y": it is the same`},
+		{"two names", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "X", Hash: same}}}, "password",
+			`"X": another password of this login has that name`},
+		{"two salts", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "y", Hash: other}}}, "password",
+			`"y": its salt or parameters differ`},
+		{"one twice", accounts.Account{Login: "a", Passwords: []accounts.Password{{Name: "x", Hash: h}, {Name: "y", Hash: h}}}, "password",
+			`"y": it is the same`},
 		{"pattern with alias", pattern(func(a *accounts.Account) { a.Aliases = []string{"b"} }), "aliases", "a pattern has no aliases"},
 		{"pattern with mailbox", pattern(func(a *accounts.Account) { a.Mailbox = "b@x.example" }), "mailbox", "leave it out"},
 		{"pattern without mailboxes", pattern(func(a *accounts.Account) { a.Mailboxes = nil }), "mailboxes", "which mailboxes it opens"},
 		{"pattern without sources", pattern(func(a *accounts.Account) { a.Sources = nil }), "sources", "from where"},
-		{"any without mailboxes", pattern(func(a *accounts.Account) { a.Mailboxes, a.AnyMailbox = nil, true }), "mailboxes", "which mailboxes it opens"},
-		{"mailboxes pattern alone", pattern(func(a *accounts.Account) { a.Mailboxes = []string{"*@x.example"} }), "mailboxes", "any_mailbox: true"},
+		{"any without mailboxes", pattern(func(a *accounts.Account) { a.Mailboxes, a.AnyMailbox = nil, true }), "mailboxes",
+			"which mailboxes it opens"},
+		{"mailboxes pattern alone", pattern(func(a *accounts.Account) { a.Mailboxes = []string{"*@x.example"} }), "mailboxes",
+			"any_mailbox: true"},
 	}
 	for _, test := range tests {
 		good := accounts.Account{Login: "good", Passwords: one(h)}
@@ -141,7 +149,8 @@ func TestBook_ListsAccountsAndMailboxes(t *testing.T) {
 	if got := b.Accounts()[0].Aliases[0]; got != `CONTOSO\scanner1` {
 		t.Errorf("a caller changed the book: %q", got)
 	}
-	want := []string{"Fax1@contoso.com", "Scans@contoso.com", "desk", "far", "fax2@contoso.com", "fax3@contoso.com", "near", "off", "old", "pop", "young"}
+	want := []string{"Fax1@contoso.com", "Scans@contoso.com", "desk", "far", "fax2@contoso.com", "fax3@contoso.com", "near", "off", "old",
+		"pop", "young"}
 	if got := b.Mailboxes(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

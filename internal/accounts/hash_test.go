@@ -21,13 +21,15 @@ func TestHash_WritesWhatItReads(t *testing.T) {
 		t.Error("two hashes have one salt")
 	}
 	d := accounts.DefaultParameters()
-	if h, err := accounts.Hash(secret.New("p"), accounts.Parameters{}); err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=7168,t=5,p=1$") || d.Memory != 7168 {
+	if h, err := accounts.Hash(secret.New("p"), accounts.Parameters{}); err != nil ||
+		!strings.HasPrefix(h, "$argon2id$v=19$m=7168,t=5,p=1$") || d.Memory != 7168 {
 		t.Errorf("by default: got %s, %v", h, err)
 	}
 }
 
 func TestHash_Faults(t *testing.T) {
-	if _, err := accounts.Hash(secret.New("p"), accounts.Parameters{Time: 17}); err == nil || !strings.Contains(err.Error(), "parameters of argon2id: t=17") {
+	if _, err := accounts.Hash(secret.New("p"), accounts.Parameters{Time: 17}); err == nil ||
+		!strings.Contains(err.Error(), "parameters of argon2id: t=17") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := accounts.Hash(secret.New(""), cheap); err == nil || !strings.Contains(err.Error(), "the password is empty") {

@@ -37,7 +37,8 @@ func TestImportEmailOAuth2Proxy(t *testing.T) {
 			"4 accounts have no password: email-oauth2-proxy keeps none. Give each the one its device has, or a new one",
 			"tokens were left out: they are encrypted with the devices' passwords, and Drawbridge gets its own",
 			"client secrets were left out: name a file with one as client_secret in drawbridge.yaml",
-			`the accounts used tenant "contoso.onmicrosoft.com", client_id "11111111-2222-3333-4444-555555555555": set it under upstreams in drawbridge.yaml`,
+			`the accounts used tenant "contoso.onmicrosoft.com", client_id "11111111-2222-3333-4444-555555555555": set it under upstreams in ` +
+				`drawbridge.yaml`,
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -46,7 +47,8 @@ func TestImportEmailOAuth2Proxy(t *testing.T) {
 }
 
 func TestImportEmailOAuth2Proxy_ReportsAllFaultsByLine(t *testing.T) {
-	_, err := accounts.ImportEmailOAuth2Proxy(strings.NewReader("\uFEFFkey = canary\n[]\n[a@x.example]\ncanary\n= canary\n\n[A@x.example]\n[j\u00fcrgen@x.example]\n"))
+	_, err := accounts.ImportEmailOAuth2Proxy(strings.NewReader("\uFEFFkey = canary\n[]\n[a@x.example]\ncanary\n= " +
+		"canary\n\n[A@x.example]\n[j\u00fcrgen@x.example]\n"))
 	want := `line 1: it stands before the first [section]: is this email-oauth2-proxy's configuration?
 line 2: a section is written [name]
 line 4: it is neither a [section] nor key = value
@@ -55,7 +57,8 @@ line 5: it is neither a [section] nor key = value`
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 	_, err = accounts.ImportEmailOAuth2Proxy(strings.NewReader("[a@x.example]\n[A@x.example]\n[j\u00fcrgen@x.example]\ntoken_url = %zz\n"))
-	for _, want := range []string{`line 2: account "A@x.example": login: the account "a@x.example" has`, `line 3: account "jürgen@x.example": login: devices`} {
+	for _, want := range []string{`line 2: account "A@x.example": login: the account "a@x.example" has`,
+		`line 3: account "jürgen@x.example": login: devices`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want …%s…", err, want)
 		}

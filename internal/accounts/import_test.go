@@ -20,7 +20,8 @@ func importCSV(text string) (accounts.Import, error) {
 func TestImportCSV(t *testing.T) {
 	ready := hash(t, "ready")
 	got, err := importCSV("\uFEFFLogin,mailbox, Password ,password_name,sources,protocols,aliases,expires,disabled,mailboxes,any_mailbox\r\n" +
-		`scanner1,scans@x.example,"se,cret"" 1 ",desk,10.20.3.0/24 10.20.4.7|2001:db8::/32,POP3,X\scanner1; user@x\shared,2027-03-01,no,,` + "\r\n" +
+		`scanner1,scans@x.example,"se,cret"" 1 ",desk,10.20.3.0/24 10.20.4.7|2001:db8::/32,POP3,X\scanner1; user@x\shared,2027-03-01,no,,` +
+		"\r\n" +
 		",,,,,,,,,,\r\n" +
 		`fax,,"` + ready + `",,,,,2027-03-01T18:00:00+01:00,Yes,,` + "\r\n" +
 		"\"*@x.example\",,83920174,,10.0.0.0/8,,,,0,*@x.example,TRUE\r\n" +
@@ -37,8 +38,9 @@ func TestImportCSV(t *testing.T) {
 		got.Accounts[i].Passwords = nil
 	}
 	want := []accounts.Account{
-		{Login: "scanner1", Mailbox: "scans@x.example", Sources: networks("10.20.3.0/24", "10.20.4.7/32", "2001:db8::/32"), Protocols: []string{"POP3"},
-			Aliases: []string{`X\scanner1`, `user@x\shared`}, Expires: time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)},
+		{Login: "scanner1", Mailbox: "scans@x.example", Sources: networks("10.20.3.0/24", "10.20.4.7/32", "2001:db8::/32"),
+			Protocols: []string{"POP3"},
+			Aliases:   []string{`X\scanner1`, `user@x\shared`}, Expires: time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)},
 		{Login: "fax", Expires: got.Accounts[1].Expires, Disabled: true},
 		{Login: "*@x.example", Sources: networks("10.0.0.0/8"), Mailboxes: []string{"*@x.example"}, AnyMailbox: true},
 		{Login: "entra@x.example"},

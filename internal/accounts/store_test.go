@@ -195,7 +195,8 @@ func TestStore_IsSafeForConcurrentUse(t *testing.T) {
 }
 
 func FuzzStoreFile(f *testing.F) {
-	f.Add([]byte(`{"version":1,"accounts":[{"login":"a","passwords":[{"name":"x","hash":"$argon2id$"}],"sources":["10.0.0.0/8"],"expires":"2027-03-01T00:00:00Z"}]}`))
+	f.Add([]byte(`{"version":1,"accounts":[{"login":"a","passwords":[{"name":"x","hash":"$argon2id$"}],"sources":["10.0.0.0/8"],` +
+		`"expires":"2027-03-01T00:00:00Z"}]}`))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		list, err := accounts.Decode(bytes.NewReader(text))

@@ -29,7 +29,8 @@ func TestUnknown_IsFilledByVerify(t *testing.T) {
 	if len(got) != 2 {
 		t.Fatalf("got %v, want two", got)
 	}
-	want := accounts.UnknownLogin{Login: "Fax7", Source: netip.MustParseAddr("10.20.3.7"), Protocol: "imap", Count: 2, First: noon, Last: noon.Add(2 * time.Second)}
+	want := accounts.UnknownLogin{Login: "Fax7", Source: netip.MustParseAddr("10.20.3.7"), Protocol: "imap", Count: 2, First: noon,
+		Last: noon.Add(2 * time.Second)}
 	if got[0] != want {
 		t.Errorf("got %+v, want %+v", got[0], want)
 	}

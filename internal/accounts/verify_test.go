@@ -20,17 +20,22 @@ import (
 func fleet(t testing.TB, o accounts.Options) *accounts.Book {
 	two := hash(t, "for the desk")
 	return book(t, o,
-		accounts.Account{Login: "Scanner1", Aliases: []string{`CONTOSO\scanner1`, `user@contoso.com\Shared`}, Mailbox: "Scans@contoso.com", Passwords: one(hash(t, "secret-1"))},
-		accounts.Account{Login: "desk", Passwords: []accounts.Password{{Name: "reception", Hash: two}, {Name: "basement", Hash: alike(t, "for below", two)}}},
+		accounts.Account{Login: "Scanner1", Aliases: []string{`CONTOSO\scanner1`, `user@contoso.com\Shared`}, Mailbox: "Scans@contoso.com",
+			Passwords: one(hash(t, "secret-1"))},
+		accounts.Account{Login: "desk", Passwords: []accounts.Password{{Name: "reception", Hash: two},
+			{Name: "basement", Hash: alike(t, "for below", two)}}},
 		accounts.Account{Login: "off", Passwords: one(hash(t, "off")), Disabled: true},
 		accounts.Account{Login: "old", Passwords: one(hash(t, "old")), Expires: noon},
 		accounts.Account{Login: "young", Passwords: one(hash(t, "young")), Expires: noon.Add(time.Second)},
 		accounts.Account{Login: "near", Passwords: one(hash(t, "near")), Sources: networks("10.20.3.0/24", "::ffff:192.0.2.0/120", "fe80::/10")},
 		accounts.Account{Login: "far", Passwords: one(hash(t, "far")), Sources: networks("10.99.0.0/16")},
 		accounts.Account{Login: "pop", Passwords: one(hash(t, "pop")), Protocols: []string{"POP3"}},
-		accounts.Account{Login: "*@contoso.com", Passwords: one(hash(t, "shared")), Sources: networks("10.20.0.0/16"), Mailboxes: []string{"Fax1@contoso.com", "fax2@contoso.com"}},
-		accounts.Account{Login: "fax*@contoso.com", Passwords: one(hash(t, "faxes")), Sources: networks("10.20.0.0/16"), Mailboxes: []string{"fax3@contoso.com"}},
-		accounts.Account{Login: "*@any.example", Passwords: one(hash(t, "any")), Sources: networks("10.20.0.0/16"), Mailboxes: []string{"*@any.example"}, AnyMailbox: true},
+		accounts.Account{Login: "*@contoso.com", Passwords: one(hash(t, "shared")), Sources: networks("10.20.0.0/16"),
+			Mailboxes: []string{"Fax1@contoso.com", "fax2@contoso.com"}},
+		accounts.Account{Login: "fax*@contoso.com", Passwords: one(hash(t, "faxes")), Sources: networks("10.20.0.0/16"),
+			Mailboxes: []string{"fax3@contoso.com"}},
+		accounts.Account{Login: "*@any.example", Passwords: one(hash(t, "any")), Sources: networks("10.20.0.0/16"),
+			Mailboxes: []string{"*@any.example"}, AnyMailbox: true},
 	)
 }
 
@@ -53,9 +58,12 @@ func TestVerify_LetsIn(t *testing.T) {
 		{login: "near", password: "near", change: from("192.0.2.7"), want: accounts.Identity{Account: "near", Mailbox: "near"}},
 		{login: "near", password: "near", change: from("fe80::7%eth0"), want: accounts.Identity{Account: "near", Mailbox: "near"}},
 		{login: "pop", password: "pop", change: by("pop3"), want: accounts.Identity{Account: "pop", Mailbox: "pop"}},
-		{login: "FAX1@contoso.com", password: "shared", want: accounts.Identity{Account: "fax1@contoso.com", Mailbox: "Fax1@contoso.com", Pattern: "*@contoso.com"}},
-		{login: "fax3@contoso.com", password: "faxes", want: accounts.Identity{Account: "fax3@contoso.com", Mailbox: "fax3@contoso.com", Pattern: "fax*@contoso.com"}},
-		{login: "Some.One@any.example", password: "any", want: accounts.Identity{Account: "some.one@any.example", Mailbox: "some.one@any.example", Pattern: "*@any.example"}},
+		{login: "FAX1@contoso.com", password: "shared", want: accounts.Identity{Account: "fax1@contoso.com", Mailbox: "Fax1@contoso.com",
+			Pattern: "*@contoso.com"}},
+		{login: "fax3@contoso.com", password: "faxes", want: accounts.Identity{Account: "fax3@contoso.com", Mailbox: "fax3@contoso.com",
+			Pattern: "fax*@contoso.com"}},
+		{login: "Some.One@any.example", password: "any", want: accounts.Identity{Account: "some.one@any.example",
+			Mailbox: "some.one@any.example", Pattern: "*@any.example"}},
 	}
 	for _, test := range tests {
 		a := attempt(test.login, test.password)
@@ -122,7 +130,8 @@ func TestVerify_LeavesAnAccountWithoutPasswordToEntra(t *testing.T) {
 		t.Errorf("got %+v, want %+v", id, want)
 	}
 	_, err := b.Verify(context.Background(), attempt("far@contoso.com", "whatever"))
-	if got, want := refusedWith(t, err), "the account far@contoso.com may not log in from this address: add it"; !strings.HasPrefix(got, want) {
+	got, want := refusedWith(t, err), "the account far@contoso.com may not log in from this address: add it"
+	if !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q…", got, want)
 	}
 }
@@ -132,7 +141,8 @@ func TestVerify_WhateverIsWrongWaitsForATurn(t *testing.T) {
 		c := accounts.NewChecker(accounts.CheckerOptions{Parallel: 1})
 		b := fleet(t, accounts.Options{Checker: c})
 		defer mustEnter(t, c, "10.9.9.9")()
-		for _, login := range []string{"nobody", "", "scanner1", "off", "old", "far", "pop", "x@contoso.com", "a b@any.example", "fax1@contoso.com"} {
+		for _, login := range []string{"nobody", "", "scanner1", "off", "old", "far", "pop", "x@contoso.com", "a b@any.example",
+			"fax1@contoso.com"} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			if _, err := b.Verify(ctx, attempt(login, "wrong")); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%q: got %v before any check, want it to wait", login, err)

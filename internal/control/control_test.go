@@ -103,7 +103,8 @@ func TestControl_TellsAnAnswerThatIsNone(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := control.Ready(ctx, silent); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no bridge answers in "+silent) {
+	if _, err := control.Ready(ctx, silent); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "no bridge answers in "+silent) {
 		t.Errorf("got %v, want a time-out that says that no bridge answers", err)
 	}
 }
@@ -173,7 +174,8 @@ func TestRemoteAccounts_AreThoseOfTheBridge(t *testing.T) {
 	t.Parallel()
 	r := control.RemoteAccounts{Dir: serveBridge(t, served{}, nil)}
 	tried, err := r.Unknown(t.Context())
-	if err != nil || len(tried) != 1 || tried[0].Login != "fax7" || tried[0].Source != netip.MustParseAddr("10.20.3.7") || tried[0].Count != 1 {
+	if err != nil || len(tried) != 1 || tried[0].Login != "fax7" || tried[0].Source != netip.MustParseAddr("10.20.3.7") ||
+		tried[0].Count != 1 {
 		t.Errorf("unknown: got %+v, %v", tried, err)
 	}
 	full := accounts.Account{Login: "*@x.example", Sources: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Protocols: []string{"imap"},
@@ -258,7 +260,8 @@ func (stock) Rebuild(context.Context) error { return errors.New("the store is da
 func TestRemoteStock_HasTheErrorsOfTheBridge(t *testing.T) {
 	t.Parallel()
 	r := control.RemoteStock{Dir: serveBridge(t, served{}, stock{})}
-	if list, total, err := r.Devices(t.Context(), inventory.Query{Search: "hall"}); err != nil || total != 7 || len(list) != 1 || list[0].ID != "hall" {
+	if list, total, err := r.Devices(t.Context(), inventory.Query{Search: "hall"}); err != nil || total != 7 || len(list) != 1 ||
+		list[0].ID != "hall" {
 		t.Errorf("got %+v, %d, %v", list, total, err)
 	}
 	if _, err := r.Device(t.Context(), "10.0.0.1/a"); !errors.Is(err, inventory.ErrNoDevice) {
@@ -266,7 +269,8 @@ func TestRemoteStock_HasTheErrorsOfTheBridge(t *testing.T) {
 	}
 	var wrong *inventory.SettingError
 	err := r.Set(t.Context(), "10.0.0.1/a", map[string]string{"stage": "x"}, "me")
-	if want := (inventory.SettingError{Key: "stage", Value: "x", Problem: "does not suit 10.0.0.1/a and me"}); !errors.As(err, &wrong) || *wrong != want {
+	if want := (inventory.SettingError{Key: "stage", Value: "x", Problem: "does not suit 10.0.0.1/a and me"}); !errors.As(err, &wrong) ||
+		*wrong != want {
 		t.Errorf("set: got %v, want %v", err, want)
 	}
 	if err := r.Set(t.Context(), "10.0.0.1/a", nil, "me"); err != nil {

@@ -71,7 +71,8 @@ func v2c(community string, variables []gosnmp.SnmpPDU, change func(*gosnmp.SnmpP
 			if p.Community != community || p.PDUType != gosnmp.GetRequest {
 				return nil
 			}
-			answer := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: community, PDUType: gosnmp.GetResponse, RequestID: p.RequestID, Variables: variables}
+			answer := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: community, PDUType: gosnmp.GetResponse, RequestID: p.RequestID,
+				Variables: variables}
 			if change != nil {
 				change(answer)
 			}

@@ -75,7 +75,8 @@ func (n *network) read() ([]enrich.Neighbour, error) {
 
 func TestFacts_NeighbourHasMACAndVendorAtOnce(t *testing.T) {
 	n, d := new(network), newDiary()
-	n.set(neighbour(t, "192.0.2.10", "00:00:48:01:02:03"), neighbour(t, "192.0.2.1", "00:00:0c:01:02:03"), neighbour(t, "2001:db8::7", "da:a1:19:00:00:01"))
+	n.set(neighbour(t, "192.0.2.10", "00:00:48:01:02:03"), neighbour(t, "192.0.2.1", "00:00:0c:01:02:03"),
+		neighbour(t, "2001:db8::7", "da:a1:19:00:00:01"))
 	e := start(t, enrich.Options{MACAddress: true, Neighbours: n.read, Learned: d.learned})
 	for addr, want := range map[string]enrich.Facts{
 		"192.0.2.10":   {MAC: "00:00:48:01:02:03", Vendor: "Seiko Epson Corporation"},
@@ -166,7 +167,8 @@ func TestFacts_AnotherMACIsAnotherDevice(t *testing.T) {
 		time.Sleep(time.Minute)
 		e.Facts(address("192.0.2.10"))
 		synctest.Wait()
-		if got, want := e.Facts(address("192.0.2.10")), (enrich.Facts{Name: "second.example", MAC: "da:a1:19:00:00:01", RandomMAC: true}); got != want {
+		if got, want := e.Facts(address("192.0.2.10")),
+			(enrich.Facts{Name: "second.example", MAC: "da:a1:19:00:00:01", RandomMAC: true}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 		for _, want := range []string{"192.0.2.10 vendor=", "192.0.2.10 source_name=second.example", "192.0.2.10 source_mac=da:a1:19:00:00:01"} {

@@ -25,7 +25,8 @@ func TestSNMP_IsAskedOnceADay(t *testing.T) {
 	a.reply = func(p *gosnmp.SnmpPacket) [][]byte {
 		mu.Lock()
 		defer mu.Unlock()
-		return [][]byte{mustMarshal(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: p.RequestID, Variables: says(description)})}
+		return [][]byte{mustMarshal(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse,
+			RequestID: p.RequestID, Variables: says(description)})}
 	}
 	o := asking(a.listen(t))
 	n := new(network)

@@ -48,8 +48,10 @@ func TestSNMP_HostileAnswersAreCutOrRefused(t *testing.T) {
 func TestSNMP_AnswerToAnotherRequestIsPassedOver(t *testing.T) {
 	right := v2c("public", says("HP"), nil)
 	right.reply = func(p *gosnmp.SnmpPacket) [][]byte {
-		forged := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: p.RequestID + 1, Variables: says("forged")}
-		answer := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: p.RequestID, Variables: says("HP")}
+		forged := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: p.RequestID +
+			1, Variables: says("forged")}
+		answer := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: p.RequestID,
+			Variables: says("HP")}
 		return [][]byte{mustMarshal(forged), mustMarshal(answer)}
 	}
 	said, err := asking(right.listen(t)).Ask(t.Context(), address("127.0.0.1"))
@@ -65,8 +67,10 @@ func TestSNMP_BytesThatAreNoAnswerAreAnError(t *testing.T) {
 // askForNoAnswer returns how long the longest of these questions took.
 func askForNoAnswer(t *testing.T) (longest time.Duration) {
 	t.Helper()
-	whole := mustMarshal(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: 1, Variables: says("HP")})
-	for _, bytes := range []string{"", "\x00", "HTTP/1.1 400 Bad Request\r\n", "\x30\x84\xff\xff\xff\xff\x02\x01\x01", "\x30\x82\x00", string(whole[:len(whole)/2]), strings.Repeat("\x30\x80", 30_000)} {
+	whole := mustMarshal(&gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, RequestID: 1,
+		Variables: says("HP")})
+	for _, bytes := range []string{"", "\x00", "HTTP/1.1 400 Bad Request\r\n", "\x30\x84\xff\xff\xff\xff\x02\x01\x01", "\x30\x82\x00",
+		string(whole[:len(whole)/2]), strings.Repeat("\x30\x80", 30_000)} {
 		a := v2c("public", nil, nil)
 		a.reply = func(*gosnmp.SnmpPacket) [][]byte { return [][]byte{[]byte(bytes)} }
 		began := time.Now()
@@ -138,10 +142,13 @@ func TestRun_RefusesOptionsThatMakeNoSense(t *testing.T) {
 		{"nothing", enrich.SNMP{}, []string{"name the prefixes", `version "" is not known`}},
 		{"no community", enrich.SNMP{Version: "v2c", Prefixes: loopback()}, []string{"needs a community"}},
 		{"a zero prefix", enrich.SNMP{Version: "v2c", Community: secret.New("x"), Prefixes: []netip.Prefix{{}}}, []string{"192.0.2.0/24"}},
-		{"everybody", enrich.SNMP{Version: "v2c", Community: secret.New("x"), Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}}, []string{"::/0 would show the community to everybody"}},
+		{"everybody", enrich.SNMP{Version: "v2c", Community: secret.New("x"), Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}},
+			[]string{"::/0 would show the community to everybody"}},
 		{"unknown words", enrich.SNMP{Version: "v3", Auth: "sha1", Privacy: "rot13", Prefixes: loopback()},
-			[]string{"needs a user", "md5, sha, sha224, sha256, sha384, sha512", "aes, aes192, aes192c, aes256, aes256c, des", "auth needs 8 characters", "privacy needs 8 characters"}},
-		{"privacy alone", enrich.SNMP{Version: "v3", User: "u", Privacy: "aes", PrivacyPassword: secret.New("12345678"), Prefixes: loopback()}, []string{"privacy needs auth"}},
+			[]string{"needs a user", "md5, sha, sha224, sha256, sha384, sha512", "aes, aes192, aes192c, aes256, aes256c, des",
+				"auth needs 8 characters", "privacy needs 8 characters"}},
+		{"privacy alone", enrich.SNMP{Version: "v3", User: "u", Privacy: "aes", PrivacyPassword: secret.New("12345678"), Prefixes: loopback()},
+			[]string{"privacy needs auth"}},
 	} {
 		err := enrich.New(enrich.Options{SNMP: &c.snmp}).Run(t.Context())
 		if err == nil {

@@ -26,7 +26,8 @@ func TestSNMP_NetSNMPsAgent(t *testing.T) {
 	}{
 		{"v2c", enrich.SNMP{Version: "v2c", Community: secret.New("letmein")}, true},
 		{"v2c, wrong community", enrich.SNMP{Version: "v2c", Community: secret.New("public")}, false},
-		{"v3, encrypted", enrich.SNMP{Version: "v3", User: "reader", Auth: "sha", AuthPassword: auth, Privacy: "aes", PrivacyPassword: privacy}, true},
+		{"v3, encrypted", enrich.SNMP{Version: "v3", User: "reader", Auth: "sha", AuthPassword: auth, Privacy: "aes", PrivacyPassword: privacy},
+			true},
 		{"v3, authenticated", enrich.SNMP{Version: "v3", User: "oldreader", Auth: "md5", AuthPassword: auth}, true},
 		{"v3, wrong password", enrich.SNMP{Version: "v3", User: "oldreader", Auth: "md5", AuthPassword: privacy}, false},
 		{"v3, unknown user", enrich.SNMP{Version: "v3", User: "nobody", Auth: "md5", AuthPassword: auth}, false},

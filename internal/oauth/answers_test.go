@@ -43,11 +43,15 @@ func TestToken_WhatEntraAnswersBecomesAClassAndAMend(t *testing.T) {
 		{"broken ID token", &reply{body: `{"access_token":"a b","expires_in":3600,"id_token":"..","client_info":"!"}`}, oauth.Unavailable, nil},
 		{"no token in it", &reply{body: `{"token_type":"Bearer","expires_in":3600}`}, oauth.Unavailable, nil},
 		{"no end", &reply{body: `{"token_type":"Bearer","access_token":"` + canaryToken + `"}`}, oauth.Unavailable, nil},
-		{"ended token", &reply{body: `{"token_type":"Bearer","expires_in":3,"access_token":"` + canaryToken + `"}`}, oauth.Unavailable, []string{"clock"}},
-		{"lines in the token", &reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + canaryToken + `\r\nA1 LOGIN"}`}, oauth.Unavailable, []string{"0x0d"}},
-		{"huge token", &reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + strings.Repeat("x", 20<<10) + `"}`}, oauth.Unavailable, []string{"20480 bytes"}},
+		{"ended token", &reply{body: `{"token_type":"Bearer","expires_in":3,"access_token":"` + canaryToken + `"}`}, oauth.Unavailable,
+			[]string{"clock"}},
+		{"lines in the token", &reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + canaryToken + `\r\nA1 LOGIN"}`},
+			oauth.Unavailable, []string{"0x0d"}},
+		{"huge token", &reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + strings.Repeat("x", 20<<10) + `"}`},
+			oauth.Unavailable, []string{"20480 bytes"}},
 		{"huge answer", &reply{body: strings.Repeat("x", 300<<10)}, oauth.Network, []string{"256 KiB"}},
-		{"redirect", &reply{status: 302, header: map[string]string{"Location": "https://elsewhere.test/"}}, oauth.Unavailable, []string{"redirects"}},
+		{"redirect", &reply{status: 302, header: map[string]string{"Location": "https://elsewhere.test/"}}, oauth.Unavailable,
+			[]string{"redirects"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

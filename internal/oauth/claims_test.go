@@ -10,17 +10,21 @@ import (
 )
 
 func TestDecode(t *testing.T) {
-	app := `{"aud":"https://outlook.office365.com","iss":"i","tid":"t","appid":"a","oid":"o","idtyp":"app","exp":1700000000,"roles":["IMAP.AccessAsApp"]}`
-	user := `{"aud":["00000002-0000-0ff1-ce00-000000000000","x"],"azp":"a","scp":"IMAP.AccessAsUser.All POP.AccessAsUser.All","preferred_username":"u@contoso.com"}`
+	app := `{"aud":"https://outlook.office365.com","iss":"i","tid":"t","appid":"a","oid":"o","idtyp":"app","exp":1700000000,` +
+		`"roles":["IMAP.AccessAsApp"]}`
+	user := `{"aud":["00000002-0000-0ff1-ce00-000000000000","x"],"azp":"a","scp":"IMAP.AccessAsUser.All ` +
+		`POP.AccessAsUser.All","preferred_username":"u@contoso.com"}`
 	tests := []struct {
 		name  string
 		token string
 		want  oauth.Claims
 		err   string
 	}{
-		{"an application's", "e30." + jwtPart(app) + ".sig", oauth.Claims{Audience: "https://outlook.office365.com", Issuer: "i", Tenant: "t", App: "a", Object: "o", Type: "app",
+		{"an application's", "e30." + jwtPart(app) + ".sig", oauth.Claims{Audience: "https://outlook.office365.com", Issuer: "i", Tenant: "t",
+			App: "a", Object: "o", Type: "app",
 			Expires: time.Unix(1700000000, 0), Roles: []string{"IMAP.AccessAsApp"}, Scopes: []string{}}, ""},
-		{"a user's", "e30." + jwtPart(user) + ".sig", oauth.Claims{Audience: "00000002-0000-0ff1-ce00-000000000000", App: "a", User: "u@contoso.com",
+		{"a user's", "e30." + jwtPart(user) + ".sig", oauth.Claims{Audience: "00000002-0000-0ff1-ce00-000000000000", App: "a",
+			User:   "u@contoso.com",
 			Scopes: []string{"IMAP.AccessAsUser.All", "POP.AccessAsUser.All"}}, ""},
 		{"padded", "e30." + jwtPart(`{"a":1}`) + "==.sig", oauth.Claims{Scopes: []string{}}, ""},
 		{"no audience", "e30." + jwtPart(`{"aud":[]}`) + ".sig", oauth.Claims{Scopes: []string{}}, ""},

@@ -180,7 +180,8 @@ func TestDevice_LoginFails(t *testing.T) {
 func TestDevice_LoginWithoutRefreshTokenIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, o, _ := byDevice(t)
-		e.say = always(&reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + canaryToken + `","client_info":"` + jwtPart(`{"uid":"u","utid":"t"}`) + `"}`})
+		e.say = always(&reply{body: `{"token_type":"Bearer","expires_in":3600,"access_token":"` + canaryToken + `","client_info":"` +
+			jwtPart(`{"uid":"u","utid":"t"}`) + `"}`})
 		s := open(t, o)
 		fault := wantError(t, s.Login(t.Context(), imap.Mailbox, func(string, string) {}), oauth.Configuration)
 		contains(t, fault.Sentence, "no refresh token")

@@ -134,7 +134,8 @@ func (e *entra) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/common/UserRealm/"):
 		e.write(w, reply{body: e.realm})
 	case strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/devicecode"):
-		e.write(w, reply{body: `{"user_code":"ABCD-EFGH","device_code":"dev","verification_uri":"https://entra.test/device","expires_in":900,"interval":5,"message":"m"}`})
+		e.write(w, reply{body: `{"user_code":"ABCD-EFGH","device_code":"dev","verification_uri":"https://entra.test/device",` +
+			`"expires_in":900,"interval":5,"message":"m"}`})
 	case strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token"):
 		e.write(w, e.token(r))
 	default:

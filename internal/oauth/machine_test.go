@@ -39,7 +39,8 @@ func TestIdentity_AppService(t *testing.T) {
 		if same.Load() {
 			n = 1
 		}
-		fmt.Fprintf(w, `{"access_token":"%s-%d","expires_on":"%d","resource":"x","token_type":"Bearer"}`, canaryToken, n, time.Now().Add(24*time.Hour).Unix())
+		fmt.Fprintf(w, `{"access_token":"%s-%d","expires_on":"%d","resource":"x","token_type":"Bearer"}`, canaryToken, n,
+			time.Now().Add(24*time.Hour).Unix())
 	}))
 	defer server.Close()
 	t.Setenv("IDENTITY_ENDPOINT", server.URL+"/msi/token")

@@ -23,14 +23,18 @@ func TestNew_TellsWhatIsWrongAndTheMend(t *testing.T) {
 		{"path in the tenant", func(o *oauth.Options) { o.Tenant = "a/b" }, []string{"neither an id nor a domain"}},
 		{"no secret", func(o *oauth.Options) { o.ClientSecret = secret.Secret{} }, []string{"client_secret or client_certificate"}},
 		{"both", func(o *oauth.Options) { o.ClientCertificate = []byte("x") }, []string{"one of them"}},
-		{"no PEM", func(o *oauth.Options) { o.ClientSecret, o.ClientCertificate = secret.Secret{}, []byte(canarySecret) }, []string{"client_certificate", "one file"}},
+		{"no PEM", func(o *oauth.Options) { o.ClientSecret, o.ClientCertificate = secret.Secret{}, []byte(canarySecret) },
+			[]string{"client_certificate", "one file"}},
 		{"http", func(o *oauth.Options) { o.Authority = "http://entra.test" }, []string{"https://"}},
 		{"path in the authority", func(o *oauth.Options) { o.Authority = "https://entra.test/" + tenant }, []string{"the tenant is added"}},
 		{"no root", func(o *oauth.Options) { o.CA = []byte("x") }, []string{"ca holds no certificate"}},
 		{"device code with a secret", func(o *oauth.Options) { o.Flow, o.Vault = oauth.DeviceCode, vault }, []string{"neither"}},
-		{"device code without a vault", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.DeviceCode, secret.Secret{} }, []string{"data_dir"}},
-		{"password with a certificate", func(o *oauth.Options) { o.Flow, o.ClientCertificate = oauth.Password, []byte("x") }, []string{"flow password takes neither", "client_certificate"}},
-		{"workload without a file", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.WorkloadIdentity, secret.Secret{} }, []string{"AZURE_FEDERATED_TOKEN_FILE"}},
+		{"device code without a vault", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.DeviceCode, secret.Secret{} },
+			[]string{"data_dir"}},
+		{"password with a certificate", func(o *oauth.Options) { o.Flow, o.ClientCertificate = oauth.Password, []byte("x") },
+			[]string{"flow password takes neither", "client_certificate"}},
+		{"workload without a file", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.WorkloadIdentity, secret.Secret{} },
+			[]string{"AZURE_FEDERATED_TOKEN_FILE"}},
 	}
 	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", "")
 	for _, test := range tests {
@@ -69,7 +73,8 @@ func indexOf(b []byte, s string) int {
 
 func TestNew_EachCloud(t *testing.T) {
 	for _, cloud := range []string{"", "global", "gcc-high", "dod", "china"} {
-		s, err := oauth.New(oauth.Options{Name: "eo", Cloud: cloud, Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "a", ClientSecret: secret.New("x")})
+		s, err := oauth.New(oauth.Options{Name: "eo", Cloud: cloud, Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "a",
+			ClientSecret: secret.New("x")})
 		if err != nil {
 			t.Errorf("%s: %v", cloud, err)
 			continue
@@ -90,7 +95,8 @@ func TestOptions_EqualOnlyInEverything(t *testing.T) {
 	if !o.Equal(p) {
 		t.Error("two of the same values are not equal")
 	}
-	changes := map[string]any{"Vault": &oauth.Vault{}, "ClientSecret": secret.New("t"), "ClientCertificate": []byte("x"), "CA": []byte("x"), "Protocols": []string{"pop3"}}
+	changes := map[string]any{"Vault": &oauth.Vault{}, "ClientSecret": secret.New("t"), "ClientCertificate": []byte("x"), "CA": []byte("x"),
+		"Protocols": []string{"pop3"}}
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(p)) {
 		if !f.IsExported() {
 			continue

@@ -64,7 +64,8 @@ var outages = map[string]struct {
 		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "entra.test", IsNotFound: true}}
 	}},
 	"resolver down": {says: "server misbehaving", broken: func() error {
-		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "entra.test", Server: "10.0.0.1:53", IsTemporary: true}}
+		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "entra.test", Server: "10.0.0.1:53",
+			IsTemporary: true}}
 	}},
 	"packets lost": {says: "i/o timeout", lasts: 10 * time.Second, broken: func() error {
 		time.Sleep(10 * time.Second) // as long as a net.Dialer waits here
@@ -160,7 +161,8 @@ func (w *wire) wantHealed(t *testing.T, s *oauth.Source) {
 	}
 }
 
-// TestRefused_ConsentIsNoticedSoonAtFirst has an upstream refuse every token, as Exchange does until consent is given, and a device try every
+// TestRefused_ConsentIsNoticedSoonAtFirst has an upstream refuse every token, as Exchange does until consent is given, and a device try
+// every
 // five seconds. Another token is fetched after 15 s, then after twice as long each time, up to five minutes: who has just given
 // consent does not wait long, and a mailbox that is set up wrongly for days costs few requests. Ten quiet minutes forget.
 func TestRefused_ConsentIsNoticedSoonAtFirst(t *testing.T) {
@@ -183,7 +185,8 @@ func TestRefused_ConsentIsNoticedSoonAtFirst(t *testing.T) {
 			}
 			return gaps
 		}
-		want := []time.Duration{0, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute}
+		want := []time.Duration{0, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute,
+			5 * time.Minute}
 		if got := gaps(1); !slices.Equal(got, want) {
 			t.Errorf("requests came %v after each other, want %v", got, want)
 		}

@@ -160,7 +160,8 @@ func TestPassword_NamesThatAreNoAddressAreNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, o := byPassword(t)
 		s := open(t, o)
-		for _, name := range []string{"scanner", "@contoso.com", "a@", "a\x01b@contoso.com", "a\r\n@contoso.com", "ü@contoso.com", "a b@contoso.com"} {
+		for _, name := range []string{"scanner", "@contoso.com", "a@", "a\x01b@contoso.com", "a\r\n@contoso.com", "ü@contoso.com",
+			"a b@contoso.com"} {
 			fail(t, s, loginAs(name, canaryPassword), oauth.WrongPassword)
 		}
 		fail(t, s, loginAs("scans@contoso.com", ""), oauth.WrongPassword)

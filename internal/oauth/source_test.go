@@ -199,7 +199,8 @@ func TestToken_AFailedRequestIsRepeatedAfterTwoSecondsDoubling(t *testing.T) {
 func TestToken_RetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntra(t)
-		e.say = always(&reply{status: 429, header: map[string]string{"Retry-After": "90"}, body: `{"error":"temporarily_unavailable","error_codes":[90055]}`})
+		e.say = always(&reply{status: 429, header: map[string]string{"Retry-After": "90"},
+			body: `{"error":"temporarily_unavailable","error_codes":[90055]}`})
 		s := open(t, e.options())
 		fault := fail(t, s, imap, oauth.Throttled)
 		if fault.RetryAfter != 90*time.Second || fault.Code != "AADSTS90055" {

@@ -15,7 +15,8 @@ import (
 // session is one of a scanner that an upstream serves.
 func session(id string, began time.Time) *inventory.Session {
 	return &inventory.Session{ID: id, Listener: "imaps", Protocol: "imap",
-		Source: inventory.Source{IP: netip.MustParseAddr("::ffff:10.20.3.7")}, Login: inventory.Login{Account: "scanner1", Mailbox: "scan@contoso.example", Upstream: "mail"}, TLS: inventory.TLS{Version: hello.TLS10}, StartedAt: began}
+		Source: inventory.Source{IP: netip.MustParseAddr("::ffff:10.20.3.7")}, Login: inventory.Login{Account: "scanner1",
+			Mailbox: "scan@contoso.example", Upstream: "mail"}, TLS: inventory.TLS{Version: hello.TLS10}, StartedAt: began}
 }
 
 func TestSessions_AreThoseAdmittedAndNotEnded(t *testing.T) {

@@ -55,7 +55,8 @@ func TestAPI_Sets(t *testing.T) {
 	m := newMemory(5)
 	b := browse(t, options(m))
 	set := func(contentType, body string) answer {
-		return b.do(http.MethodPost, "/api/devices/10.20.0.1/scanner0", body, "Authorization", basic("admin", testPassword), "Origin", b.url, "Content-Type", contentType)
+		return b.do(http.MethodPost, "/api/devices/10.20.0.1/scanner0", body, "Authorization", basic("admin", testPassword), "Origin", b.url,
+			"Content-Type", contentType)
 	}
 	a := set("application/json", `{"stage":"warn","cost":1200.50,"owner":""}`)
 	b.want(a, 200)

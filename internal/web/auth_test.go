@@ -21,8 +21,10 @@ import (
 
 var (
 	pagePaths    = []string{"/", "/devices", "/devices/10.20.0.1/scanner0", "/sessions", "/certificates", "/api", "/elsewhere"}
-	programPaths = []string{"/api/totals", "/api/devices", "/api/devices/10.20.0.1/scanner0", "/api/sessions", "/api/live", "/api/days", "/api/upstreams",
-		"/api/certificates", "/api/elsewhere", "/inventory.csv", "/inventory.json", "/inventory.html", "/ca.pem", "/ca.der", "/ca.p7b", "/metrics"}
+	programPaths = []string{"/api/totals", "/api/devices", "/api/devices/10.20.0.1/scanner0", "/api/sessions", "/api/live", "/api/days",
+		"/api/upstreams",
+		"/api/certificates", "/api/elsewhere", "/inventory.csv", "/inventory.json", "/inventory.html", "/ca.pem", "/ca.der", "/ca.p7b",
+		"/metrics"}
 	openPaths = []string{"/healthz", "/readyz", "/login", "/assets/style.css", "/assets/ticks.js", "/assets/icon.svg"}
 )
 
@@ -135,7 +137,8 @@ func TestLogin_TakesANewToken(t *testing.T) {
 func TestLogin_LeadsNowhereElse(t *testing.T) {
 	b := browse(t, options(newMemory(3)))
 	for next, want := range map[string]string{
-		"/devices?q=a": "/devices?q=a", "": "/", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/", "/\tx": "/", "javascript:alert(1)": "/", "/login?next=/login": "/",
+		"/devices?q=a": "/devices?q=a", "": "/", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/", "/\tx": "/",
+		"javascript:alert(1)": "/", "/login?next=/login": "/",
 	} {
 		a := b.post("/login", url.Values{"password": {testPassword}, "next": {next}})
 		b.want(a, http.StatusSeeOther)
@@ -326,7 +329,8 @@ func TestWrites_ComeFromOurOwnPages(t *testing.T) {
 		{"a referrer only", []string{"Referer", b.url + "/devices"}, false},
 	} {
 		for _, target := range []struct{ path, body string }{
-			{"/devices/10.20.0.1/scanner0", "action=set&owner="}, {"/devices", "id=10.20.0.1/scanner0&owner="}, {"/api/devices/10.20.0.1/scanner0", "owner="},
+			{"/devices/10.20.0.1/scanner0", "action=set&owner="}, {"/devices", "id=10.20.0.1/scanner0&owner="},
+			{"/api/devices/10.20.0.1/scanner0", "owner="},
 			{"/login", "password=wrong&x="},
 		} {
 			h := append([]string{"Content-Type", "application/x-www-form-urlencoded"}, c.header...)
@@ -368,7 +372,8 @@ func TestHeaders_OfEveryAnswer(t *testing.T) {
 			t.Errorf("%s: headers %v", path, h)
 		}
 	}
-	if csp := b.get("/inventory.html").header.Get("Content-Security-Policy"); !strings.Contains(csp, "sandbox") || strings.Contains(csp, "script") {
+	if csp := b.get("/inventory.html").header.Get("Content-Security-Policy"); !strings.Contains(csp, "sandbox") ||
+		strings.Contains(csp, "script") {
 		t.Errorf("the report is served under %q", csp)
 	}
 	b.want(b.get("/devices", "X-Forwarded-Host", "evil.example"), 200)

@@ -30,7 +30,8 @@ func TestBrowser_PlansAMorning(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", filepath.Join("testdata", "browser.mjs"))
-	node.Env = append(os.Environ(), "DRAWBRIDGE_URL="+server.URL, "DRAWBRIDGE_HOSTILE_URL="+infested.URL, "DRAWBRIDGE_PASSWORD="+testPassword, "DRAWBRIDGE_SHOTS="+shots,
+	node.Env = append(os.Environ(), "DRAWBRIDGE_URL="+server.URL, "DRAWBRIDGE_HOSTILE_URL="+infested.URL, "DRAWBRIDGE_PASSWORD="+testPassword,
+		"DRAWBRIDGE_SHOTS="+shots,
 		"DRAWBRIDGE_PLAYWRIGHT="+playwright, "DRAWBRIDGE_CHROMIUM="+chromium)
 	node.WaitDelay = 10 * time.Second
 	if out, err := node.CombinedOutput(); err != nil {

@@ -233,11 +233,13 @@ const scanner = "/devices/10.20.0.1/scanner0"
 func TestDevice_SetShowsInHistory(t *testing.T) {
 	m := newMemory(5)
 	b := browse(t, options(m)).logIn()
-	form := url.Values{"action": {"set"}, "stage": {"brownout"}, "deadline": {"2027-03-01"}, "owner": {"Radiology"}, "category": {"medical"}, "priority": {"critical"}, "cost": {"1200.50"}, "note": {"two\r\nlines"}}
+	form := url.Values{"action": {"set"}, "stage": {"brownout"}, "deadline": {"2027-03-01"}, "owner": {"Radiology"}, "category": {"medical"},
+		"priority": {"critical"}, "cost": {"1200.50"}, "note": {"two\r\nlines"}}
 	a := b.post(scanner, form)
 	b.want(a, http.StatusSeeOther)
 	page := b.get(a.header.Get("Location"))
-	b.want(page, 200, "Saved.", "admin by the dashboard", "Radiology", "In 97 days", `value="1200.50"`, "two\nlines", `<option value="brownout" selected>`, "set by hand")
+	b.want(page, 200, "Saved.", "admin by the dashboard", "Radiology", "In 97 days", `value="1200.50"`, "two\nlines",
+		`<option value="brownout" selected>`, "set by hand")
 	if d := m.devices[0]; d.Stage != "brownout" || d.Note != "two\nlines" || d.Category != "medical" || d.Cost != "1200.50" {
 		t.Errorf("the device is set to %+v", d)
 	}
@@ -256,7 +258,8 @@ func TestDevice_RefusedValueIsShownAtItsField(t *testing.T) {
 	m := newMemory(5)
 	b := browse(t, options(m)).logIn()
 	a := b.post(scanner, url.Values{"action": {"set"}, "owner": {`Radio"logy`}, "cost": {"a lot"}, "deadline": {"2027-03-01"}})
-	b.want(a, http.StatusUnprocessableEntity, `id="x-cost">Write a number such as 1200.50</p>`, `value="a lot" aria-invalid="true"`, `value="Radio&#34;logy"`, `value="2027-03-01"`)
+	b.want(a, http.StatusUnprocessableEntity, `id="x-cost">Write a number such as 1200.50</p>`, `value="a lot" aria-invalid="true"`,
+		`value="Radio&#34;logy"`, `value="2027-03-01"`)
 	if len(m.history) != 0 {
 		t.Errorf("something was set: %v", m.history)
 	}
@@ -270,7 +273,8 @@ func TestDevice_MergeSeparateRemove(t *testing.T) {
 	m := newMemory(8)
 	b := browse(t, options(m)).logIn()
 	from, into := m.devices[0].ID, m.devices[7].ID
-	b.want(b.post(scanner, url.Values{"action": {"merge"}, "into": {"10.9.9.9/typo"}}), 422, `id="x-into">The inventory has no device of this id`, `value="10.9.9.9/typo"`)
+	b.want(b.post(scanner, url.Values{"action": {"merge"}, "into": {"10.9.9.9/typo"}}), 422,
+		`id="x-into">The inventory has no device of this id`, `value="10.9.9.9/typo"`)
 	b.want(b.post(scanner, url.Values{"action": {"merge"}, "into": {from}}), 422, "the device itself")
 	a := b.post(scanner, url.Values{"action": {"merge"}, "into": {" " + into + " "}})
 	b.want(a, http.StatusSeeOther)
@@ -284,7 +288,8 @@ func TestDevice_MergeSeparateRemove(t *testing.T) {
 func TestDevices_BulkSet(t *testing.T) {
 	m := newMemory(60)
 	b := browse(t, options(m)).logIn()
-	form := url.Values{"back": {"/devices?q=10.20&page=2"}, "stage": {"warn"}, "owner": {"Front office"}, "deadline": {""}, "category": {""}, "priority": {""}, "clear": {""}}
+	form := url.Values{"back": {"/devices?q=10.20&page=2"}, "stage": {"warn"}, "owner": {"Front office"}, "deadline": {""}, "category": {""},
+		"priority": {""}, "clear": {""}}
 	for _, d := range m.devices[:40] {
 		form.Add("id", d.ID)
 	}
@@ -299,12 +304,14 @@ func TestDevices_BulkSet(t *testing.T) {
 	if m.devices[0].Deadline == "" {
 		t.Error("a field left alone was emptied")
 	}
-	b.want(b.post("/devices", url.Values{"id": form["id"], "stage": {"-"}, "clear": {"owner"}, "back": {"//evil.example"}}), http.StatusSeeOther)
+	b.want(b.post("/devices", url.Values{"id": form["id"], "stage": {"-"}, "clear": {"owner"}, "back": {"//evil.example"}}),
+		http.StatusSeeOther)
 	if d := m.devices[3]; d.StageSet || d.Owner != "" {
 		t.Errorf("not taken back: %+v", d)
 	}
 	n := len(m.history)
-	b.want(b.post("/devices", url.Values{"id": form["id"], "deadline": {"soon"}, "back": {"/devices"}}), 422, "Write a date such as 2027-03-01", `aria-label="Select 10.20.0.1/scanner0" checked`)
+	b.want(b.post("/devices", url.Values{"id": form["id"], "deadline": {"soon"}, "back": {"/devices"}}), 422,
+		"Write a date such as 2027-03-01", `aria-label="Select 10.20.0.1/scanner0" checked`)
 	b.want(b.post("/devices", url.Values{"deadline": {"2027-01-01"}}), 422, "tick the devices")
 	b.want(b.post("/devices", url.Values{"id": form["id"]}), 422, "choose what to set")
 	b.want(b.post("/devices", url.Values{"id": {"10.9.9.9/gone"}, "owner": {"x"}}), 404)

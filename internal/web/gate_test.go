@@ -46,7 +46,8 @@ func TestGate_ForgetsAfterAnHour(t *testing.T) {
 }
 
 func TestBackOff(t *testing.T) {
-	for count, want := range map[int]time.Duration{0: 0, 2: 0, 3: 2 * time.Second, 4: 4 * time.Second, 11: 512 * time.Second, 12: longestWait, 1 << 30: longestWait} {
+	for count, want := range map[int]time.Duration{0: 0, 2: 0, 3: 2 * time.Second, 4: 4 * time.Second, 11: 512 * time.Second, 12: longestWait,
+		1 << 30: longestWait} {
 		if got := backOff(count); got != want {
 			t.Errorf("%d: got %v, want %v", count, got, want)
 		}
@@ -55,7 +56,8 @@ func TestBackOff(t *testing.T) {
 
 func TestSourceOf(t *testing.T) {
 	for remote, want := range map[string]string{
-		"10.0.0.1:99": "10.0.0.1", "[::ffff:10.0.0.1]:99": "10.0.0.1", "[2001:db8::1:2:3:4]:5": "2001:db8::/64", "[fe80::1%eth0]:5": "fe80::/64", "@": "invalid IP", "": "invalid IP", "printer:5": "invalid IP",
+		"10.0.0.1:99": "10.0.0.1", "[::ffff:10.0.0.1]:99": "10.0.0.1", "[2001:db8::1:2:3:4]:5": "2001:db8::/64", "[fe80::1%eth0]:5": "fe80::/64",
+		"@": "invalid IP", "": "invalid IP", "printer:5": "invalid IP",
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = remote

@@ -28,7 +28,8 @@ func TestHealth_TellsWhetherTheBridgeIsReady(t *testing.T) {
 		body  string
 	}{
 		{web.Readiness{State: "starting"}, "/readyz", 503, `{"ready":false,"state":"starting","warnings":[]}`},
-		{web.Readiness{Ready: true, State: "serving", Warnings: []string{"w"}}, "/readyz", 200, `{"ready":true,"state":"serving","warnings":["w"]}`},
+		{web.Readiness{Ready: true, State: "serving", Warnings: []string{"w"}}, "/readyz", 200,
+			`{"ready":true,"state":"serving","warnings":["w"]}`},
 		{web.Readiness{State: "draining"}, "/readyz", 503, `"draining"`},
 		{web.Readiness{State: "draining"}, "/healthz", 200, "ok"},
 		{web.Readiness{}, "/other", 404, ""},

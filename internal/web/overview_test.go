@@ -18,7 +18,8 @@ func TestOverview_CountsWhatIsDueSoonWithoutWhatIsOverdue(t *testing.T) {
 	p := overviewPage{Plan: makePlan(devices, 7, now)}
 	p.fillSoon(startOfDay(now))
 	if p.Soon != 2 || p.Plan.Overdue != 2 || p.Plan.Later != 1 || p.Today != "2026-11-24" || p.SoonDay != "2026-12-25" {
-		t.Errorf("due soon %d, overdue %d, later %d, from %s until before %s, want 2, 2, 1, 2026-11-24 and 2026-12-25", p.Soon, p.Plan.Overdue, p.Plan.Later, p.Today, p.SoonDay)
+		t.Errorf("due soon %d, overdue %d, later %d, from %s until before %s, want 2, 2, 1, 2026-11-24 and 2026-12-25", p.Soon, p.Plan.Overdue,
+			p.Plan.Later, p.Today, p.SoonDay)
 	}
 	plot := plotPlan(p.Plan, startOfDay(now))
 	for _, b := range plot.Bars {
@@ -45,7 +46,8 @@ func TestOverview_TellsOfUpstreamsWhoseLastSessionFailed(t *testing.T) {
 }
 
 func TestShort(t *testing.T) {
-	for sent, want := range map[string]string{"scanner": "scanner", "\x1b[31m": `\u001b[31m`, strings.Repeat("é", 65): strings.Repeat("é", 64) + "…"} {
+	for sent, want := range map[string]string{"scanner": "scanner", "\x1b[31m": `\u001b[31m`, strings.Repeat("é", 65): strings.Repeat("é",
+		64) + "…"} {
 		if got := short(sent); got != want {
 			t.Errorf("%q: got %q, want %q", sent, got, want)
 		}

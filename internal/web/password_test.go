@@ -28,7 +28,8 @@ func TestArgon2id_TellsTheRightPassword(t *testing.T) {
 			t.Errorf("%s: %v", hash, err)
 			continue
 		}
-		for password, want := range map[string]bool{"correct horse": true, "correct hors": false, "": false, "correct horse ": false, strings.Repeat("x", 2000): false} {
+		for password, want := range map[string]bool{"correct horse": true, "correct hors": false, "": false, "correct horse ": false,
+			strings.Repeat("x", 2000): false} {
 			if got := check(t.Context(), password); got != want {
 				t.Errorf("%s with %.20q: got %t", hash, password, got)
 			}
@@ -39,10 +40,12 @@ func TestArgon2id_TellsTheRightPassword(t *testing.T) {
 func TestArgon2id_RefusesOtherHashes(t *testing.T) {
 	good := phc(64, 1, 1, "saltsaltsaltsalt", "secret", 32)
 	for name, hash := range map[string]string{
-		"empty": "", "plain": "secret", "argon2i": strings.Replace(good, "argon2id", "argon2i", 1), "old version": strings.Replace(good, "v=19", "v=16", 1),
+		"empty": "", "plain": "secret", "argon2i": strings.Replace(good, "argon2id", "argon2i", 1), "old version": strings.Replace(good, "v=19",
+			"v=16", 1),
 		"cut": good[:len(good)-30], "no key": good[:strings.LastIndex(good, "$")+1], "huge memory": strings.Replace(good, "m=64", "m=4194304", 1),
 		"too many passes": strings.Replace(good, "t=1", "t=99", 1), "no threads": strings.Replace(good, "p=1", "p=0", 1),
-		"leading zero": strings.Replace(good, "t=1", "t=01", 1), "more parameters": strings.Replace(good, "p=1", "p=1,keyid=1", 1), "padding": good + "=",
+		"leading zero": strings.Replace(good, "t=1", "t=01", 1), "more parameters": strings.Replace(good, "p=1", "p=1,keyid=1", 1),
+		"padding": good + "=",
 	} {
 		_, err := web.Argon2id(secret.New(hash))
 		if err == nil {

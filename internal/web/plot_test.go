@@ -37,7 +37,8 @@ func TestPlotDays_StaysInsideAndSumsUp(t *testing.T) {
 }
 
 func TestRoundStep(t *testing.T) {
-	for top, want := range map[int64]int64{0: 1, 1: 1, 4: 1, 5: 2, 9: 5, 20: 5, 21: 10, 1000: 500, 39_999: 10_000, math.MaxInt64: math.MaxInt64} {
+	for top, want := range map[int64]int64{0: 1, 1: 1, 4: 1, 5: 2, 9: 5, 20: 5, 21: 10, 1000: 500, 39_999: 10_000,
+		math.MaxInt64: math.MaxInt64} {
 		if got := roundStep(top); got != want {
 			t.Errorf("%d: got %d, want %d", top, got, want)
 		}

@@ -10,7 +10,8 @@ func TestAgo(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	d := &dashboard{Options: Options{Now: func() time.Time { return now }}.withDefaults()}
 	for since, want := range map[time.Duration]string{
-		0: "just now", 9 * time.Second: "just now", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", 119 * time.Minute: "1 hour ago", 26 * time.Hour: "1 day ago",
+		0: "just now", 9 * time.Second: "just now", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", 119 * time.Minute: "1 hour ago",
+		26 * time.Hour: "1 day ago",
 		48 * time.Hour: "2 days ago", 400 * 24 * time.Hour: "400 days ago", 3 * 365 * 24 * time.Hour: "3 years ago", -time.Hour: "in 1 hour",
 	} {
 		if got := d.ago(now.Add(-since)); got != want {
@@ -50,12 +51,14 @@ func TestNumbersForReading(t *testing.T) {
 			t.Errorf("number(%d): got %q, want %q", n, got, want)
 		}
 	}
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 10240: "10 KiB", 1 << 40: "1.0 TiB", 1<<63 - 1: "8.0 EiB"} {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 10240: "10 KiB", 1 << 40: "1.0 TiB",
+		1<<63 - 1: "8.0 EiB"} {
 		if got := byteSize(n); got != want {
 			t.Errorf("byteSize(%d): got %q, want %q", n, got, want)
 		}
 	}
-	for word, want := range map[any]string{"tls_failed": "TLS failed", "new_thing": "New thing", "": "", "Ünknown": "Ünknown", "\x1b[1m": `\u001b[1m`} {
+	for word, want := range map[any]string{"tls_failed": "TLS failed", "new_thing": "New thing", "": "", "Ünknown": "Ünknown",
+		"\x1b[1m": `\u001b[1m`} {
 		if got := label(word); got != want {
 			t.Errorf("label(%q): got %q, want %q", word, got, want)
 		}

@@ -78,7 +78,8 @@ func FuzzReadCSV(f *testing.F) {
 			if a.prefix>>a.bits != 0 {
 				t.Fatalf("%x does not fit into %d bits", a.prefix, a.bits)
 			}
-			if a.name == "" || utf8.RuneCountInString(a.name) > maxName || strings.ContainsFunc(a.name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			if a.name == "" || utf8.RuneCountInString(a.name) > maxName ||
+				strings.ContainsFunc(a.name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Fatalf("name %q", a.name)
 			}
 		}
