@@ -55,9 +55,8 @@ func (b *Book) add(e *entry) {
 		b.patterns = append(b.patterns, e)
 		return
 	}
-	b.names[e.login] = e
-	for _, alias := range e.account.Aliases {
-		b.names[fold(alias)] = e
+	for _, name := range e.account.names() {
+		b.names[fold(name)] = e
 	}
 }
 

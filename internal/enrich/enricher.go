@@ -77,8 +77,10 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 		return Facts{}
 	}
 	now := time.Now()
-	mac := e.macOf(addr, now)
-
+	mac := ""
+	if e.options.MACAddress {
+		mac = e.neighbours.lookup(addr, now) // before the lock: it may read the table
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	known := e.memory.Touch(addr)
@@ -121,13 +123,6 @@ func (e *Enricher) Vendor(mac string) (vendor string, random bool) {
 		return "", false
 	}
 	return e.registry.Load().Lookup(hardware)
-}
-
-func (e *Enricher) macOf(addr netip.Addr, now time.Time) string {
-	if !e.options.MACAddress {
-		return ""
-	}
-	return e.neighbours.lookup(addr, now)
 }
 
 // noteMAC notes the MAC address of an entry, "" where the neighbour table has none at the moment, which takes nothing away.

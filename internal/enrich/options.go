@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -53,14 +54,10 @@ func (o Options) Validate() error {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Resolver == nil {
-		o.Resolver = &net.Resolver{PreferGo: true} // cgo's lookups hold a thread each, and outlive their context
-	}
+	o.Resolver = cmp.Or(o.Resolver, &net.Resolver{PreferGo: true}) // cgo's lookups hold a thread each, and outlive their context
+	o.RegistryDir = cmp.Or(o.RegistryDir, DefaultRegistryDir)
 	if o.Neighbours == nil {
 		o.Neighbours = systemNeighbours
-	}
-	if o.RegistryDir == "" {
-		o.RegistryDir = DefaultRegistryDir
 	}
 	if o.Learned == nil {
 		o.Learned = func(netip.Addr, string, string) {}

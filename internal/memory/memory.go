@@ -18,19 +18,12 @@ const (
 	worthTidying = 4 << 20   // bytes
 )
 
-// The samples of runtime/metrics that Tidy looks at.
-const (
-	sampleAllocated = "/gc/heap/allocs:bytes"
-	sampleLive      = "/gc/heap/live:bytes"
-	sampleObjects   = "/memory/classes/heap/objects:bytes"
-	sampleFree      = "/memory/classes/heap/free:bytes"
-)
-
 // heap is what runtime/metrics says of the heap, in bytes.
 type heap struct{ allocated, live, objects, free uint64 }
 
 func readHeap() heap {
-	s := []metrics.Sample{{Name: sampleAllocated}, {Name: sampleLive}, {Name: sampleObjects}, {Name: sampleFree}}
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(s)
 	return heap{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
 }

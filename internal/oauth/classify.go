@@ -86,7 +86,7 @@ func (n narrator) refused(o outcome, mailbox string) *Error {
 
 // tell makes the Error of an explanation.
 func (n narrator) tell(o outcome, x Explanation, mailbox string) *Error {
-	detail := plainWord(o.answer.Error)
+	detail := word.FindString(o.answer.Error) // as OAuth2 has them, and nothing else
 	if x.Code != "" {
 		detail = strings.TrimPrefix(detail+", "+x.Code, ", ")
 	}
@@ -182,14 +182,6 @@ var (
 	pasteable = regexp.MustCompile(`^[A-Za-z0-9._@+\-]{1,256}$`)
 	word      = regexp.MustCompile(`^[a-z_]{1,64}$`)
 )
-
-// plainWord passes an `error` as OAuth2 has them, and nothing else.
-func plainWord(s string) string {
-	if word.MatchString(s) {
-		return s
-	}
-	return ""
-}
 
 // maxQuote is how much of an error of the network is told, in bytes.
 const maxQuote = 300

@@ -24,11 +24,13 @@ type deviceFetcher struct {
 // fetch redeems the refresh token kept for r.Mailbox. Only invalid_grant retires it.
 func (f deviceFetcher) fetch(ctx context.Context, r Request) (Token, error) {
 	kept := &keptSignIn{vault: f.settings.Vault, slot: f.slot(r.Mailbox)}
-	if err := kept.load(); err != nil {
+	var err error
+	if kept.content, err = kept.vault.Get(kept.slot); err != nil {
 		return Token{}, f.narrator.unopened(err, r.Mailbox)
 	}
 	if kept.content == nil {
-		return Token{}, f.narrator.notSignedIn(r.Mailbox)
+		return Token{}, f.narrator.error(SignInAgain, "nobody has signed in for the mailbox, or the sign-in has ended",
+			f.narrator.fill(mendSignIn, r.Mailbox))
 	}
 	c, err := newPublic(f.settings, f.client, kept)
 	if err != nil {
@@ -125,11 +127,6 @@ type keptSignIn struct {
 	content []byte // as it is in the vault
 }
 
-func (k *keptSignIn) load() (err error) {
-	k.content, err = k.vault.Get(k.slot)
-	return err
-}
-
 // Replace gives MSAL what is kept.
 func (k *keptSignIn) Replace(_ context.Context, c cache.Unmarshaler, _ cache.ReplaceHints) error {
 	return c.Unmarshal(k.content)
@@ -187,10 +184,6 @@ func exportSignIn(c cache.Marshaler) ([]byte, error) {
 		return nil, errors.New("no refresh token came")
 	}
 	return json.Marshal(parts)
-}
-
-func (n narrator) notSignedIn(mailbox string) *Error {
-	return n.error(SignInAgain, "nobody has signed in for the mailbox, or the sign-in has ended", n.fill(mendSignIn, mailbox))
 }
 
 func (n narrator) unopened(err error, mailbox string) *Error {

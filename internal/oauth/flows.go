@@ -36,13 +36,13 @@ func newFetcher(s *settings, client *http.Client) (fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return applicationFetcher{client: c, scopes: s.applicationScopes()}, nil
+	return applicationFetcher{client: c, scopes: []string{s.cloud.application + "/.default"}}, nil
 }
 
 // applicationFetcher asks by a client secret, a client certificate or a workload's token (RFC 6749, section 4.4).
 type applicationFetcher struct {
 	client confidential.Client
-	scopes []string
+	scopes []string // everything that the application was granted
 }
 
 func (f applicationFetcher) fetch(ctx context.Context, _ Request) (Token, error) {

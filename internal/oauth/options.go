@@ -150,31 +150,22 @@ func (s *settings) checkCredential() error {
 		}
 		return nil
 	case Password, DeviceCode, ManagedIdentity, WorkloadIdentity:
-		if secret || certificate {
+		switch {
+		case secret || certificate:
 			return fmt.Errorf("flow %s takes neither client_secret nor client_certificate, remove it", s.Flow)
+		case s.Flow == DeviceCode && s.Vault == nil:
+			return errors.New("flow device_code needs a place for refresh tokens, set data_dir")
+		case s.Flow == WorkloadIdentity && s.TokenFile == "":
+			return errors.New("flow workload_identity needs a token file: AZURE_FEDERATED_TOKEN_FILE is not set, " +
+				"label the pod azure.workload.identity/use: \"true\"")
 		}
-		return s.checkPlace()
+		return nil
 	}
 	return fmt.Errorf("flow %q is unknown, use client_credentials, device_code, password, managed_identity or workload_identity", s.Flow)
 }
 
-// checkPlace tells whether a flow without a secret knows the place where its credential is.
-func (s *settings) checkPlace() error {
-	if s.Flow == DeviceCode && s.Vault == nil {
-		return errors.New("flow device_code needs a place for refresh tokens, set data_dir")
-	}
-	if s.Flow == WorkloadIdentity && s.TokenFile == "" {
-		return errors.New("flow workload_identity needs a token file: AZURE_FEDERATED_TOKEN_FILE is not set, " +
-			"label the pod azure.workload.identity/use: \"true\"")
-	}
-	return nil
-}
-
 // tenantURL is the authority with the tenant added, as MSAL wants it.
 func (s *settings) tenantURL() string { return s.authority.String() + "/" + s.Tenant }
-
-// applicationScopes are what an application asks for: everything it was granted.
-func (s *settings) applicationScopes() []string { return []string{s.cloud.application + "/.default"} }
 
 // delegatedScopes are what a user's token for protocols asks for.
 func (s *settings) delegatedScopes(protocols ...string) []string {

@@ -5,13 +5,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
@@ -45,13 +48,8 @@ func newAuthorityClient(u *url.URL, roots *x509.CertPool, dial dialer) *http.Cli
 	return newClient(&observer{next: t, only: hostOf(u)})
 }
 
-// newIdentityClient returns a client for the machine's own metadata service: no proxy, since it answers for the one who
-// asks.
-func newIdentityClient(dial dialer) *http.Client {
-	return newClient(&observer{next: newTransport(dial)})
-}
-
-func newClient(t http.RoundTripper) *http.Client {
+// newClient returns a client that follows no redirect.
+func newClient(t *observer) *http.Client {
 	return &http.Client{
 		Transport:     t,
 		Timeout:       answerTimeout,
@@ -76,7 +74,7 @@ func newTransport(dial dialer) *http.Transport {
 
 // observer keeps of each answer what errors are made of, so that nothing need be read out of MSAL's, and bounds it.
 type observer struct {
-	next http.RoundTripper
+	next *http.Transport
 	only string // the one host, as hostOf has it, that may be asked by HTTPS; empty: any
 }
 
@@ -104,11 +102,7 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 func hostOf(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Host), ":443") }
 
 // CloseIdleConnections lets http.Client close the connections that nobody uses.
-func (o *observer) CloseIdleConnections() {
-	if c, ok := o.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
+func (o *observer) CloseIdleConnections() { o.next.CloseIdleConnections() }
 
 func readBounded(body io.ReadCloser) ([]byte, error) {
 	defer body.Close()
@@ -120,4 +114,112 @@ func readBounded(body io.ReadCloser) ([]byte, error) {
 		return nil, errors.New("it is longer than 256 KiB")
 	}
 	return b, nil
+}
+
+// maxRetryAfter bounds what an authority may ask for.
+const maxRetryAfter = time.Hour
+
+// lastRequest is what came of the last request of one fetch.
+type lastRequest struct {
+	mu   sync.Mutex
+	last outcome
+}
+
+// outcome is what one request came to.
+type outcome struct {
+	host   string
+	path   string
+	err    error // of the network; then there is no status
+	status int
+	retry  time.Duration
+	answer answer
+}
+
+// answer is an error of Entra ID (RFC 6749, section 5.2), and of a UserRealm request the kind of account. What it
+// describes in prose is not kept: it may quote the request.
+type answer struct {
+	Error       string `json:"error"`
+	Codes       []int  `json:"error_codes"`
+	Trace       string `json:"trace_id"`
+	AccountType string `json:"account_type"`
+}
+
+type lastRequestKey struct{}
+
+// withLastRequest returns a context whose requests are noted in the lastRequest.
+func withLastRequest(ctx context.Context) (context.Context, *lastRequest) {
+	x := new(lastRequest)
+	return context.WithValue(ctx, lastRequestKey{}, x), x
+}
+
+// lastRequestOf returns the lastRequest of ctx, or one that nobody reads.
+func lastRequestOf(ctx context.Context) *lastRequest {
+	if x, ok := ctx.Value(lastRequestKey{}).(*lastRequest); ok {
+		return x
+	}
+	return new(lastRequest)
+}
+
+func (x *lastRequest) asked(u *url.URL) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last = outcome{host: u.Host, path: u.Path}
+}
+
+func (x *lastRequest) failed(err error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last.err = err
+	return err
+}
+
+func (x *lastRequest) answered(r *http.Response, body []byte) {
+	var a answer
+	if json.Unmarshal(body, &a) != nil {
+		a = answer{} // not the half that was read
+	}
+	a.Trace = traceID(a.Trace)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last.status = r.StatusCode
+	x.last.retry = retryAfter(r.Header.Get("Retry-After"), time.Now())
+	x.last.answer = a
+}
+
+func (x *lastRequest) outcome() outcome {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.last
+}
+
+// stranger reports whether Entra ID said that it does not know an account's domain.
+func (o outcome) stranger() bool {
+	if o.status != http.StatusOK || !strings.Contains(o.path, "/UserRealm/") {
+		return false
+	}
+	switch strings.ToLower(o.answer.AccountType) {
+	case "", "managed", "federated":
+		return false
+	}
+	return true
+}
+
+// retryAfter reads the header of that name, in seconds or as a date (RFC 9110, section 10.2.3); zero when it says
+// nothing.
+func retryAfter(value string, now time.Time) time.Duration {
+	var d time.Duration
+	if seconds, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32); err == nil {
+		d = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}
+
+// traceID passes what looks like an id, and nothing else.
+func traceID(s string) string {
+	if len(s) > 64 || strings.Trim(s, "0123456789abcdefABCDEF-") != "" {
+		return ""
+	}
+	return s
 }

@@ -67,8 +67,6 @@ type apiError struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-func writeError(w http.ResponseWriter, status int, e apiError) { writeJSON(w, status, e) }
-
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -153,7 +151,7 @@ func (d *dashboard) apiSet(w http.ResponseWriter, r *http.Request) {
 	}
 	err = d.set(r.Context(), dev.ID, changed(&dev, values), byAPI)
 	if wrong, ok := refused(err); ok {
-		writeError(w, http.StatusUnprocessableEntity, apiError{Error: wrong.Error(), Key: wrong.Key, Problem: wrong.Problem})
+		writeJSON(w, http.StatusUnprocessableEntity, apiError{Error: wrong.Error(), Key: wrong.Key, Problem: wrong.Problem})
 		return
 	}
 	if err != nil {

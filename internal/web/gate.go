@@ -72,8 +72,8 @@ func newGate(verify func(context.Context, string) bool, now func() time.Time) *g
 // try checks a password that came from a source, and returns how long the source has to wait where it is tooMany. The
 // password that was right before neither waits nor counts, unless the source goes on guessing while it has to wait.
 func (g *gate) try(ctx context.Context, from source.Key, password string) (verdict, time.Duration) {
-	if len(password) > maxPassword {
-		password = password[:maxPassword+1] // wrong in any case
+	if len(password) > passwordhash.MaxPassword {
+		password = password[:passwordhash.MaxPassword+1] // wrong in any case
 	}
 	known, wait := g.early(from, g.hasher.Sum(password))
 	if known {
@@ -172,9 +172,6 @@ func sourceOf(r *http.Request) source.Key {
 	return source.KeyOf(ip.WithZone(""))
 }
 
-// maxPassword is the longest password that is looked at, in bytes.
-const maxPassword = passwordhash.MaxPassword
-
 // Argon2id returns what tells whether a password is the one of a PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash). It
 // takes some 25 ms and 19 MiB with the parameters that `drawbridge account add` writes, and is safe for concurrent use. No
 // error quotes the hash.
@@ -184,6 +181,6 @@ func Argon2id(hash secret.Secret) (func(ctx context.Context, password string) bo
 		return nil, fmt.Errorf("admin.password: %w", err)
 	}
 	return func(ctx context.Context, password string) bool {
-		return ctx.Err() == nil && len(password) <= maxPassword && r.Match(password, key) == 0
+		return ctx.Err() == nil && len(password) <= passwordhash.MaxPassword && r.Match(password, key) == 0
 	}, nil
 }

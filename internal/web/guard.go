@@ -129,7 +129,7 @@ func (d *dashboard) program(limit time.Duration, next http.HandlerFunc) http.Han
 			within(limit, w, r, next)
 		case tooMany, busy:
 			refuseForNow(w, wait)
-			writeError(w, http.StatusTooManyRequests, apiError{Error: tooManyText})
+			writeJSON(w, http.StatusTooManyRequests, apiError{Error: tooManyText})
 		case wrong:
 			d.challenge(w, "wrong user name or password")
 		}
@@ -138,7 +138,7 @@ func (d *dashboard) program(limit time.Duration, next http.HandlerFunc) http.Han
 
 func (d *dashboard) challenge(w http.ResponseWriter, text string) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="Drawbridge", charset="UTF-8"`)
-	writeError(w, http.StatusUnauthorized, apiError{Error: text})
+	writeJSON(w, http.StatusUnauthorized, apiError{Error: text})
 }
 
 // refuseForNow says when to come again, rounded up to a second.

@@ -28,9 +28,7 @@ func Health(ready func() Readiness) http.Handler {
 }
 
 func writeReadiness(w http.ResponseWriter, r Readiness) {
-	if r.Warnings == nil {
-		r.Warnings = []string{}
-	}
+	r.Warnings = orEmpty(r.Warnings)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if !r.Ready {

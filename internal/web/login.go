@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -39,10 +38,12 @@ func (d *dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
 	v, wait := d.gate.try(r.Context(), sourceOf(r), r.PostForm.Get("password"))
 	switch v {
 	case accepted:
-		if err := logIn(r.Context(), d.logins); err != nil {
+		// Under a new token, or whoever planted the old one would be logged in too.
+		if err := d.logins.RenewToken(r.Context()); err != nil {
 			d.loginFault(w, r, err)
 			return
 		}
+		d.logins.Put(r.Context(), loggedIn, true)
 		http.Redirect(w, r, next, http.StatusSeeOther)
 	case wrong:
 		d.Log.Warn("a login to the dashboard failed", zap.String("source_ip", sourceOf(r).Addr().String()))
@@ -150,14 +151,5 @@ func (s *loginStore) Delete(token string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.rows, token)
-	return nil
-}
-
-// logIn makes the session of a request one of somebody who knows the password, under a new token.
-func logIn(ctx context.Context, m *scs.SessionManager) error {
-	if err := m.RenewToken(ctx); err != nil {
-		return err
-	}
-	m.Put(ctx, loggedIn, true)
 	return nil
 }

@@ -85,7 +85,7 @@ type failPage struct {
 // fail answers with one sentence, as a page or, in the API, as JSON.
 func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, status int, text string) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
-		writeError(w, status, apiError{Error: text})
+		writeJSON(w, status, apiError{Error: text})
 		return
 	}
 	d.render(w, r, status, "fail", http.StatusText(status), failPage{status, text})
@@ -110,12 +110,6 @@ func (d *dashboard) failReading(w http.ResponseWriter, r *http.Request, err erro
 
 func (d *dashboard) showNothing(w http.ResponseWriter, r *http.Request) {
 	d.fail(w, r, http.StatusNotFound, "There is no such page.")
-}
-
-// parsePages parses the embedded pages. They are part of the program: a fault in them is one of ours, and every test
-// would see it.
-func (d *dashboard) parsePages() *template.Template {
-	return template.Must(template.New("").Funcs(d.functions()).ParseFS(pageFiles, "pages/*.html"))
 }
 
 func (d *dashboard) functions() template.FuncMap {

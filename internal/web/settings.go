@@ -84,27 +84,13 @@ func sentence(s string) string {
 
 // settingOf returns what a device is set to; empty where its value is not set by people.
 func settingOf(dev *inventory.Device, key string) string {
-	switch key {
-	case inventory.KeyStage:
-		if dev.StageSet {
-			return string(dev.Stage)
-		}
-	case inventory.KeyCategory:
-		if dev.CategorySet {
-			return string(dev.Category)
-		}
-	case inventory.KeyDeadline:
-		return dev.Deadline
-	case inventory.KeyOwner:
-		return dev.Owner
-	case inventory.KeyPriority:
-		return dev.Priority
-	case inventory.KeyCost:
-		return dev.Cost
-	case inventory.KeyNote:
-		return dev.Note
+	if key == inventory.KeyStage && !dev.StageSet || key == inventory.KeyCategory && !dev.CategorySet {
+		return "" // what rules and guesses say
 	}
-	return ""
+	return map[string]string{
+		inventory.KeyStage: string(dev.Stage), inventory.KeyCategory: string(dev.Category), inventory.KeyDeadline: dev.Deadline,
+		inventory.KeyOwner: dev.Owner, inventory.KeyPriority: dev.Priority, inventory.KeyCost: dev.Cost, inventory.KeyNote: dev.Note,
+	}[key]
 }
 
 // formSettings returns the settings that a form or a query names.

@@ -78,8 +78,6 @@ func readFile(name string, all []assignment) ([]assignment, error) {
 	return all, nil
 }
 
-var errTooLong = fmt.Errorf("it is longer than %d MiB", maxFile>>20)
-
 // readCSV adds the assignments of one register to all. Its lines are "registry,assignment,name,address".
 func readCSV(r io.Reader, all []assignment) ([]assignment, error) {
 	limited := &io.LimitedReader{R: r, N: maxFile + 1}
@@ -90,7 +88,7 @@ func readCSV(r io.Reader, all []assignment) ([]assignment, error) {
 	for {
 		fields, err := lines.Read()
 		if limited.N <= 0 || len(all) > maxPrefixes {
-			return all, errTooLong
+			return all, fmt.Errorf("it is longer than %d MiB", maxFile>>20)
 		}
 		if err == io.EOF {
 			return all, nil

@@ -2,6 +2,7 @@ package vendors
 
 import (
 	"cmp"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -99,14 +100,11 @@ func compile(date time.Time, all []assignment) *Registry {
 
 // addNames fills text and ends with every name once, sorted, and returns the number of each.
 func (r *Registry) addNames(all []assignment) map[string]uint32 {
-	names := make([]string, 0, len(all))
+	numbers := make(map[string]uint32, len(all))
 	for _, a := range all {
-		names = append(names, a.name)
+		numbers[a.name] = 0
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-
-	numbers := make(map[string]uint32, len(names))
+	names := slices.Sorted(maps.Keys(numbers))
 	end := uint32(0)
 	for n, name := range names {
 		numbers[name] = uint32(n)
