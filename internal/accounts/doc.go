@@ -1,7 +1,7 @@
-// Package accounts is who may log in on the bridge: the names devices use, the passwords they know, from where and until
-// when, and the mailbox behind each. What an administrator lists in the configuration or by `drawbridge account` becomes
-// a Book, which checks what a device presents. Whatever is wrong with a login, the device reads the same words after the
-// same work; only the record says what it was.
+// Package accounts is who may log in on the bridge: by which names, with which passwords, from where, until when, to which
+// mailbox. What an administrator lists in the configuration or by `drawbridge account` becomes a Book, which checks what a
+// device presents. Whatever is wrong with a login, the device reads the same words after the same work; only the record says
+// what it was.
 //
 // An Account is plain data, a Book is a fixed set of them, a Checker is what outlives a Book when the configuration is
 // loaded again: the turns of password checks, and which passwords were right. A Store keeps accounts on disk, the

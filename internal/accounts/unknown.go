@@ -44,7 +44,7 @@ func (u *Unknown) Note(login string, source netip.Addr, protocol string, now tim
 	if u == nil {
 		return
 	}
-	login = strings.Clone(login[:min(len(login), MaxLogin)])
+	login = strings.Clone(login[:min(len(login), MaxLogin)]) // or the row would hold all that a stranger sent
 	k := unknownKey{fold(login), source.Unmap(), protocol}
 	now = now.UTC()
 	u.mu.Lock()

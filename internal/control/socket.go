@@ -36,6 +36,7 @@ func Listen(dir string) (net.Listener, error) {
 		return nil, fmt.Errorf("open the control socket: %w", err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	// It was made with the umask's mode. Until now the directory's keeps others out.
 	if err := os.Chmod(path, 0o600); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("close the control socket to others: %w", err)

@@ -1,5 +1,6 @@
-// Package enrich learns what the network tells of a device's address: the name that the reverse DNS gives it, the MAC
-// address of its network adapter and who made it, and, where the administrator allows it, what the device says of itself by SNMP.
+// Package enrich learns what the network tells of a device's address. That is the name which the reverse DNS gives it, the
+// MAC address of its network adapter and who made it, and, where the administrator allows it, what the device says of itself
+// by SNMP.
 //
 // An [Enricher] answers at once with what it knows and looks up the rest meanwhile, so that a session never waits. What it
 // learns it also tells through [Options.Learned]; an [Identifier] has session records and the inventory know it. Nothing is

@@ -114,7 +114,7 @@ func (w *Waiter) Granted() bool {
 
 // Wait returns nil when the turn of w has come, ErrTooLate at until where that is not zero, or ctx's error.
 func (w *Waiter) Wait(ctx context.Context, until time.Time) error {
-	if w.Granted() { // whatever else is over by now
+	if w.Granted() { // asked first: select takes any case that is ready
 		return nil
 	}
 	var timer <-chan time.Time
@@ -192,7 +192,7 @@ func (s *Slots[K]) Acquire(ctx context.Context, k K) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.Granted() {
+	if w.Granted() { // while ctx ended: the slot is k's by now, for Release to give back
 		return nil
 	}
 	s.waiting.Remove(w)

@@ -1,4 +1,4 @@
-// Package oauth logs in to Exchange Online with OAuth2 tokens: it gets them from Microsoft Entra ID, keeps them, renews
+// Package oauth is the bridge's login to Exchange Online with OAuth2 tokens of Microsoft Entra ID. It keeps them, renews
 // them ahead of their end, says in plain words why there is none, and hands them on by the SASL mechanism XOAUTH2.
 //
 // Sessions ask a Source. Above Microsoft's own library (MSAL for Go), which makes the requests, the Source keeps what

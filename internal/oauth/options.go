@@ -50,7 +50,8 @@ type Options struct {
 	dial dialer // tests put another network under it
 }
 
-// Equal reports whether a Source of o and one of p come by the same tokens, in the same words.
+// Equal reports whether a Source of o and one of p come by the same tokens, in the same words. Secrets are compared by their
+// texts: == would compare where these are.
 func (o Options) Equal(p Options) bool {
 	return o.Name == p.Name && o.Flow == p.Flow && o.Cloud == p.Cloud && o.Tenant == p.Tenant && o.ClientID == p.ClientID &&
 		o.ClientSecret.Reveal() == p.ClientSecret.Reveal() && bytes.Equal(o.ClientCertificate, p.ClientCertificate) &&

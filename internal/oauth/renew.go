@@ -29,7 +29,7 @@ func (s *Source) entry(key string, now time.Time) (*entry, error) {
 func (s *Source) evict() bool {
 	var oldest string
 	for key, e := range s.entries {
-		if e.flight != nil {
+		if e.flight != nil { // somebody waits for what it brings
 			continue
 		}
 		if oldest == "" || e.used.Before(s.entries[oldest].used) {

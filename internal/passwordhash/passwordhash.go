@@ -1,4 +1,4 @@
-// Package passwordhash makes, reads and checks argon2id hashes of passwords, written as PHC strings
+// Package passwordhash is the argon2id hash of a password, written as a PHC string
 // ($argon2id$v=19$m=…,t=…,p=…$salt$hash).
 //
 // RFC 9106 is argon2.

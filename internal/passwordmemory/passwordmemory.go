@@ -1,5 +1,4 @@
-// Package passwordmemory remembers in memory which passwords were right, so that a poll costs no check, and never the
-// passwords themselves.
+// Package passwordmemory remembers which passwords were right, so that a poll costs no check, never the passwords themselves.
 //
 // It keeps HMAC-SHA-256 (RFC 2104) of them, under a key that only this process has.
 package passwordmemory
@@ -101,7 +100,7 @@ func (h *Hasher) Sum(parts ...string) Digest {
 		d.buf = append(d.buf, part...)
 	}
 	_, _ = d.mac.Write(d.buf) // never fails (hash.Hash)
-	clear(d.buf)
+	clear(d.buf)              // the password stood in it
 	d.buf = d.mac.Sum(d.buf[:0])
 	return Digest(d.buf)
 }

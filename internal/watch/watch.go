@@ -1,4 +1,4 @@
-// Package watch is what goes on in a bridge now: the sessions that are admitted, and how the upstreams fare.
+// Package watch is what goes on in a bridge now: which sessions are admitted, how the upstreams fare.
 package watch
 
 import (
@@ -109,7 +109,7 @@ func (r *Recorder) upstream(name string, now time.Time) (*upstream, *hour) {
 	number := now.Unix() / 3600
 	h := &u.hours[number%24]
 	if h.number != number {
-		*h = hour{number: number}
+		*h = hour{number: number} // it has counted this hour of an earlier day
 	}
 	return u, h
 }

@@ -62,7 +62,8 @@ func (d *dashboard) postLogout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// localPath returns where to go after a login: a path of ours, never another site.
+// localPath returns where to go after a login: a path of ours, never another site. Browsers read a backslash as a slash, and
+// skip tabs and line ends (URL Standard, section 4.4).
 func localPath(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") ||
 		strings.HasPrefix(next, "/login") {

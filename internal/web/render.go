@@ -57,7 +57,7 @@ func (d *dashboard) frame(r *http.Request, name, title string, page any) frame {
 func (d *dashboard) warnings() []string {
 	all := d.Readiness().Warnings
 	if d.Warnings != nil {
-		all = append(all[:len(all):len(all)], d.Warnings()...)
+		all = append(all[:len(all):len(all)], d.Warnings()...) // a copy: the list is whose Readiness it is
 	}
 	return all
 }
@@ -182,6 +182,7 @@ func (d *dashboard) serveAsset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", a.contentType)
+	// A page of another version of the program asks for an asset that is not this one: it must not be kept.
 	if r.URL.Query().Get("v") == a.version {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}

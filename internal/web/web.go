@@ -1,5 +1,4 @@
-// Package web is what people and monitors see of a running bridge: the dashboard, the API beside it, the exports, and
-// its health.
+// Package web is what a running bridge shows by HTTP: the dashboard, the API beside it, the exports, the bridge's health.
 //
 // Every page is made on the server and works without JavaScript. A dashboard without a password is read only and
 // answers on loopback alone; with one, people log in and get a session cookie, and programs use HTTP Basic with the
