@@ -75,7 +75,7 @@ func (f *form) show(err error) {
 	f.Fault = sentence(wrong.Error())
 }
 
-// sentence begins an error's text with a capital.
+// sentence begins a text with a capital.
 func sentence(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' {
 		return s
