@@ -3,8 +3,6 @@ package accounts
 import (
 	"cmp"
 	"errors"
-	"maps"
-	"slices"
 )
 
 // Options are what a Book works with.
@@ -139,28 +137,4 @@ func (b *Book) Find(login string) (Account, bool) {
 		a.Login = f.account
 	}
 	return a, true
-}
-
-// Accounts returns the accounts in their order, with their defaults.
-func (b *Book) Accounts() []Account {
-	list := make([]Account, len(b.entries))
-	for i, e := range b.entries {
-		list[i] = e.account.clone()
-	}
-	return list
-}
-
-// Mailboxes returns the mailboxes that accounts lead to by name, each once, in order: those that must be set up upstream.
-// What patterns let through cannot be told.
-func (b *Book) Mailboxes() []string {
-	seen := make(map[string]string)
-	for _, e := range b.entries {
-		if !e.account.IsPattern() {
-			seen[fold(e.account.Mailbox)] = e.account.Mailbox
-		}
-		for folded, listed := range e.mailboxes.listed {
-			seen[folded] = listed
-		}
-	}
-	return slices.Sorted(maps.Values(seen))
 }

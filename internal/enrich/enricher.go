@@ -22,18 +22,6 @@ type Facts struct {
 	SystemName  string // sysName
 }
 
-// Stats are counts since New, for metrics.
-type Stats struct {
-	Addresses        int    // remembered now
-	Displaced        uint64 // forgotten because there were too many addresses
-	Dropped          uint64 // lookups not queued because too many waited
-	NamesAsked       uint64 // reverse lookups
-	NamesFailed      uint64 // those without an answer; "there is no name" is an answer
-	SNMPAsked        uint64
-	SNMPFailed       uint64
-	NeighboursFailed uint64 // readings of the neighbour table
-}
-
 // Enricher learns of addresses what the network tells. All methods may be called by any number of goroutines.
 type Enricher struct {
 	options    Options
@@ -42,6 +30,7 @@ type Enricher struct {
 
 	names, descriptions, tells chan netip.Addr // what waits for Run, maxWaiting each
 
+	// Counts since New. Nothing but tests looks at them yet.
 	dropped, namesAsked, namesFailed, snmpAsked, snmpFailed atomic.Uint64
 
 	mu        sync.Mutex
@@ -96,23 +85,6 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 		known.description.going = e.queue(e.descriptions, addr)
 	}
 	return known.facts
-}
-
-// Stats returns the counts.
-func (e *Enricher) Stats() Stats {
-	unreadable, _ := e.neighbours.state()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return Stats{
-		Addresses:        e.memory.Len(),
-		Displaced:        e.displaced,
-		Dropped:          e.dropped.Load(),
-		NamesAsked:       e.namesAsked.Load(),
-		NamesFailed:      e.namesFailed.Load(),
-		SNMPAsked:        e.snmpAsked.Load(),
-		SNMPFailed:       e.snmpFailed.Load(),
-		NeighboursFailed: unreadable,
-	}
 }
 
 // Vendor returns who made the adapter with this MAC address, and whether the address is random, like

@@ -95,7 +95,8 @@ func (d *dashboard) readDevice(ctx context.Context, id string) (*devicePage, err
 		return nil, err
 	}
 	p.fill()
-	p.Form = d.settingsForm(func(key string) string { return settingOf(&dev, key) }, nil)
+	set := dev.Settings()
+	p.Form = d.settingsForm(func(key string) string { return set[key] }, nil)
 	return p, nil
 }
 

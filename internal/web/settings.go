@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -74,23 +75,12 @@ func (f *form) show(err error) {
 	f.Fault = sentence(wrong.Error())
 }
 
-// sentence begins an error's text with a capital.
+// sentence begins a text with a capital.
 func sentence(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// settingOf returns what a device is set to; empty where its value is not set by people.
-func settingOf(dev *inventory.Device, key string) string {
-	if key == inventory.KeyStage && !dev.StageSet || key == inventory.KeyCategory && !dev.CategorySet {
-		return "" // what rules and guesses say
-	}
-	return map[string]string{
-		inventory.KeyStage: string(dev.Stage), inventory.KeyCategory: string(dev.Category), inventory.KeyDeadline: dev.Deadline,
-		inventory.KeyOwner: dev.Owner, inventory.KeyPriority: dev.Priority, inventory.KeyCost: dev.Cost, inventory.KeyNote: dev.Note,
-	}[key]
 }
 
 // formSettings returns the settings that a form or a query names.
@@ -104,16 +94,12 @@ func formSettings(v url.Values) map[string]string {
 	return values
 }
 
-// changed keeps the values that differ from what the device is set to, so that saving a form leaves no history of what
+// changed leaves of values those that differ from what the device is set to, so that saving a form leaves no history of what
 // nobody changed.
 func changed(dev *inventory.Device, values map[string]string) map[string]string {
-	rest := make(map[string]string, len(values))
-	for key, v := range values {
-		if v != settingOf(dev, key) {
-			rest[key] = v
-		}
-	}
-	return rest
+	set := dev.Settings()
+	maps.DeleteFunc(values, func(key, v string) bool { return v == set[key] })
+	return values
 }
 
 // set changes a device; a value too long for anything is refused here.
