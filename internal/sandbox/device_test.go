@@ -116,7 +116,8 @@ func TestFleet_IsVaried(t *testing.T) {
 	for _, want := range []string{
 		"imap STARTTLS", "pop3 STARTTLS", "mail", "alert", "refused", "SSLv2", "SSLv3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3",
 		"TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_RC4_128_SHA",
-		string(sandbox.LibraryLogin), string(sandbox.AuthXOAUTH2), string(sandbox.AuthLogin), string(sandbox.LoginLiteral), string(sandbox.UserPass),
+		string(sandbox.LibraryLogin), string(sandbox.AuthXOAUTH2), string(sandbox.AuthLogin), string(sandbox.LoginLiteral),
+		string(sandbox.UserPass),
 	} {
 		if !kinds[want] {
 			t.Errorf("no device with %s", want)
@@ -177,11 +178,14 @@ func TestDevice_AuthLogin(t *testing.T) {
 		protocol sandbox.Protocol
 		script   string
 	}{
-		{sandbox.IMAP, "< * OK x\n> a1 authenticate  LOGIN\n< + VXNlcm5hbWU6\n> bWU=\n< + UGFzc3dvcmQ6\n> c2VjcmV0\n< a1 OK\n> a1 select INBOX\n< a1 OK\n> a1 fetch 1 (RFC822)\n" +
+		{sandbox.IMAP, "< * OK x\n> a1 authenticate  LOGIN\n< + VXNlcm5hbWU6\n> bWU=\n< + UGFzc3dvcmQ6\n> c2VjcmV0\n< a1 OK\n" +
+			"> a1 select INBOX\n< a1 OK\n> a1 fetch 1 (RFC822)\n" +
 			"< * 1 FETCH (RFC822 {11}\n< A: b\n< \n< .\n< )\n< a1 OK\n> a1 logout\n< * BYE\n"},
-		{sandbox.POP3, "< +OK x\n> auth  LOGIN\n< + VXNlcm5hbWU6\n> bWU=\n< + UGFzc3dvcmQ6\n> c2VjcmV0\n< +OK\n> stat\n< +OK 1 11\n> retr 1\n< +OK\n< A: b\n< \n< ..\n< .\n> quit\n< +OK\n"},
+		{sandbox.POP3, "< +OK x\n> auth  LOGIN\n< + VXNlcm5hbWU6\n> bWU=\n< + UGFzc3dvcmQ6\n> c2VjcmV0\n< +OK\n> stat\n< +OK 1 11\n> retr 1\n" +
+			"< +OK\n< A: b\n< \n< ..\n< .\n> quit\n< +OK\n"},
 	} {
-		d := sandbox.Device{Name: "x", Protocol: c.protocol, Login: sandbox.AuthLogin, Account: "me", Password: "secret", Habits: habits, Mail: mail, Expect: sandbox.MailRead}
+		d := sandbox.Device{Name: "x", Protocol: c.protocol, Login: sandbox.AuthLogin, Account: "me", Password: "secret", Habits: habits,
+			Mail: mail, Expect: sandbox.MailRead}
 		r := d.Run(testContext(t), sandbox.Target{Address: scripted(t, config, c.script)})
 		if !r.OK() {
 			t.Errorf("%s: got %s, %v", c.protocol, r.Outcome, r.Err)
@@ -210,19 +214,26 @@ func TestDevice_Failures(t *testing.T) {
 	}{
 		{"BYE as greeting", sandbox.IMAP, sandbox.LoginQuoted, "< * BYE busy\n", sandbox.Refused, "* BYE busy"},
 		{"-ERR as greeting", sandbox.POP3, sandbox.UserPass, "< -ERR busy\n", sandbox.Refused, "-ERR busy"},
-		{"refused before the continuation", sandbox.IMAP, sandbox.AuthPlain, "< * OK\n> a1 AUTHENTICATE PLAIN\r\n< a1 NO [UNAVAILABLE] wait\n", sandbox.Refused, "NO [UNAVAILABLE] wait"},
-		{"BYE instead of an answer", sandbox.IMAP, sandbox.LoginQuoted, "< * OK\n> a1 LOGIN \"me\" \"\\\"\\\\\"\r\n< * BYE gone\n", sandbox.Refused, "* BYE gone"},
-		{"a challenge behind a token", sandbox.IMAP, sandbox.AuthXOAUTH2, "< * OK\n> a1 AUTHENTICATE XOAUTH2 " + xoauth2("me", "t") + "\r\n< + e30=\n> \r\n< a1 NO x\n", sandbox.Refused, "NO x"},
-		{"mail changed", sandbox.POP3, sandbox.UserPass, "< +OK\n> USER me\r\n< +OK\n> PASS \"\\\r\n< +OK\n> STAT\r\n< +OK\n> RETR 1\r\n< +OK\n< other\n< .\n> QUIT\r\n< +OK\n", sandbox.Failed, "not the one"},
+		{"refused before the continuation", sandbox.IMAP, sandbox.AuthPlain, "< * OK\n> a1 AUTHENTICATE PLAIN\r\n< a1 NO [UNAVAILABLE] wait\n",
+			sandbox.Refused, "NO [UNAVAILABLE] wait"},
+		{"BYE instead of an answer", sandbox.IMAP, sandbox.LoginQuoted, "< * OK\n> a1 LOGIN \"me\" \"\\\"\\\\\"\r\n< * BYE gone\n",
+			sandbox.Refused, "* BYE gone"},
+		{"a challenge behind a token", sandbox.IMAP, sandbox.AuthXOAUTH2, "< * OK\n> a1 AUTHENTICATE XOAUTH2 " + xoauth2("me", "t") +
+			"\r\n< + e30=\n> \r\n< a1 NO x\n", sandbox.Refused, "NO x"},
+		{"mail changed", sandbox.POP3, sandbox.UserPass, "< +OK\n> USER me\r\n< +OK\n> PASS \"\\\r\n< +OK\n> STAT\r\n< +OK\n> RETR 1\r\n< +OK\n" +
+			"< other\n< .\n> QUIT\r\n< +OK\n", sandbox.Failed, "not the one"},
 		{"USER refused", sandbox.POP3, sandbox.UserPass, "< +OK\n> USER me\r\n< -ERR no\n", sandbox.Refused, "-ERR no"},
 		{"prompt out of place", sandbox.POP3, sandbox.AuthPlain, "< +OK\n> AUTH PLAIN\r\n< +OK\n", sandbox.Failed, "out of place"},
 		{"a login form of the other protocol, IMAP", sandbox.IMAP, sandbox.UserPass, "< * OK\n", sandbox.Failed, "no such login form"},
 		{"a login form of the other protocol, POP3", sandbox.POP3, sandbox.LoginQuoted, "< +OK\n", sandbox.Failed, "no such login form"},
-		{"the end instead of an answer", sandbox.IMAP, sandbox.LoginQuoted, "< * OK\n> a1 LOGIN \"me\" \"\\\"\\\\\"\r\n", sandbox.Failed, "read a line"},
-		{"library refused", sandbox.IMAP, sandbox.LibraryLogin, "< * OK [CAPABILITY IMAP4rev1] x\n> T1 LOGIN \"me\" \"\\\"\\\\\"\r\n< T1 NO [AUTHENTICATIONFAILED] x\n", sandbox.Refused, "AUTHENTICATIONFAILED"},
+		{"the end instead of an answer", sandbox.IMAP, sandbox.LoginQuoted, "< * OK\n> a1 LOGIN \"me\" \"\\\"\\\\\"\r\n", sandbox.Failed,
+			"read a line"},
+		{"library refused", sandbox.IMAP, sandbox.LibraryLogin, "< * OK [CAPABILITY IMAP4rev1] x\n> T1 LOGIN \"me\" \"\\\"\\\\\"\r\n" +
+			"< T1 NO [AUTHENTICATIONFAILED] x\n", sandbox.Refused, "AUTHENTICATIONFAILED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := sandbox.Device{Name: "x", Protocol: c.protocol, Login: c.login, Account: "me", Password: `"\`, Token: "t", Mail: []byte("y"), Expect: c.outcome}
+			d := sandbox.Device{Name: "x", Protocol: c.protocol, Login: c.login, Account: "me", Password: `"\`, Token: "t", Mail: []byte("y"),
+				Expect: c.outcome}
 			r := d.Run(testContext(t), sandbox.Target{Address: scripted(t, config, c.script)})
 			said := r.Refusal
 			if r.Err != nil {
@@ -238,7 +249,8 @@ func TestDevice_Failures(t *testing.T) {
 func TestDevice_Verifies(t *testing.T) {
 	e := newExchange(t)
 	l := listen(t, e, sandbox.ListenOptions{})
-	d := sandbox.Device{Name: "x", Protocol: sandbox.IMAP, Login: sandbox.LoginQuoted, Account: address, Password: password, Mail: []byte(message), Expect: sandbox.MailRead}
+	d := sandbox.Device{Name: "x", Protocol: sandbox.IMAP, Login: sandbox.LoginQuoted, Account: address, Password: password,
+		Mail: []byte(message), Expect: sandbox.MailRead}
 	for _, c := range []struct {
 		name  string
 		roots *x509.CertPool
@@ -275,7 +287,8 @@ func TestDevice_EndsWithItsContextAndTimeout(t *testing.T) {
 		t.Errorf("got %s, want a failure by the context", r.Outcome)
 	}
 	setFaults(t, l, sandbox.Faults{Down: true})
-	if r := d.Run(testContext(t), sandbox.Target{Address: l.Address()}); r.Outcome != sandbox.Failed || !strings.Contains(r.Err.Error(), "connect") {
+	r = d.Run(testContext(t), sandbox.Target{Address: l.Address()})
+	if r.Outcome != sandbox.Failed || !strings.Contains(r.Err.Error(), "connect") {
 		t.Errorf("got %s, %v, want a failure to connect", r.Outcome, r.Err)
 	}
 }

@@ -49,7 +49,8 @@ func (d *dialog) upgrade(agreed string) {
 	d.over = d.startTLS() != nil
 }
 
-// try decides about a login, as slowly as the faults want it; false: the connection was closed meanwhile.
+// try decides about a login, as slowly as the faults want it; false: the connection was closed meanwhile. It is logged before it is
+// decided about, so that a test finds what was tried behind an answer that never came.
 func (d *dialog) try(login Login, faults *Faults) (verdict, bool) {
 	d.log(Event{Kind: LoginTried, Login: login})
 	if !wait(d.ctx, faults.SlowLogin) {
@@ -59,6 +60,7 @@ func (d *dialog) try(login Login, faults *Faults) (verdict, bool) {
 	return d.listener.judge(login), true
 }
 
+// reject logs the answer before it is said, so that whoever reads it finds it in the log.
 func (d *dialog) reject(login Login, answer, why string) {
 	d.log(Event{Kind: LoginAnswered, Login: login, Text: answer, Why: why})
 	d.say(answer)

@@ -66,7 +66,8 @@ func TestEntra_ClientCredentials(t *testing.T) {
 	}
 }
 
-var descriptionForm = regexp.MustCompile(`^AADSTS\d+: [^%]+ Trace ID: [0-9a-f-]{36} Correlation ID: [0-9a-f-]{36} Timestamp: \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$`)
+var descriptionForm = regexp.MustCompile(`^AADSTS\d+: [^%]+ Trace ID: [0-9a-f-]{36} Correlation ID: [0-9a-f-]{36} Timestamp: ` +
+	`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$`)
 
 // checkRefusal looks at the parts that every refusal of Entra ID has.
 func checkRefusal(t *testing.T, a answer) {
@@ -85,7 +86,8 @@ func TestEntra_ApplicationToken(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
 	a := ask(t, e, bySecret())
 	life := a.json["expires_in"].(float64)
-	if a.string("token_type") != "Bearer" || life < 3599 || life > 5399 || a.json["ext_expires_in"] != life || a.string("refresh_token") != "" {
+	if a.string("token_type") != "Bearer" || life < 3599 || life > 5399 || a.json["ext_expires_in"] != life ||
+		a.string("refresh_token") != "" {
 		t.Errorf("got %s", a.text)
 	}
 	claims := claimsOf(t, e, a.string("access_token"))
@@ -110,20 +112,24 @@ func TestEntra_ApplicationToken(t *testing.T) {
 		t.Errorf("without consent got %v", claims)
 	}
 	f.Set("scope", "https://graph.microsoft.com/.default")
-	if claims := claimsOf(t, e, ask(t, e, f).string("access_token")); claims["aud"] != "https://graph.microsoft.com" || claims["roles"] != nil {
+	if claims := claimsOf(t, e, ask(t, e, f).string("access_token")); claims["aud"] != "https://graph.microsoft.com" ||
+		claims["roles"] != nil {
 		t.Errorf("for Graph got %v", claims)
 	}
 }
 
 func TestEntra_ManagedIdentity(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
-	machine := e.MetadataURL() + "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=" + url.QueryEscape("https://outlook.office365.com")
+	machine := e.MetadataURL() + "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=" +
+		url.QueryEscape("https://outlook.office365.com")
 	a := get(t, e, machine, "Metadata", "true")
-	if claims := claimsOf(t, e, a.string("access_token")); claims["appid"] != managedID || claims["aud"] != "https://outlook.office365.com" || a.string("expires_in") != "86400" || a.string("client_id") != managedID {
+	if claims := claimsOf(t, e, a.string("access_token")); claims["appid"] != managedID ||
+		claims["aud"] != "https://outlook.office365.com" || a.string("expires_in") != "86400" || a.string("client_id") != managedID {
 		t.Errorf("got %s", a.text)
 	}
 	setEntraFaults(t, e, sandbox.EntraFaults{TokenLife: time.Minute})
-	service := e.MetadataURL() + "/msi/token?api-version=2019-08-01&client_id=" + managedID + "&resource=" + url.QueryEscape("https://outlook.office365.com")
+	service := e.MetadataURL() + "/msi/token?api-version=2019-08-01&client_id=" + managedID + "&resource=" +
+		url.QueryEscape("https://outlook.office365.com")
 	if a := get(t, e, service, "X-IDENTITY-HEADER", e.IdentityHeader()); a.string("expires_in") != "60" {
 		t.Errorf("got %s", a.text)
 	}
@@ -149,7 +155,8 @@ func TestEntra_ManagedIdentity(t *testing.T) {
 func TestEntra_Discovery(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
 	a := get(t, e, e.URL()+"/contoso.onmicrosoft.example/v2.0/.well-known/openid-configuration")
-	if a.string("issuer") != e.URL()+"/"+tenantID+"/v2.0" || a.string("token_endpoint") != e.URL()+"/"+tenantID+"/oauth2/v2.0/token" || a.string("device_authorization_endpoint") == "" {
+	if a.string("issuer") != e.URL()+"/"+tenantID+"/v2.0" || a.string("token_endpoint") != e.URL()+"/"+tenantID+"/oauth2/v2.0/token" ||
+		a.string("device_authorization_endpoint") == "" {
 		t.Errorf("got %s", a.text)
 	}
 	if a := get(t, e, e.URL()+"/common/v2.0/.well-known/openid-configuration"); a.string("issuer") != e.URL()+"/{tenantid}/v2.0" {
@@ -159,10 +166,12 @@ func TestEntra_Discovery(t *testing.T) {
 		t.Errorf("got %s", a.text)
 	}
 	endpoint := url.QueryEscape(e.URL() + "/" + tenantID + "/oauth2/v2.0/authorize")
-	if a := get(t, e, e.URL()+"/common/discovery/instance?api-version=1.1&authorization_endpoint="+endpoint); a.string("tenant_discovery_endpoint") != e.URL()+"/"+tenantID+"/v2.0/.well-known/openid-configuration" {
+	a = get(t, e, e.URL()+"/common/discovery/instance?api-version=1.1&authorization_endpoint="+endpoint)
+	if a.string("tenant_discovery_endpoint") != e.URL()+"/"+tenantID+"/v2.0/.well-known/openid-configuration" {
 		t.Errorf("got %s", a.text)
 	}
-	if a := get(t, e, e.URL()+"/common/UserRealm/anna@contoso.example?api-version=1.0"); a.string("account_type") != "Managed" || a.string("domain_name") != "contoso.example" {
+	if a := get(t, e, e.URL()+"/common/UserRealm/anna@contoso.example?api-version=1.0"); a.string("account_type") != "Managed" ||
+		a.string("domain_name") != "contoso.example" {
 		t.Errorf("got %s", a.text)
 	}
 	if a := get(t, e, e.URL()+"/nothing/here"); a.status != 404 {
@@ -247,7 +256,8 @@ func TestEntraLog_Waits(t *testing.T) {
 	if err := e.Log().WaitCount(testContext(t), sandbox.ClientCredentials, 1); err != nil {
 		t.Error(err)
 	}
-	if got := e.Log().Requests(); len(got) != 1 || !got[0].OK() || got[0].Method != "secret" || got[0].Client != appID || got[0].Tenant != tenantID {
+	if got := e.Log().Requests(); len(got) != 1 || !got[0].OK() || got[0].Method != "secret" || got[0].Client != appID ||
+		got[0].Tenant != tenantID {
 		t.Errorf("got %+v", got)
 	}
 	if !e.Log().Contains(secret) || e.Log().Contains("canary") || e.Log().Tokens() != 1 {

@@ -57,7 +57,8 @@ func TestEntraFaults(t *testing.T) {
 func TestEntraFaults_Tokens(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
 	setEntraFaults(t, e, sandbox.EntraFaults{WrongAudience: true})
-	if claims := claimsOf(t, e, ask(t, e, bySecret()).string("access_token")); claims["aud"] != "https://graph.microsoft.com" || claims["roles"] != nil {
+	if claims := claimsOf(t, e, ask(t, e, bySecret()).string("access_token")); claims["aud"] != "https://graph.microsoft.com" ||
+		claims["roles"] != nil {
 		t.Errorf("got %v", claims)
 	}
 	setEntraFaults(t, e, sandbox.EntraFaults{TokenLife: 90 * time.Second})
@@ -127,7 +128,8 @@ func TestEntraFaults_Hangs(t *testing.T) {
 	for name, faults := range map[string]sandbox.EntraFaults{"hangs": {Hangs: true}, "slow": {Slow: time.Hour}} {
 		setEntraFaults(t, e, faults)
 		ctx, cancel := context.WithTimeout(testContext(t), 50*time.Millisecond)
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL()+"/"+tenantID+"/oauth2/v2.0/token", strings.NewReader(bySecret().Encode()))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL()+"/"+tenantID+"/oauth2/v2.0/token",
+			strings.NewReader(bySecret().Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}

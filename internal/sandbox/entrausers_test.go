@@ -33,10 +33,12 @@ func TestEntra_Password(t *testing.T) {
 	}
 	a := ask(t, e, byPassword("anna@contoso.example", "right"))
 	claims := claimsOf(t, e, a.string("access_token"))
-	if claims["scp"] != "IMAP.AccessAsUser.All" || claims["upn"] != "anna@contoso.example" || claims["idtyp"] != "user" || claims["aud"] != "https://outlook.office.com" || claims["roles"] != nil {
+	if claims["scp"] != "IMAP.AccessAsUser.All" || claims["upn"] != "anna@contoso.example" || claims["idtyp"] != "user" ||
+		claims["aud"] != "https://outlook.office.com" || claims["roles"] != nil {
 		t.Errorf("got %v", claims)
 	}
-	if id := claimsOf(t, e, a.string("id_token")); id["aud"] != publicID || id["preferred_username"] != "anna@contoso.example" || id["oid"] != claims["oid"] {
+	if id := claimsOf(t, e, a.string("id_token")); id["aud"] != publicID || id["preferred_username"] != "anna@contoso.example" ||
+		id["oid"] != claims["oid"] {
 		t.Errorf("got the identity %v", id)
 	}
 	if a.string("scope") != "https://outlook.office.com/IMAP.AccessAsUser.All openid profile" || len(a.string("refresh_token")) < 900 {
@@ -119,7 +121,8 @@ func TestEntra_DeviceCode(t *testing.T) {
 	poll := func(a answer, wait time.Duration, class string, code int) answer {
 		t.Helper()
 		now.turn(wait)
-		got := ask(t, e, form("grant_type", "urn:ietf:params:oauth:grant-type:device_code", "client_id", publicID, "device_code", a.string("device_code")))
+		got := ask(t, e, form("grant_type", "urn:ietf:params:oauth:grant-type:device_code", "client_id", publicID, "device_code",
+			a.string("device_code")))
 		if got.string("error") != class || got.code() != code {
 			t.Fatalf("got %s, want %s", got.text, class)
 		}

@@ -56,11 +56,13 @@ func contoso() sandbox.Tenant {
 	return sandbox.Tenant{
 		ID: tenantID, Domain: "contoso.onmicrosoft.example",
 		Applications: []sandbox.Application{
-			{ID: appID, ObjectID: appObject, Secret: secret, Roles: []string{"IMAP.AccessAsApp", "POP.AccessAsApp"}, Scopes: []string{"IMAP.AccessAsUser.All"}},
+			{ID: appID, ObjectID: appObject, Secret: secret, Roles: []string{"IMAP.AccessAsApp", "POP.AccessAsApp"},
+				Scopes: []string{"IMAP.AccessAsUser.All"}},
 			{ID: publicID, PublicFlows: true, Scopes: []string{"IMAP.AccessAsUser.All", "POP.AccessAsUser.All"}},
 			{ID: managedID, Managed: true, Roles: []string{"IMAP.AccessAsApp"}},
 			{ID: "old-secret", Secret: secret, SecretExpires: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)},
-			{ID: "no-consent", Secret: secret, Roles: []string{"IMAP.AccessAsApp"}, Scopes: []string{"IMAP.AccessAsUser.All"}, NoConsent: true, PublicFlows: true},
+			{ID: "no-consent", Secret: secret, Roles: []string{"IMAP.AccessAsApp"}, Scopes: []string{"IMAP.AccessAsUser.All"}, NoConsent: true,
+				PublicFlows: true},
 			{ID: "disabled", Secret: secret, Refusal: 7000112},
 		},
 		Users: []sandbox.User{

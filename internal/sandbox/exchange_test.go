@@ -185,12 +185,15 @@ func TestExchange_TLS(t *testing.T) {
 		err     string
 	}{
 		{name: "1.2 only by default", version: tls.VersionTLS12},
-		{name: "1.1 is refused", client: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, err: "protocol version"},
+		{name: "1.1 is refused", client: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 },
+			err: "protocol version"},
 		{name: "1.3 only", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS13}, version: tls.VersionTLS13},
-		{name: "1.3 only refuses 1.2", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS13}, client: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, err: "protocol version"},
+		{name: "1.3 only refuses 1.2", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS13},
+			client: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, err: "protocol version"},
 		{name: "1.2 and 1.3", options: sandbox.ListenOptions{MaxTLS: tls.VersionTLS13}, version: tls.VersionTLS13},
 		{name: "1.1 only", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS11, MaxTLS: tls.VersionTLS11}, err: "protocol version"},
-		{name: "1.1 only, reached with 1.1", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS11, MaxTLS: tls.VersionTLS11}, client: func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }, version: tls.VersionTLS11},
+		{name: "1.1 only, reached with 1.1", options: sandbox.ListenOptions{MinTLS: tls.VersionTLS11, MaxTLS: tls.VersionTLS11},
+			client: func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }, version: tls.VersionTLS11},
 		{name: "no RSA key exchange", client: func(c *tls.Config) {
 			c.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 			c.MaxVersion = tls.VersionTLS12
@@ -237,7 +240,8 @@ func TestExchange_LogTellsTLSAndResumption(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		newPeer(t, conn).play("< * OK The Microsoft Exchange IMAP4 service is ready. [<b64>]\n> a LOGOUT\n< * BYE Microsoft Exchange Server IMAP4 server signing off.\n< a OK LOGOUT completed.\n$")
+		newPeer(t, conn).play("< * OK The Microsoft Exchange IMAP4 service is ready. [<b64>]\n> a LOGOUT\n" +
+			"< * BYE Microsoft Exchange Server IMAP4 server signing off.\n< a OK LOGOUT completed.\n$")
 	}
 	if err := e.Log().WaitCount(testContext(t), sandbox.Closed, 2); err != nil {
 		t.Fatal(err)

@@ -27,24 +27,38 @@ func TestFaults_Dialogs(t *testing.T) {
 		{"BYE as greeting", sandbox.IMAP, sandbox.Faults{Greeting: "* BYE too busy", GreetingThenClose: true}, "< * BYE too busy\n$"},
 		{"greeting then close, IMAP", sandbox.IMAP, sandbox.Faults{GreetingThenClose: true}, classicGreeting + "$"},
 		{"greeting then close, POP3", sandbox.POP3, sandbox.Faults{GreetingThenClose: true}, popGreeting + "$"},
-		{"login refusal, IMAP", sandbox.IMAP, sandbox.Faults{LoginRefusal: "NO [UNAVAILABLE] later"}, classicGreeting + "> 1 LOGIN a b\n< 1 NO [UNAVAILABLE] later\n> 2 NOOP\n< 2 OK NOOP completed."},
-		{"login refusal, untagged", sandbox.IMAP, sandbox.Faults{LoginRefusal: "* BYE later"}, classicGreeting + "> 1 LOGIN a b\n< * BYE later\n$"},
-		{"login refusal, POP3", sandbox.POP3, sandbox.Faults{LoginRefusal: "-ERR [IN-USE] later"}, popGreeting + "> USER a\n< +OK\n> PASS b\n< -ERR [IN-USE] later\n> NOOP\n< +OK"},
-		{"throttled and closed, IMAP", sandbox.IMAP, sandbox.Faults{Throttle: sandbox.ThrottleCloses}, classicGreeting + "> 1 LOGIN a b\n< 1 " + throttledBad + "\n< * BYE Connection closed. 14\n$"},
-		{"throttled, IMAP", sandbox.IMAP, sandbox.Faults{Throttle: sandbox.ThrottleStays}, classicGreeting + "> 1 LOGIN a b\n< 1 NO Request is throttled. Suggested Backoff Time: 299609 milliseconds\n> 2 NOOP\n< 2 OK NOOP completed."},
-		{"throttled and closed, POP3", sandbox.POP3, sandbox.Faults{Throttle: sandbox.ThrottleCloses}, popGreeting + "> USER a\n< +OK\n> PASS b\n< -ERR Request is throttled. Suggested Backoff Time: 89117 milliseconds\n$"},
-		{"throttled, POP3", sandbox.POP3, sandbox.Faults{Throttle: sandbox.ThrottleStays}, popGreeting + "> USER a\n< +OK\n> PASS b\n< -ERR Request is throttled. Suggested Backoff Time: 299609 milliseconds\n> NOOP\n< +OK"},
-		{"not connected, IMAP", sandbox.IMAP, sandbox.Faults{NotConnected: true}, classicGreeting + login + "> 2 STATUS INBOX (MESSAGES)\n< 2 BAD User is authenticated but not connected.\n> 3 LOGOUT\n" + signOff + "< 3 OK LOGOUT completed.\n$"},
-		{"not connected, POP3", sandbox.POP3, sandbox.Faults{NotConnected: true}, popGreeting + "> USER scans@contoso.example\n< +OK\n> PASS pass \"word\" \\1\n< -ERR Logon failure: unknown user name or bad password."},
+		{"login refusal, IMAP", sandbox.IMAP, sandbox.Faults{LoginRefusal: "NO [UNAVAILABLE] later"}, classicGreeting +
+			"> 1 LOGIN a b\n< 1 NO [UNAVAILABLE] later\n> 2 NOOP\n< 2 OK NOOP completed."},
+		{"login refusal, untagged", sandbox.IMAP, sandbox.Faults{LoginRefusal: "* BYE later"}, classicGreeting +
+			"> 1 LOGIN a b\n< * BYE later\n$"},
+		{"login refusal, POP3", sandbox.POP3, sandbox.Faults{LoginRefusal: "-ERR [IN-USE] later"}, popGreeting +
+			"> USER a\n< +OK\n> PASS b\n< -ERR [IN-USE] later\n> NOOP\n< +OK"},
+		{"throttled and closed, IMAP", sandbox.IMAP, sandbox.Faults{Throttle: sandbox.ThrottleCloses}, classicGreeting +
+			"> 1 LOGIN a b\n< 1 " + throttledBad + "\n< * BYE Connection closed. 14\n$"},
+		{"throttled, IMAP", sandbox.IMAP, sandbox.Faults{Throttle: sandbox.ThrottleStays}, classicGreeting +
+			"> 1 LOGIN a b\n< 1 NO Request is throttled. Suggested Backoff Time: 299609 milliseconds\n> 2 NOOP\n< 2 OK NOOP completed."},
+		{"throttled and closed, POP3", sandbox.POP3, sandbox.Faults{Throttle: sandbox.ThrottleCloses}, popGreeting +
+			"> USER a\n< +OK\n> PASS b\n< -ERR Request is throttled. Suggested Backoff Time: 89117 milliseconds\n$"},
+		{"throttled, POP3", sandbox.POP3, sandbox.Faults{Throttle: sandbox.ThrottleStays}, popGreeting +
+			"> USER a\n< +OK\n> PASS b\n< -ERR Request is throttled. Suggested Backoff Time: 299609 milliseconds\n> NOOP\n< +OK"},
+		{"not connected, IMAP", sandbox.IMAP, sandbox.Faults{NotConnected: true}, classicGreeting + login +
+			"> 2 STATUS INBOX (MESSAGES)\n< 2 BAD User is authenticated but not connected.\n> 3 LOGOUT\n" + signOff + "< 3 OK LOGOUT completed.\n$"},
+		{"not connected, POP3", sandbox.POP3, sandbox.Faults{NotConnected: true}, popGreeting + "> USER scans@contoso.example\n< +OK\n" +
+			"> PASS pass \"word\" \\1\n< -ERR Logon failure: unknown user name or bad password."},
 		{"split replies, IMAP", sandbox.IMAP, sandbox.Faults{SplitReplies: true}, classicGreeting + login + "> 2 NOOP\n< 2 OK NOOP completed."},
 		{"split replies, POP3", sandbox.POP3, sandbox.Faults{SplitReplies: true}, popGreeting + popLogin + "> STAT\n< +OK 1 62"},
 		{"slow login, IMAP", sandbox.IMAP, sandbox.Faults{SlowLogin: 20 * time.Millisecond}, classicGreeting + login},
 		{"slow login, POP3", sandbox.POP3, sandbox.Faults{SlowLogin: 20 * time.Millisecond}, popGreeting + popLogin},
-		{"BYE in a RETR", sandbox.POP3, sandbox.Faults{ByeInLiteral: "-ERR gone"}, popGreeting + popLogin + "> RETR 1\n< +OK\n< From: a@fabrikam.example\n< Subje-ERR gone\n$"},
+		{"BYE in a RETR", sandbox.POP3, sandbox.Faults{ByeInLiteral: "-ERR gone"}, popGreeting + popLogin +
+			"> RETR 1\n< +OK\n< From: a@fabrikam.example\n< Subje-ERR gone\n$"},
 		{"BYE in a FETCH", sandbox.IMAP, sandbox.Faults{ByeInLiteral: "* BYE Session invalidated - AccessTokenExpired"}, classicGreeting + login +
-			"> 2 EXAMINE INBOX\n< * 1 EXISTS\n< * 0 RECENT\n< * OK [UNSEEN 1] First unseen message\n< * OK [UIDVALIDITY 1] UIDs valid\n< * OK [UIDNEXT 2] Predicted next UID\n" +
-			"< * FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)\n< * OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)] Permanent flags\n< 2 OK [READ-ONLY] EXAMINE completed.\n" +
-			"> 3 FETCH 1 BODY.PEEK[]\n< * 1 FETCH (UID 1 BODY[] {62}\n< From: a@fabrikam.example\n< Subje* BYE Session invalidated - AccessTokenExpired\n$"},
+			"> 2 EXAMINE INBOX\n< * 1 EXISTS\n< * 0 RECENT\n< * OK [UNSEEN 1] First unseen message\n< * OK [UIDVALIDITY 1] UIDs valid\n" +
+			"< * OK [UIDNEXT 2] Predicted next UID\n" +
+			"< * FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)\n" +
+			"< * OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft $MDNSent)] Permanent flags\n" +
+			"< 2 OK [READ-ONLY] EXAMINE completed.\n" +
+			"> 3 FETCH 1 BODY.PEEK[]\n< * 1 FETCH (UID 1 BODY[] {62}\n< From: a@fabrikam.example\n" +
+			"< Subje* BYE Session invalidated - AccessTokenExpired\n$"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newExchange(t)

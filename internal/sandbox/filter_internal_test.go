@@ -141,7 +141,8 @@ func FuzzCommands(f *testing.F) {
 		rest := got
 		for len(rest) > 0 {
 			line, after, _ := bytes.Cut(rest, []byte("\n"))
-			if line = append(line[:len(line):len(line)], '\n'); !bytes.Contains(stream, bytes.TrimRight(line, "\r\n")) && !bytes.HasPrefix(line, []byte(placeholder+" NOOP\r")) {
+			line = append(line[:len(line):len(line)], '\n')
+			if !bytes.Contains(stream, bytes.TrimRight(line, "\r\n")) && !bytes.HasPrefix(line, []byte(placeholder+" NOOP\r")) {
 				t.Fatalf("passed on %q, which never came in %q", line, stream)
 			}
 			rest = after
@@ -154,7 +155,8 @@ func FuzzCommands(f *testing.F) {
 
 func TestDotWriter_TOP(t *testing.T) {
 	const mail = "A: b\r\n\r\n.one\r\n\r\nthree"
-	for lines, want := range []string{"A: b\r\n\r\n.\r\n", "A: b\r\n\r\n..one\r\n.\r\n", "A: b\r\n\r\n..one\r\n\r\n.\r\n", "A: b\r\n\r\n..one\r\n\r\nthree\r\n.\r\n"} {
+	for lines, want := range []string{"A: b\r\n\r\n.\r\n", "A: b\r\n\r\n..one\r\n.\r\n", "A: b\r\n\r\n..one\r\n\r\n.\r\n",
+		"A: b\r\n\r\n..one\r\n\r\nthree\r\n.\r\n"} {
 		var b bytes.Buffer
 		out := bufio.NewWriter(&b)
 		d := &dotWriter{out: out, lines: lines}

@@ -166,7 +166,7 @@ func (l *Listener) serve(c *conn) {
 		c.log(Event{Kind: Closed})
 	}()
 	c.log(Event{Kind: Accepted})
-	switch {
+	switch { // a case without a body is a connection that ended before its dialog
 	case !c.doom(l.faults.Load()):
 	case l.faults.Load().SilentAfterAccept:
 		c.hold()

@@ -19,7 +19,8 @@ func TestModernFleet_IsFleetWithShortPasswords(t *testing.T) {
 	logins, passwords := make(map[string]bool), make(map[string]bool)
 	short, refused := 0, 0
 	for _, d := range fleet {
-		if d.Token != "" || d.Login == sandbox.AuthXOAUTH2 || d.Password == "" || len(d.Password) > 6 || strings.Trim(d.Password, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		if d.Token != "" || d.Login == sandbox.AuthXOAUTH2 || d.Password == "" || len(d.Password) > 6 ||
+			strings.Trim(d.Password, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			t.Errorf("%s has the password %q and the token %q", d.Name, d.Password, d.Token)
 		}
 		if logins[d.Account] || passwords[d.Password] || len(d.Mail) == 0 {
@@ -90,7 +91,9 @@ func TestExchange_ProvisionModern(t *testing.T) {
 			}
 			if d.Stranger {
 				visitor.Account, visitor.Expect = d.Account, sandbox.Refused
-				visitor.Reads = map[sandbox.Protocol]string{sandbox.IMAP: "NO AUTHENTICATE failed.", sandbox.POP3: "-ERR Authentication failure"}[protocol]
+				visitor.Reads = map[sandbox.Protocol]string{
+					sandbox.IMAP: "NO AUTHENTICATE failed.", sandbox.POP3: "-ERR Authentication failure",
+				}[protocol]
 			}
 			target := sandbox.Target{Address: l.Address(), Roots: e.Roots(), ServerName: "localhost"}
 			if r := visitor.Run(testContext(t), target); !r.OK() {
@@ -98,7 +101,8 @@ func TestExchange_ProvisionModern(t *testing.T) {
 			}
 		}
 	}
-	dialTLS(t, e, at[sandbox.IMAP]).play(proxyGreeting + "> 1 LOGIN fax@contoso.example 30714\n< 1 NO Basic authentication is disabled.\n" + signOff + "$")
+	dialTLS(t, e, at[sandbox.IMAP]).play(proxyGreeting + "> 1 LOGIN fax@contoso.example 30714\n< 1 NO Basic authentication is disabled.\n" +
+		signOff + "$")
 	classic := listen(t, e, sandbox.ListenOptions{})
 	dialTLS(t, e, classic).play(classicGreeting + "> 1 LOGIN fax@contoso.example 30714\n< 1 NO LOGIN failed.")
 }

@@ -22,7 +22,8 @@ import (
 
 func confidentialClient(t *testing.T, e *sandbox.Entra, credential confidential.Credential) confidential.Client {
 	t.Helper()
-	client, err := confidential.New(e.URL()+"/"+tenantID, appID, credential, confidential.WithHTTPClient(web(e)), confidential.WithInstanceDiscovery(false))
+	client, err := confidential.New(e.URL()+"/"+tenantID, appID, credential, confidential.WithHTTPClient(web(e)),
+		confidential.WithInstanceDiscovery(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,9 @@ func TestMSAL_ClientCredentials(t *testing.T) {
 	byAssertion := confidential.NewCredFromAssertionCallback(func(context.Context, confidential.AssertionRequestOptions) (string, error) {
 		return cluster.Token("me", "", time.Hour)
 	})
-	for name, credential := range map[string]confidential.Credential{"secret": bySecret, "certificate": byCertificate, "federated": byAssertion} {
+	for name, credential := range map[string]confidential.Credential{
+		"secret": bySecret, "certificate": byCertificate, "federated": byAssertion,
+	} {
 		t.Run(name, func(t *testing.T) {
 			result, err := confidentialClient(t, e, credential).AcquireTokenByCredential(testContext(t), []string{exchange})
 			if err != nil {
@@ -79,7 +82,8 @@ func TestMSAL_ClientCredentials(t *testing.T) {
 
 func TestMSAL_PasswordAndRefresh(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
-	client, err := public.New(publicID, public.WithAuthority(e.URL()+"/"+tenantID), public.WithHTTPClient(web(e)), public.WithInstanceDiscovery(false))
+	client, err := public.New(publicID, public.WithAuthority(e.URL()+"/"+tenantID), public.WithHTTPClient(web(e)),
+		public.WithInstanceDiscovery(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +110,16 @@ func TestMSAL_PasswordAndRefresh(t *testing.T) {
 		t.Errorf("got %d refreshes, want 2", n)
 	}
 	//lint:ignore SA1019 as above
-	if _, err := client.AcquireTokenByUsernamePassword(testContext(t), scopes, "mfa@contoso.example", "right"); err == nil || !strings.Contains(err.Error(), "AADSTS50076") {
+	if _, err := client.AcquireTokenByUsernamePassword(testContext(t), scopes, "mfa@contoso.example", "right"); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS50076") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestMSAL_DeviceCode(t *testing.T) {
 	e := newEntra(t, sandbox.EntraOptions{})
-	client, err := public.New(publicID, public.WithAuthority(e.URL()+"/"+tenantID), public.WithHTTPClient(web(e)), public.WithInstanceDiscovery(false))
+	client, err := public.New(publicID, public.WithAuthority(e.URL()+"/"+tenantID), public.WithHTTPClient(web(e)),
+		public.WithInstanceDiscovery(false))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,8 @@ func goodClaims() sandbox.TokenClaims {
 }
 
 func userClaims(name string) sandbox.TokenClaims {
-	return sandbox.TokenClaims{Application: publicID, Object: "anna", User: name, Scopes: []string{"IMAP.AccessAsUser.All", "POP.AccessAsUser.All"}}
+	return sandbox.TokenClaims{Application: publicID, Object: "anna", User: name, Scopes: []string{"IMAP.AccessAsUser.All",
+		"POP.AccessAsUser.All"}}
 }
 
 func issue(t *testing.T, e *sandbox.Entra, claims sandbox.TokenClaims) string {
@@ -92,24 +93,34 @@ func TestTokens(t *testing.T) {
 	}{
 		{"good", address, goodClaims(), imapGood, popGood, ""},
 		{"good, in capitals", strings.ToUpper(address), goodClaims(), imapGood, popGood, ""},
-		{"other name of Exchange", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://outlook.office.com/" }), imapGood, popGood, ""},
-		{"Exchange by its id", address, with(func(c *sandbox.TokenClaims) { c.Audience = "00000002-0000-0ff1-ce00-000000000000" }), imapGood, popGood, ""},
-		{"Graph", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://graph.microsoft.com" }), imapBad, popBad, "for another audience: https://graph.microsoft.com"},
-		{"PowerShell", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://ps.outlook.com" }), imapBad, popBad, "for another audience: https://ps.outlook.com"},
+		{"other name of Exchange", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://outlook.office.com/" }), imapGood,
+			popGood, ""},
+		{"Exchange by its id", address, with(func(c *sandbox.TokenClaims) { c.Audience = "00000002-0000-0ff1-ce00-000000000000" }), imapGood,
+			popGood, ""},
+		{"Graph", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://graph.microsoft.com" }), imapBad, popBad,
+			"for another audience: https://graph.microsoft.com"},
+		{"PowerShell", address, with(func(c *sandbox.TokenClaims) { c.Audience = "https://ps.outlook.com" }), imapBad, popBad,
+			"for another audience: https://ps.outlook.com"},
 		{"another tenant", address, with(func(c *sandbox.TokenClaims) { c.Tenant = otherID }), imapBad, popBad, "of another tenant: " + otherID},
 		{"expired", address, with(func(c *sandbox.TokenClaims) { c.Life = -time.Second }), imapBad, popBad, "not valid now"},
-		{"signed by another", address, with(func(c *sandbox.TokenClaims) { c.OtherKey = true }), imapBad, popBad, "the signature is not of the expected key"},
+		{"signed by another", address, with(func(c *sandbox.TokenClaims) { c.OtherKey = true }), imapBad, popBad,
+			"the signature is not of the expected key"},
 		{"no roles", address, with(func(c *sandbox.TokenClaims) { c.Roles = nil }), imapBad, popBad, "without the role"},
-		{"IMAP only", address, with(func(c *sandbox.TokenClaims) { c.Roles = c.Roles[:1] }), imapGood, popBad, "without the role POP.AccessAsApp"},
+		{"IMAP only", address, with(func(c *sandbox.TokenClaims) { c.Roles = c.Roles[:1] }), imapGood, popBad,
+			"without the role POP.AccessAsApp"},
 		{"POP3 only", address, with(func(c *sandbox.TokenClaims) { c.Roles = c.Roles[1:] }), imapBad, popGood, ""},
-		{"unknown service principal", address, with(func(c *sandbox.TokenClaims) { c.Application = "x" }), imapBad, popBad, "of no service principal with these ids"},
-		{"object id of the registration", address, with(func(c *sandbox.TokenClaims) { c.Object = "x" }), imapBad, popBad, "of no service principal with these ids"},
+		{"unknown service principal", address, with(func(c *sandbox.TokenClaims) { c.Application = "x" }), imapBad, popBad,
+			"of no service principal with these ids"},
+		{"object id of the registration", address, with(func(c *sandbox.TokenClaims) { c.Object = "x" }), imapBad, popBad,
+			"of no service principal with these ids"},
 		{"no such mailbox", "nobody@contoso.example", goodClaims(), imapBad, popBad, "no such mailbox"},
 		{"no FullAccess", "anna@contoso.example", goodClaims(), imapClosed, popBad, "no FullAccess to the mailbox"},
-		{"user, own mailbox", "anna@contoso.example", userClaims("Anna@contoso.example"), strings.ReplaceAll(imapGood, "MESSAGES 1", "MESSAGES 0"), "< +OK User successfully authenticated.\n> STAT\n< +OK 0 0", ""},
+		{"user, own mailbox", "anna@contoso.example", userClaims("Anna@contoso.example"), strings.ReplaceAll(imapGood, "MESSAGES 1",
+			"MESSAGES 0"), "< +OK User successfully authenticated.\n> STAT\n< +OK 0 0", ""},
 		{"user, shared mailbox", address, userClaims("boss@contoso.example"), imapGood, popGood, ""},
 		{"user, another's mailbox", address, userClaims("anna@contoso.example"), imapClosed, popBad, "no FullAccess to the mailbox"},
-		{"user, without the scope", "anna@contoso.example", sandbox.TokenClaims{User: "anna@contoso.example", Scopes: []string{"SMTP.Send"}}, imapBad, popBad, "without the scope POP.AccessAsUser.All"},
+		{"user, without the scope", "anna@contoso.example", sandbox.TokenClaims{User: "anna@contoso.example", Scopes: []string{"SMTP.Send"}},
+			imapBad, popBad, "without the scope POP.AccessAsUser.All"},
 		{"16 KiB", address, with(func(c *sandbox.TokenClaims) { c.Length = 16 << 10 }), imapGood, popGood, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -217,7 +228,8 @@ func TestExchange_Estimates(t *testing.T) {
 	for !strings.HasPrefix(p.hear(), "2 OK") {
 	}
 	p.play("> 3 FETCH 1 (UID RFC822.SIZE)\n< * 1 FETCH (UID 1 RFC822.SIZE 54)\n< 3 OK FETCH completed.\n" +
-		"> 4 FETCH 1 (RFC822.SIZE BODY.PEEK[HEADER])\n< * 1 FETCH (UID 1 RFC822.SIZE 54 BODY[HEADER] {42}\n< From: a@fabrikam.example\n< Subject: one\n< \n< )\n< 4 OK FETCH completed.\n" +
+		"> 4 FETCH 1 (RFC822.SIZE BODY.PEEK[HEADER])\n< * 1 FETCH (UID 1 RFC822.SIZE 54 BODY[HEADER] {42}\n< From: a@fabrikam.example\n" +
+		"< Subject: one\n< \n< )\n< 4 OK FETCH completed.\n" +
 		"> 5 FETCH 1 ENVELOPE")
 	if line := p.hear(); !strings.HasPrefix(line, "* 1 FETCH (UID 1 ENVELOPE (") {
 		t.Errorf("got %q", line)
