@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"net"
@@ -153,10 +154,7 @@ func (d *decoder) checkMatch(c *Config, m *Match, path string) {
 // choose says which names there are.
 func choose(name string, names []string) string {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" })
-	if near := nearest(name, names); near != "" {
-		return "write " + near
-	}
-	return "write " + alternatives(names)
+	return "write " + cmp.Or(nearest(name, names), alternatives(names))
 }
 
 // upstream returns the upstream of a name, or nil.
