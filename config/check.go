@@ -193,6 +193,7 @@ func (d *decoder) serves(u *Upstream, name string) bool {
 
 // faultOnce is faultIn unless the key has a fault of its route already, from another listener.
 func (d *decoder) faultOnce(path string, m *mistake) {
+	// Many listeners may be led to one upstream, and one line mends all of them.
 	if !d.told[path] {
 		d.told[path] = true
 		d.faultIn(path, m)
