@@ -101,7 +101,7 @@ func (a *Account) read(o *object) {
 		a.checkSingle(o)
 	}
 	if now := o.d.env.Now; !now.IsZero() && !a.Expires.IsZero() && !now.Before(a.Expires) {
-		o.d.warnIn(o.path+".expires", wrong("write a later date or delete the entry",
+		o.warnIn("expires", wrong("write a later date or delete the entry",
 			"the login expired on %s and is refused", a.Expires.Format(time.DateOnly)))
 	}
 }
@@ -117,10 +117,9 @@ func (a *Account) readMailboxes(v value) {
 
 // readMailboxFile reads the file's lines; empty ones and those that begin with # are left out.
 func (a *Account) readMailboxFile(o *object) {
-	d := o.d
 	o.required("file", "the path of a text file with one mailbox on each line")
 	var path string
-	scalar(o, "file", &path, d.path)
+	scalar(o, "file", &path, o.d.path)
 	if path == "" {
 		return
 	}
@@ -128,7 +127,7 @@ func (a *Account) readMailboxFile(o *object) {
 	if !ok {
 		return
 	}
-	before := len(d.faults)
+	before := len(o.d.faults)
 	n := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 		n++
@@ -138,13 +137,13 @@ func (a *Account) readMailboxFile(o *object) {
 		}
 		name, m := mailboxName(text)
 		if m != nil {
-			d.faultIn(o.path+".file", wrong(m.mend, "line %d: %s", n, m.problem))
+			o.faultIn("file", wrong(m.mend, "line %d: %s", n, m.problem))
 			continue
 		}
 		a.Mailboxes = append(a.Mailboxes, name)
 	}
-	if len(a.Mailboxes) == 0 && len(d.faults) == before {
-		d.faultIn(o.path+".file", wrong("write one mailbox on each line", "%s holds no mailbox", path))
+	if len(a.Mailboxes) == 0 && len(o.d.faults) == before {
+		o.faultIn("file", wrong("write one mailbox on each line", "%s holds no mailbox", path))
 	}
 }
 

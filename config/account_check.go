@@ -10,7 +10,6 @@ import (
 
 // checkPattern judges the keys of a login that stands for many: what it may open, and from where, must be said.
 func (a *Account) checkPattern(o *object) {
-	d := o.d
 	if !o.given("mailboxes") {
 		o.fault(wrong("write mailboxes: [fax1@contoso.com, fax2@contoso.com]",
 			"the login is a pattern, and mailboxes, which says what it may open, is missing"))
@@ -19,28 +18,28 @@ func (a *Account) checkPattern(o *object) {
 		o.fault(wrong("write sources: [10.20.0.0/16]", "the login is a pattern, and sources, which says where its devices are, is missing"))
 	}
 	if o.given("mailbox") {
-		d.faultIn(o.path+".mailbox", wrong("delete it, or write the logins one by one", "a login of a pattern opens the mailbox of its own name"))
+		o.faultIn("mailbox", wrong("delete it, or write the logins one by one", "a login of a pattern opens the mailbox of its own name"))
 	}
 	if len(a.Aliases) > 0 {
-		d.faultIn(o.path+".aliases", wrong("write an account with each as its login", "a pattern has no further names"))
+		o.faultIn("aliases", wrong("write an account with each as its login", "a pattern has no further names"))
 	}
-	a.checkMailboxes(d, o.path)
-	d.warnOfStrangers(o.path+".sources", a.Sources, isLocal, "write the ranges of its devices",
+	a.checkMailboxes(o)
+	o.d.warnOfStrangers(o.path+".sources", a.Sources, isLocal, "write the ranges of its devices",
 		"%s reaches beyond private networks, and the login is a pattern")
 }
 
 // checkMailboxes tells a pattern that nobody vouched for, and mailboxes that no login of this pattern can open.
-func (a *Account) checkMailboxes(d *decoder, path string) {
+func (a *Account) checkMailboxes(o *object) {
 	if i := slices.IndexFunc(a.Mailboxes, isPattern); i >= 0 && !a.AnyMailbox {
-		d.faultIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong(
+		o.faultIn(fmt.Sprintf("mailboxes[%d]", i), wrong(
 			"write the mailboxes one by one, or any_mailbox: true if each that fits may be opened",
 			"%s is a pattern of mailboxes", quoted(a.Mailboxes[i])))
 	} else if i < 0 && a.AnyMailbox && len(a.Mailboxes) > 0 {
-		d.faultIn(path+".any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
+		o.faultIn("any_mailbox", wrong("delete it", "no pattern stands in mailboxes"))
 	}
 	for i, name := range a.Mailboxes {
 		if !isPattern(name) && !globMatches(a.Login, name) {
-			d.warnIn(fmt.Sprintf("%s.mailboxes[%d]", path, i), wrong("delete it, or write an account for it",
+			o.warnIn(fmt.Sprintf("mailboxes[%d]", i), wrong("delete it, or write an account for it",
 				"no login of the pattern %s can open %s", quoted(a.Login), quoted(name)))
 		}
 	}
@@ -49,11 +48,11 @@ func (a *Account) checkMailboxes(d *decoder, path string) {
 // checkSingle judges the keys of one login.
 func (a *Account) checkSingle(o *object) {
 	if o.given("mailboxes") {
-		o.d.faultIn(o.path+".mailboxes", wrong("write mailbox: and the one it opens",
+		o.faultIn("mailboxes", wrong("write mailbox: and the one it opens",
 			"mailboxes belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 	if a.AnyMailbox {
-		o.d.faultIn(o.path+".any_mailbox", wrong("delete it",
+		o.faultIn("any_mailbox", wrong("delete it",
 			"any_mailbox belongs to a login that is a pattern, and %s is one login", quoted(a.Login)))
 	}
 }

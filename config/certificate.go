@@ -137,7 +137,7 @@ func (f *CertificateFile) checkPair(o *object) {
 		return
 	}
 	if open := checkPrivate(f.Key, o.d.env); open != nil {
-		o.d.warnIn(o.path+".key", ofError(open)) // others keep this file, and other servers may share it: not ours to refuse
+		o.warnIn("key", ofError(open)) // others keep this file, and other servers may share it: not ours to refuse
 	}
 	if !ok {
 		return

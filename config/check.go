@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"net"
@@ -153,10 +154,7 @@ func (d *decoder) checkMatch(c *Config, m *Match, path string) {
 // choose says which names there are.
 func choose(name string, names []string) string {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" })
-	if near := nearest(name, names); near != "" {
-		return "write " + near
-	}
-	return "write " + alternatives(names)
+	return "write " + cmp.Or(nearest(name, names), alternatives(names))
 }
 
 // upstream returns the upstream of a name, or nil.
@@ -195,6 +193,7 @@ func (d *decoder) serves(u *Upstream, name string) bool {
 
 // faultOnce is faultIn unless the key has a fault of its route already, from another listener.
 func (d *decoder) faultOnce(path string, m *mistake) {
+	// Many listeners may be led to one upstream, and one line mends all of them.
 	if !d.told[path] {
 		d.told[path] = true
 		d.faultIn(path, m)

@@ -104,7 +104,7 @@ func (d *decoder) output(text string) (string, *mistake) {
 }
 
 func wholeMebibytes(text string) (int64, *mistake) {
-	n, m := size(mebibyte, 1<<40)(text)
+	n, m := size[int64](mebibyte, 1<<40)(text)
 	if m == nil && n%mebibyte != 0 {
 		return 0, wrong("write whole MiB, such as 100MiB", "%s is no whole number of MiB", text)
 	}

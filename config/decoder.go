@@ -215,7 +215,7 @@ func quoted(text string) string {
 	return `"` + text + `"`
 }
 
-// maxFaults bounds how many faults of one file are kept.
+// maxFaults bounds how many faults of one file are kept: a hostile file could make one of every few bytes.
 const maxFaults = 1000
 
 // Fault is one mistake in a configuration file.

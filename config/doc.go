@@ -1,5 +1,4 @@
-// Package config is what an administrator decides about a bridge: the one file drawbridge.yaml, read, checked and
-// handed on as plain values.
+// Package config is what an administrator decides about a bridge, as the plain values of the one file drawbridge.yaml.
 //
 // A configuration is read whole or not at all. Every fault is told at once, each with file, line, column, key and
 // what to write instead, so that a file is mended in one go. Keys that the product will have and this version has not

@@ -140,7 +140,7 @@ func tabIndent(data []byte) (line, column int, ok bool) {
 	return 0, 0, false
 }
 
-// plainWords are the parser's words, by a part of what it says.
+// plainWords are what to say instead of the parser's words, by a part of those; the first that fits counts.
 var plainWords = []struct{ says, problem, mend string }{
 	{"mapping values are not allowed", "a colon stands where none can",
 		"check the indentation here and one line above, and quote a value that holds a colon and a space"},

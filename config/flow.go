@@ -39,7 +39,7 @@ func (a *OAuth2) checkFlow(o *object) {
 
 func (a *OAuth2) refuse(o *object, key string, stands bool, mend string) {
 	if stands {
-		o.d.faultIn(o.path+"."+key, wrong(mend, "flow %s does not use it", a.Flow))
+		o.faultIn(key, wrong(mend, "flow %s does not use it", a.Flow))
 	}
 }
 
@@ -57,7 +57,7 @@ func (a *OAuth2) checkIDs(o *object, words ...string) {
 // checkTenant refuses a word for many tenants that the flow does not know.
 func (a *OAuth2) checkTenant(o *object, words ...string) {
 	if slices.Contains(sharedTenants(), a.Tenant) && !slices.Contains(words, a.Tenant) {
-		o.d.faultIn(o.path+".tenant", wrong("write the Directory (tenant) ID, or a domain such as contoso.onmicrosoft.com",
+		o.faultIn("tenant", wrong("write the Directory (tenant) ID, or a domain such as contoso.onmicrosoft.com",
 			"flow %s needs one tenant, and %s stands for many", a.Flow, a.Tenant))
 	}
 }
@@ -67,13 +67,13 @@ func (a *OAuth2) checkCredential(o *object) {
 	secret, certificate := o.given("client_secret"), o.given("client_certificate")
 	switch {
 	case secret && certificate:
-		o.d.faultIn(o.path+".client_certificate", wrong("keep one of the two", "client_secret stands here too"))
+		o.faultIn("client_certificate", wrong("keep one of the two", "client_secret stands here too"))
 	case !secret && !certificate:
 		o.fault(wrong("write client_secret: {file: PATH} or client_certificate: {file: PATH}",
 			"neither client_secret nor client_certificate stands here"))
 	}
 	if !secret && o.given("client_secret_expires") {
-		o.d.faultIn(o.path+".client_secret_expires", wrong("delete it: a certificate tells its own end", "no client_secret stands here"))
+		o.faultIn("client_secret_expires", wrong("delete it: a certificate tells its own end", "no client_secret stands here"))
 	}
 }
 
@@ -90,7 +90,7 @@ func takeID(o *object, key, variable string, into *string, parse parser) {
 	}
 	id, m := parse(text)
 	if m != nil {
-		o.d.faultIn(o.path+"."+key, wrong("write "+key+": here, or mend the variable", "environment variable %s: %s", variable, m.problem))
+		o.faultIn(key, wrong("write "+key+": here, or mend the variable", "environment variable %s: %s", variable, m.problem))
 		id = text // so that it does not seem to be missing
 	}
 	*into = id
@@ -101,13 +101,13 @@ func (a *OAuth2) checkTokenFile(o *object) {
 	const variable = "AZURE_FEDERATED_TOKEN_FILE"
 	path := o.d.env.variable(variable)
 	if path == "" {
-		o.d.faultIn(o.path+".flow", wrong("set it to the path of the projected token, as Azure's webhook for workload identities does",
+		o.faultIn("flow", wrong("set it to the path of the projected token, as Azure's webhook for workload identities does",
 			"environment variable %s is not set", variable))
 		return
 	}
 	if _, err := readSecretFile(path, o.d.env); err != nil {
 		m := ofError(err)
-		o.d.faultIn(o.path+".flow", wrong(m.mend, "environment variable %s: %s", variable, m.problem))
+		o.faultIn("flow", wrong(m.mend, "environment variable %s: %s", variable, m.problem))
 		return
 	}
 	a.TokenFile = path
@@ -125,7 +125,7 @@ func (c *ClientCertificate) read(o *object) {
 		m = o.checkClientCertificate([]byte(text.Reveal()))
 	}
 	if m != nil {
-		o.d.faultIn(o.path+".file", m)
+		o.faultIn("file", m)
 		return
 	}
 	c.PEM = text

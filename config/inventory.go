@@ -84,9 +84,8 @@ func defaultInventory() Inventory {
 }
 
 func (i *Inventory) read(o *object) {
-	before := len(o.d.faults)
-	scalar(o, "store", &i.Store, oneOf(StoreSQLite, StorePostgres))
-	i.readDSN(o, len(o.d.faults) == before)
+	stored := scalar(o, "store", &i.Store, oneOf(StoreSQLite, StorePostgres))
+	i.readDSN(o, stored)
 	scalar(o, "identify_by", &i.IdentifyBy, oneOf(IdentifyBySource, IdentifyByMAC))
 	o.group("keep", func(o *object) {
 		scalar(o, "sessions", &i.Keep.Sessions, within(day, maxDuration))
@@ -94,7 +93,7 @@ func (i *Inventory) read(o *object) {
 	})
 	o.group("journal", func(o *object) {
 		scalar(o, "sync", &i.Journal.Sync, within(10*time.Millisecond, time.Minute))
-		scalar(o, "rotate", &i.Journal.Rotate, size(mebibyte, 4<<30))
+		scalar(o, "rotate", &i.Journal.Rotate, size[int64](mebibyte, 4<<30))
 	})
 	o.group("enrich", func(o *object) {
 		scalar(o, "reverse_dns", &i.Enrich.ReverseDNS, boolean)

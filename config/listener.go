@@ -101,7 +101,7 @@ func (l *Listener) read(o *object) {
 	scalar(o, "tls", &l.TLS, oneOf("implicit", "starttls"))
 	scalar(o, "min_version", &l.MinVersion, tlsVersion)
 	o.use("ciphers", l.Ciphers.read)
-	scalar(o, "record_size", &l.RecordSize, recordSize)
+	scalar(o, "record_size", &l.RecordSize, size(minRecord, maxRecord))
 	some(o, "allow", &l.Allow, prefix)
 	list(o, "proxy_protocol", &l.ProxyProtocol, prefix)
 	o.group("limits", l.Limits.read)
@@ -126,9 +126,4 @@ func tlsVersion(text string) (string, *mistake) {
 		return "", wrong(mend, "SSL 2 is never served")
 	}
 	return "", wrong(mend, "%s is no TLS version", quoted(text))
-}
-
-func recordSize(text string) (int, *mistake) {
-	n, m := size(minRecord, maxRecord)(text)
-	return int(n), m
 }

@@ -85,7 +85,7 @@ func (c *Config) read(o *object) {
 	scalar(o, "name", &c.Name, label)
 	scalar(o, "drain", &c.Drain, duration)
 	scalar(o, "timezone", &c.Timezone, d.timezone)
-	d.zone = c.Timezone
+	d.zone = c.Timezone // before the dates below, which begin in it
 	if items, ok := o.entries("listeners"); ok {
 		c.Listeners = make([]Listener, len(items))
 		for i, item := range items {
@@ -127,9 +127,6 @@ func (c *Config) readUpstreams(v value) {
 	}
 }
 
-// minTokenKey is how long a text that encrypts tokens must be, in bytes.
-const minTokenKey = 16
-
 func (c *Config) readRules(v value) {
 	items, _ := v.items()
 	items = bounded(v, items, maxRules)
@@ -139,6 +136,9 @@ func (c *Config) readRules(v value) {
 		item.read(c.Rules[i].read)
 	}
 }
+
+// minTokenKey is how long a text that encrypts tokens must be, in bytes.
+const minTokenKey = 16
 
 func checkTokenKey(text string) *mistake {
 	if len(text) < minTokenKey {

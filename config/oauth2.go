@@ -91,11 +91,9 @@ func authWord(text string) (string, *mistake) {
 
 func (a *OAuth2) read(o *object) {
 	flows := oneOf(FlowClientCredentials, FlowDeviceCode, FlowPassword, FlowManagedIdentity, FlowWorkloadIdentity)
-	o.use("flow", func(v value) {
-		if !read(v, &a.Flow, flows) {
-			a.Flow = "" // what else must stand depends on it, and is not known
-		}
-	})
+	if !scalar(o, "flow", &a.Flow, flows) {
+		a.Flow = "" // what else must stand depends on it, and is not known
+	}
 	scalar(o, "cloud", &a.Cloud, cloud)
 	scalar(o, "tenant", &a.Tenant, tenant)
 	scalar(o, "client_id", &a.ClientID, guid)

@@ -162,9 +162,16 @@ func (o *object) given(key string) bool {
 	return slices.ContainsFunc(o.pairs, func(p *pair) bool { return p.key.Value == key })
 }
 
-// scalar reads one value through a pure parser.
-func scalar[T any](o *object, key string, into *T, parse func(string) (T, *mistake)) {
-	o.use(key, func(v value) { read(v, into, parse) })
+// faultIn notes a mistake in the value of a key, or in the group where the key is missing.
+func (o *object) faultIn(key string, m *mistake) { o.d.faultIn(join(o.path, key), m) }
+
+// warnIn notes what works at a key and is probably not meant.
+func (o *object) warnIn(key string, m *mistake) { o.d.warnIn(join(o.path, key), m) }
+
+// scalar reads one value through a pure parser; ok is false where the value was refused.
+func scalar[T any](o *object, key string, into *T, parse func(string) (T, *mistake)) (ok bool) {
+	v, stands := o.take(key)
+	return !stands || read(v, into, parse)
 }
 
 func read[T any](v value, into *T, parse func(string) (T, *mistake)) bool {

@@ -69,9 +69,7 @@ func noSNMP(text string) (*SNMP, *mistake) {
 }
 
 func (s *SNMP) read(o *object) {
-	before := len(o.d.faults)
-	scalar(o, "version", &s.Version, oneOf(SNMPVersion2c, SNMPVersion3))
-	known := len(o.d.faults) == before
+	known := scalar(o, "version", &s.Version, oneOf(SNMPVersion2c, SNMPVersion3))
 	o.required("sources", "[10.20.3.0/24]")
 	some(o, "sources", &s.Sources, prefix)
 	o.use("community", func(v value) { v.secret(&s.Community, anySecret) })
@@ -101,19 +99,19 @@ func (s *SNMP) read(o *object) {
 func (s *SNMP) checkVersion(o *object) {
 	if s.Version == SNMPVersion2c {
 		o.required("community", "{file: PATH}, or version: 3")
-		for _, key := range []string{"user", "auth", "privacy"} {
-			s.refuse(o, key, "write version: 3, or delete it")
-		}
+		s.refuse(o, "write version: 3, or delete it", "user", "auth", "privacy")
 		return
 	}
 	o.required("user", "the name that devices know")
 	o.required("auth", "{protocol: sha256, password: {file: PATH}}")
-	s.refuse(o, "community", "write version: 2c, or delete it")
+	s.refuse(o, "write version: 2c, or delete it", "community")
 }
 
-func (s *SNMP) refuse(o *object, key, mend string) {
-	if o.given(key) {
-		o.d.faultIn(o.path+"."+key, wrong(mend, "version %s does not use it", s.Version))
+func (s *SNMP) refuse(o *object, mend string, keys ...string) {
+	for _, key := range keys {
+		if o.given(key) {
+			o.faultIn(key, wrong(mend, "version %s does not use it", s.Version))
+		}
 	}
 }
 

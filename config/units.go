@@ -80,8 +80,8 @@ func within(low, high time.Duration) func(string) (time.Duration, *mistake) {
 }
 
 // size reads 512B, 16KiB, 64MiB within low and high bytes.
-func size(low, high int64) func(string) (int64, *mistake) {
-	return func(text string) (int64, *mistake) {
+func size[T int | int64](low, high T) func(string) (T, *mistake) {
+	return func(text string) (T, *mistake) {
 		part := sizeForm.FindStringSubmatch(text)
 		if part == nil {
 			return 0, wrong(sizeMend(text), "%s is no size", quoted(text))
@@ -89,12 +89,12 @@ func size(low, high int64) func(string) (int64, *mistake) {
 		n, _ := strconv.ParseInt(part[1], 10, 64) // twelve digits at most
 		unit := unitsOfSize[part[2]]
 		switch {
-		case n > maxBytes/unit || n*unit > high:
-			return 0, wrong("write at most "+FormatSize(high), "%s is too large", text)
-		case n*unit < low:
-			return 0, wrong("write at least "+FormatSize(low), "%s is too small", text)
+		case n > maxBytes/unit || n*unit > int64(high):
+			return 0, wrong("write at most "+FormatSize(int64(high)), "%s is too large", text)
+		case n*unit < int64(low):
+			return 0, wrong("write at least "+FormatSize(int64(low)), "%s is too small", text)
 		}
-		return n * unit, nil
+		return T(n * unit), nil
 	}
 }
 

@@ -183,10 +183,10 @@ func (o *object) warnOfPort(key, address, mode string) {
 	_, port, _ := net.SplitHostPort(address)
 	switch {
 	case mode == "starttls" && (port == "993" || port == "995"):
-		o.d.warnIn(o.path+"."+key, wrong("if the login fails, write tls: implicit",
+		o.warnIn(key, wrong("if the login fails, write tls: implicit",
 			"port %s is the one for implicit TLS, and tls is starttls", port))
 	case mode == "implicit" && (port == "143" || port == "110"):
-		o.d.warnIn(o.path+"."+key, wrong("if the connection fails, write tls: starttls",
+		o.warnIn(key, wrong("if the connection fails, write tls: starttls",
 			"port %s is the one for STARTTLS, and tls is implicit", port))
 	}
 }
@@ -202,7 +202,7 @@ func (o *object) readCA(path *string, text *[]byte) {
 		return
 	}
 	if m := checkRoots(data); m != nil {
-		o.d.faultIn(o.path+".ca", m)
+		o.faultIn("ca", m)
 		return
 	}
 	*text = data
@@ -212,7 +212,7 @@ func (o *object) readCA(path *string, text *[]byte) {
 func (o *object) file(key, path string) (data []byte, ok bool) {
 	data, err := readBounded(path, maxFile)
 	if err != nil {
-		o.d.faultIn(o.path+"."+key, ofError(err))
+		o.faultIn(key, ofError(err))
 	}
 	return data, err == nil
 }

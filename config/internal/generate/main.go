@@ -1,5 +1,5 @@
-// Command generate writes what is generated from the configuration's types and their comments: the JSON schema for
-// editors and the commented reference. It runs in the folder of package config, by go generate.
+// Command generate writes the files that follow from the configuration's types: the JSON schema for editors, the
+// commented reference. It runs in the folder of package config, by go generate.
 package main
 
 import (
