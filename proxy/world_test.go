@@ -26,7 +26,7 @@ import (
 	"drawbridge/inventory"
 	"drawbridge/proxy"
 	"drawbridge/proxy/devicetls"
-	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/internal/logintest"
 	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
@@ -106,13 +106,18 @@ func (w *world) dial(version uint16) *device {
 	if version == 0 {
 		version = tls.VersionTLS10
 	}
-	raw := w.dialRaw()
+	return startTLS(w.t, w.dialRaw(), version)
+}
+
+// startTLS makes raw a device of version.
+func startTLS(t *testing.T, raw net.Conn, version uint16) *device {
+	t.Helper()
 	c := tls.Client(raw, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: devicetls.LegacySuites(),
 		InsecureSkipVerify: true})
 	if err := c.Handshake(); err != nil {
-		w.t.Fatalf("handshake: %v", err)
+		t.Fatalf("handshake: %v", err)
 	}
-	return newDevice(w.t, c)
+	return newDevice(t, c)
 }
 
 func (w *world) dialRaw() net.Conn {
@@ -161,8 +166,13 @@ func newDevice(t *testing.T, c net.Conn) *device { return &device{t, c, bufio.Ne
 
 func (d *device) say(lines ...string) {
 	d.t.Helper()
-	if _, err := io.WriteString(d, strings.Join(lines, "\r\n")+"\r\n"); err != nil {
-		d.t.Fatalf("say %q: %v", lines, err)
+	d.send(strings.Join(lines, "\r\n") + "\r\n")
+}
+
+func (d *device) send(text string) {
+	d.t.Helper()
+	if _, err := io.WriteString(d, text); err != nil {
+		d.t.Fatalf("say %q: %v", text, err)
 	}
 }
 
@@ -197,7 +207,9 @@ type passAll struct {
 	refuse   error
 	then     *login.Refusal
 	panics   bool
-	wait     func(context.Context) // before it decides
+	notice   string
+	wait     func(context.Context)   // before it decides
+	hears    func(login.Credentials) // likewise
 	// notBefore is after how long a refusal may be told.
 	notBefore time.Duration
 
@@ -209,6 +221,9 @@ func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session,
 	if p.wait != nil {
 		p.wait(ctx)
 	}
+	if p.hears != nil {
+		p.hears(c)
+	}
 	if p.panics {
 		p.panics = false
 		panic("a fault")
@@ -216,8 +231,8 @@ func (p *passAll) Decide(ctx context.Context, _ time.Time, _ *inventory.Session,
 	if p.refuse != nil {
 		return proxy.Decision{}, p.refuse
 	}
-	return proxy.Decision{Stage: inventory.StageBridge, Rules: map[string]string{"upstream": "default"}, Mailbox: c.Account, Then: p.then,
-		Upstream: p.upstream, Credential: &handOn{p: p, c: c, began: time.Now()}}, nil
+	return proxy.Decision{Stage: inventory.StageBridge, Rules: map[string]string{"upstream": "default"}, Mailbox: c.Account, Notice: p.notice,
+		Then: p.then, Upstream: p.upstream, Credential: &handOn{p: p, c: c, began: time.Now()}}, nil
 }
 
 type handOn struct {
@@ -228,7 +243,7 @@ type handOn struct {
 
 func (h *handOn) Mechanisms(context.Context) ([]sasl.Client, error) {
 	if h.c.Token() {
-		return []sasl.Client{transcript.Token("user=" + h.c.Account + "\x01auth=Bearer " + h.c.Password.Reveal() + "\x01\x01")}, nil
+		return []sasl.Client{logintest.Token("user=" + h.c.Account + "\x01auth=Bearer " + h.c.Password.Reveal() + "\x01\x01")}, nil
 	}
 	return []sasl.Client{login.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver"
 
 	"drawbridge/proxy/imaplogin"
-	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/internal/logintest"
 	"drawbridge/proxy/login"
 )
 
@@ -64,7 +64,7 @@ func FuzzUpstream(f *testing.F) {
 		l := imaplogin.New(login.NewConn(&recorded{}, login.ConnOptions{Secure: true, Notes: n}), "ready", n)
 		conn := login.NewConn(up, login.ConnOptions{Secure: secure, Announced: &login.Announced{}})
 		half := imaplogin.NewUpstream(conn, &login.UpstreamNotes{})
-		err := transcript.LogIn(t.Context(), half, passwordOf("anna", "canary-pässword"))
+		err := logintest.LogIn(t.Context(), half, passwordOf("anna", "canary-pässword"))
 		if err == nil {
 			err = errors.Join(half.ProveMailbox(t.Context()), l.Admit(login.Admission{Capabilities: half.Capabilities()}))
 		}

@@ -13,7 +13,7 @@ import (
 
 	"drawbridge/internal/secret"
 	"drawbridge/proxy/imaplogin"
-	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/internal/logintest"
 	"drawbridge/proxy/login"
 )
 
@@ -113,7 +113,7 @@ func TestIMAP_AdmitsInOneWriteAndKeepsWhatWasPipelined(t *testing.T) {
 	up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\nD1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n* 1 EXISTS\r\n")
 	upstream := login.NewConn(up, login.ConnOptions{Secure: true})
 	half := imaplogin.NewUpstream(upstream, &login.UpstreamNotes{})
-	if err := transcript.LogIn(t.Context(), half, passwordOf("a", "b")); err != nil {
+	if err := logintest.LogIn(t.Context(), half, passwordOf("a", "b")); err != nil {
 		t.Fatal(err)
 	}
 	if err := half.ProveMailbox(t.Context()); err != nil {
@@ -172,7 +172,7 @@ func TestIMAP_ALongTokenPasses(t *testing.T) {
 		}
 		up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] ready\r\n+ \r\nD1 OK\r\nD2 OK\r\nD3 OK\r\n")
 		half := imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{})
-		if err := transcript.LogIn(t.Context(), half, []sasl.Client{message}); err != nil {
+		if err := logintest.LogIn(t.Context(), half, []sasl.Client{message}); err != nil {
 			t.Fatal(err)
 		}
 		if got := up.out.String(); got != "D1 AUTHENTICATE XOAUTH2\r\n"+base64Of(message)+"\r\n" {
@@ -194,7 +194,7 @@ func TestIMAP_BoundsOfWhatAnUpstreamMaySend(t *testing.T) {
 		{"a challenge after LOGIN", "* OK [CAPABILITY IMAP4rev1] ready\r\n+ more\r\n", "asks for more"},
 		{"silence", "", "did not greet"},
 	} {
-		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(saying(c.said), login.ConnOptions{Secure: true}),
+		err := logintest.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(saying(c.said), login.ConnOptions{Secure: true}),
 			&login.UpstreamNotes{}), passwordOf("a", "b"))
 		var r *login.Refusal
 		if !errors.As(err, &r) || r.Reason != login.Unavailable || !strings.Contains(err.Error(), c.problem) {
@@ -211,7 +211,7 @@ func TestIMAP_AnUpstreamThatFallsSilentIsUnavailable(t *testing.T) {
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		began := time.Now()
-		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(conn, &login.UpstreamNotes{}), passwordOf("a", "b"))
+		err := logintest.LogIn(t.Context(), imaplogin.NewUpstream(conn, &login.UpstreamNotes{}), passwordOf("a", "b"))
 		var r *login.Refusal
 		if !errors.As(err, &r) || r.Reason != login.Unavailable || !strings.Contains(err.Error(), "in time") {
 			t.Errorf("got %v, want Unavailable because of the time", err)
@@ -316,8 +316,8 @@ func TestIMAP_ChallengesOfAnUpstream(t *testing.T) {
 			"D1 AUTHENTICATE LOGIN\r\nYQ==\r\nYg==\r\n", &serverFirst{[]string{"a", "b"}}},
 	} {
 		up := saying(c.said)
-		err := transcript.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}),
-			&login.UpstreamNotes{}), []sasl.Client{c.mechanism})
+		err := logintest.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}),
+			[]sasl.Client{c.mechanism})
 		var r *login.Refusal
 		if !errors.As(err, &r) || r.Reason != login.BadCredentials {
 			t.Errorf("%s: got %v, want bad credentials", c.name, err)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/internal/logintest"
 	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
@@ -37,13 +37,13 @@ func logIn(t *testing.T, announced *login.Announced, says string, mechs []sasl.C
 	up := saying([]byte(says))
 	s := &spoken{}
 	s.half = pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true, Announced: announced}), &s.notes)
-	s.err = transcript.LogIn(t.Context(), s.half, mechs)
+	s.err = logintest.LogIn(t.Context(), s.half, mechs)
 	s.heard = up.out.String()
 	return s
 }
 
 func withToken(name, token string) []sasl.Client {
-	return []sasl.Client{transcript.Token("user=" + name + "\x01auth=Bearer " + token + "\x01\x01")}
+	return []sasl.Client{logintest.Token("user=" + name + "\x01auth=Bearer " + token + "\x01\x01")}
 }
 
 // reasonOf is the reason of a refusal, -1 for none.
@@ -328,7 +328,7 @@ func TestPOP3_UpstreamSTLS(t *testing.T) {
 				return nil, broken
 			}
 		}
-		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Upgrade: c.upgrade}),
+		err := logintest.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Upgrade: c.upgrade}),
 			&login.UpstreamNotes{}), mechanisms("anna", "canary"))
 		if reasonOf(t, err) != login.Unavailable || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -365,8 +365,8 @@ func TestPOP3_UpstreamThatIsGoneIsUnavailable(t *testing.T) {
 	for takes := range 2 {
 		up := &gone{takes: takes}
 		up.in.Reset([]byte(greets + hasUser + "+OK\r\n+OK\r\n"))
-		err := transcript.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}),
-			&login.UpstreamNotes{}), mechanisms("anna", "right"))
+		err := logintest.LogIn(t.Context(), pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}),
+			mechanisms("anna", "right"))
 		if reasonOf(t, err) != login.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("after %d writes: %v", takes, err)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/proxy/internal/transcript"
+	"drawbridge/proxy/internal/logintest"
 	"drawbridge/proxy/login"
 	"drawbridge/proxy/pop3login"
 )
@@ -139,7 +139,7 @@ func FuzzUpstream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, said []byte, secure bool) {
 		up := saying(said)
 		half := pop3login.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: secure}), &login.UpstreamNotes{})
-		err := transcript.LogIn(t.Context(), half, mechanisms("anna", "canary-password"))
+		err := logintest.LogIn(t.Context(), half, mechanisms("anna", "canary-password"))
 		if err == nil {
 			err = half.ProveMailbox(t.Context())
 		}

@@ -7,14 +7,12 @@ import (
 	"go.uber.org/goleak"
 
 	"drawbridge/internal/secret"
-	"drawbridge/proxy/internal/transcript"
 	"drawbridge/proxy/login"
-	"drawbridge/proxy/pop3login"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The transcripts in testdata are played through a whole bridge, by TestTranscripts of proxy.
 
-func TestPOP3_Transcripts(t *testing.T) { transcript.Play(t, pop3login.Dialect(), 4) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func mechanisms(name, password string) []sasl.Client {
 	return []sasl.Client{login.NewPasswordLogin(name, secret.New(password))}
