@@ -86,13 +86,16 @@ func costSentence(r *Report, f *figures) string {
 func notes(r *Report, f *figures) []string {
 	said := []string{
 		"A device counts as depending on the bridge until it is blocked or removed from the inventory." + blockedWords(f.blocked),
-		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to speak without it.",
+		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to " +
+			"speak without it.",
 		"A device's use of weak encryption counts as ended when its latest handshake was a strong one and none was weak for 30 days.",
-		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange Online refuses.",
+		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange " +
+			"Online refuses.",
 		"Dates are of the time zone " + r.Now.Format("MST") + "; days in the trend are UTC.",
 	}
 	if f.strangers > 0 {
-		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.", count(f.strangers, "source has", "sources have")))
+		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.",
+			count(f.strangers, "source has", "sources have")))
 	}
 	if n := r.Totals.TurnedAway; n > 0 {
 		said = append(said, count(n, "connection", "connections")+" got no session, since limits were reached.")
