@@ -172,12 +172,7 @@ func (o objects) object(text string) json.RawMessage {
 func (d *Device) fillFigures(t *Tally) {
 	d.FirstSeen, d.LastSeen, d.LastServed = t.first.time(), t.last.time(), t.served.pointer()
 	d.Sessions, d.Flooded = t.sessions(), t.flooded
-	d.Outcomes = make(Outcomes)
-	for i, n := range t.outcomes {
-		if n != 0 {
-			d.Outcomes[outcomes[i]] = n
-		}
-	}
+	d.Outcomes = byName(t.outcomes[:], outcomes[:])
 	for i, u := range t.versions {
 		if u.Count != 0 {
 			d.TLSVersions = append(d.TLSVersions, VersionUse{versions[i], u.Count, u.First.time(), u.Last.time()})

@@ -238,7 +238,8 @@ func TestFold_DeviceLeftWhileItWasLetInIsNotCountedTwice(t *testing.T) {
 
 func TestFold_FloodCountsForItsSourceAndMakesNoDeviceOfThoseTurnedAway(t *testing.T) {
 	line := func(source string, count, sessions int) inventory.Line {
-		l := inventory.Line{Message: inventory.MessageFlood, Time: at(9), Flood: inventory.FloodLine{Count: count, Sessions: sessions, First: at(1), Last: at(8)}}
+		l := inventory.Line{Message: inventory.MessageFlood, Time: at(9), Flood: inventory.FloodLine{Count: count, Sessions: sessions,
+			First: at(1), Last: at(8)}}
 		if source != "" {
 			l.Flood.Source = netip.MustParsePrefix(source)
 		}
@@ -324,7 +325,8 @@ func TestParseSetting(t *testing.T) {
 		{"vendor", "x", "", "is nothing that can be set; there are stage, deadline, owner, category, priority, cost, note"},
 	} {
 		got, err := inventory.ParseSetting(test.key, test.value)
-		if problem, _ := err.(*inventory.SettingError); got != test.want || (err != nil) != (test.problem != "") || err != nil && problem.Problem != test.problem {
+		if problem, _ := err.(*inventory.SettingError); got != test.want || (err != nil) != (test.problem != "") ||
+			err != nil && problem.Problem != test.problem {
 			t.Errorf("%s %q: got %q, %v; want %q, %q", test.key, test.value, got, err, test.want, test.problem)
 		}
 	}

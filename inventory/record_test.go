@@ -45,7 +45,11 @@ func bridgedSession() *inventory.Session {
 			Group: "secp256r1", Completed: true, AlertSent: "internal_error", AlertReceived: "user_canceled",
 			Certificate: strings.Repeat("ab", 32)},
 		Login: inventory.Login{UpstreamTLS: inventory.TLS{Engine: "standard", Version: hello.TLS13, Cipher: "TLS_AES_256_GCM_SHA384",
-			Completed: true}, Account: "Scanner1", ClaimedAccount: `CONTOSO\Scanner1`, Mailbox: "scans@contoso.com", AuthMechanism: "LOGIN", Upstream: "exchange-online", UpstreamAddress: "52.97.1.1:993", UpstreamAuth: "XOAUTH2", UpstreamFrontEnd: "FR0P281CA0001.DEUP281.PROD.OUTLOOK.COM", UpstreamSays: "* BYE Session invalidated - AccessTokenExpired", TokenLeft: 3599 * time.Second, Stage: inventory.StageBridge, WouldStage: inventory.StageWarn, Rules: map[string]string{"upstream": "rules[3]", "stage": "device"}, UpstreamTime: 212 * time.Millisecond},
+			Completed: true}, Account: "Scanner1", ClaimedAccount: `CONTOSO\Scanner1`, Mailbox: "scans@contoso.com", AuthMechanism: "LOGIN",
+			Upstream: "exchange-online", UpstreamAddress: "52.97.1.1:993", UpstreamAuth: "XOAUTH2",
+			UpstreamFrontEnd: "FR0P281CA0001.DEUP281.PROD.OUTLOOK.COM", UpstreamSays: "* BYE Session invalidated - AccessTokenExpired",
+			TokenLeft: 3599 * time.Second, Stage: inventory.StageBridge, WouldStage: inventory.StageWarn,
+			Rules: map[string]string{"upstream": "rules[3]", "stage": "device"}, UpstreamTime: 212 * time.Millisecond},
 		ClientID: map[string]string{"version": "5.1", "name": "WorkForce"},
 		Phase:    inventory.PhaseRelay, Outcome: inventory.OutcomeBridged,
 		Reason: "the upstream ended the session: its token had expired", EndedBy: inventory.EndedByUpstream,
@@ -135,7 +139,8 @@ func TestSession_HostileStringsAreHarmless(t *testing.T) {
 }
 
 func TestSession_CutsNames(t *testing.T) {
-	s := &inventory.Session{Login: inventory.Login{ClaimedAccount: strings.Repeat("ü", 10<<10), Mailbox: strings.Repeat("ü", 256), UpstreamSays: strings.Repeat("x", 64<<10)}}
+	s := &inventory.Session{Login: inventory.Login{ClaimedAccount: strings.Repeat("ü", 10<<10), Mailbox: strings.Repeat("ü", 256),
+		UpstreamSays: strings.Repeat("x", 64<<10)}}
 	got := fields(t, s)
 	if n := len([]rune(got["claimed_account"].(string))); n != 256 {
 		t.Errorf("claimed_account has %d characters, want 256", n)
@@ -188,10 +193,12 @@ func TestSession_Blockers(t *testing.T) {
 		readiness string
 		blockers  any
 	}{
-		"none of a device that is ready":   {inventory.Session{Hello: modern}, "ready", []any{}},
-		"absent where no hello was seen":   {inventory.Session{}, "unknown", nil},
-		"a token is no password":           {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"}}, "ready", []any{}},
-		"a token after one in clear is it": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"}, Quirks: []string{"password_in_clear"}}, "ready", []any{}},
+		"none of a device that is ready": {inventory.Session{Hello: modern}, "ready", []any{}},
+		"absent where no hello was seen": {inventory.Session{}, "unknown", nil},
+		"a token is no password": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"}}, "ready",
+			[]any{}},
+		"a token after one in clear is it": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "XOAUTH2"},
+			Quirks: []string{"password_in_clear"}}, "ready", []any{}},
 		"a password": {inventory.Session{Hello: modern, Login: inventory.Login{AuthMechanism: "PLAIN"}}, "ready",
 			[]any{"password_login"}},
 		"in their order": {inventory.Session{Hello: printerHello(), Login: inventory.Login{AuthMechanism: "USER"}, TLSMode: "starttls"}, "legacy",

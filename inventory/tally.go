@@ -45,7 +45,8 @@ var factNames = [numFacts]string{"source_ip", "source_name", "source_mac", "vend
 	"blockers", "outcome", "reason"}
 
 // learned are the facts that a change line of enrichment tells.
-var learned = map[string]fact{KeySourceName: factSourceName, KeySourceMAC: factSourceMAC, KeyVendor: factVendor, KeyDescription: factDescription}
+var learned = map[string]fact{KeySourceName: factSourceName, KeySourceMAC: factSourceMAC, KeyVendor: factVendor,
+	KeyDescription: factDescription}
 
 // outcomes are all outcomes, in the order of a Tally's counts.
 var outcomes = [...]Outcome{OutcomeBridged, OutcomeCut, OutcomeTLSFailed, OutcomeRefused, OutcomeLoginFailed,

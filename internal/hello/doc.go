@@ -1,5 +1,5 @@
-// Package hello reads what a device says of itself when it opens a TLS connection: which versions of TLS it
-// speaks, which cipher suites, curves and signatures it offers, and so whether it could reach Exchange Online
+// Package hello is what a device says of itself when it opens a TLS connection: which versions of TLS it
+// speaks, which cipher suites, curves and signatures it offers, so whether it could reach Exchange Online
 // without the bridge.
 //
 // [Parse] takes the first bytes of a connection, as they were peeked, and knows both formats of a ClientHello:

@@ -28,7 +28,8 @@ func TestJA4_PublishedExamples(t *testing.T) {
 	for _, kind := range []uint16{0x001b, 0x0033, 0x4469, 0x0017, 0x002d, 0x0005, 0x0023, 0x0012, 0xff01, 0x0015} {
 		d.extensions = append(d.extensions, ext(kind, nil))
 	}
-	d.extensions = append(d.extensions, extServerName("x"), extALPN("h2"), extVersions(0x0304), ext(11, []byte{0}), extGroups(), extSignatures())
+	d.extensions = append(d.extensions, extServerName("x"), extALPN("h2"), extVersions(0x0304), ext(11, []byte{0}), extGroups(),
+		extSignatures())
 	h = mustParse(t, d.tls())
 	if want := "_6d807ffa2a79"; !strings.HasSuffix(h.JA4, want) {
 		t.Errorf("without signature algorithms: %s, want …%s", h.JA4, want)

@@ -49,7 +49,8 @@ func helloOf(ja4 string) json.RawMessage {
 	if ja4 == "" {
 		return nil
 	}
-	return json.RawMessage(`{"format":"tls","record_version":"1.0","server_name":"\"ja4\":\"x\"","ja3":"00000000000000000000000000000000", "ja4": "` + ja4 + `","direct":false}`)
+	return json.RawMessage(`{"format":"tls","record_version":"1.0","server_name":"\"ja4\":\"x\"",` +
+		`"ja3":"00000000000000000000000000000000", "ja4": "` + ja4 + `","direct":false}`)
 }
 
 func TestJudge_CategorySetByAPersonStays(t *testing.T) {
@@ -58,7 +59,8 @@ func TestJudge_CategorySetByAPersonStays(t *testing.T) {
 	if d.Category != inventory.CategoryMedical {
 		t.Errorf("%s", d.Category)
 	}
-	want := []string{"A person set this category.", `Its network card is registered to "Ricoh Company, Ltd.", a maker of printers and scanners.`}
+	want := []string{"A person set this category.",
+		`Its network card is registered to "Ricoh Company, Ltd.", a maker of printers and scanners.`}
 	if strings.Join(d.Evidence, "|") != strings.Join(want, "|") {
 		t.Errorf("%q", d.Evidence)
 	}

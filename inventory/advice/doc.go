@@ -1,5 +1,5 @@
-// Package advice guesses what a device is and says what to do about it, from nothing but the row that the inventory has
-// of it: the maker of its network card, its names, what it says of itself, and its TLS hello.
+// Package advice is what to do about a device, guessed from nothing but the row that the inventory has of it: the maker
+// of its network card, its names, what it says of itself, its TLS hello.
 //
 // All that it knows stands in tables beside the code, a row with its source for each fact: stacks.csv (hellos of real
 // programs, measured by the tests), categories.csv (what the signs of a device count for), platforms.csv (what a

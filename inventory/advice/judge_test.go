@@ -52,8 +52,10 @@ func TestJudge_Concurrently(t *testing.T) {
 func FuzzJudge(f *testing.F) {
 	d := busyDevice()
 	f.Add(d.Vendor, d.SourceName, d.Account, d.Mailbox, d.Description, string(d.ClientID), string(d.Hello), "legacy", "tls_version")
-	f.Add("\x00\u202e"+strings.Repeat("canon ", 400), "=cmd|' /C'!A1", "a\\b@c@d\\", "\xff\xfescan\xff", "ǅ printer\u2028", `{"name":null}`, `{"ja4":"`, "", "")
-	f.Add("İ canon", strings.Repeat("ä", 255)+"printer", "-", "@", "İİİİ laserjet \x80", `{"NAME":"outlook \u202e<b>","version":"99999999999999999999.1"}`, `{"ja3" : "\"`, "obsolete", "no_tls")
+	f.Add("\x00\u202e"+strings.Repeat("canon ", 400), "=cmd|' /C'!A1", "a\\b@c@d\\", "\xff\xfescan\xff", "ǅ printer\u2028", `{"name":null}`,
+		`{"ja4":"`, "", "")
+	f.Add("İ canon", strings.Repeat("ä", 255)+"printer", "-", "@", "İİİİ laserjet \x80",
+		`{"NAME":"outlook \u202e<b>","version":"99999999999999999999.1"}`, `{"ja3" : "\"`, "obsolete", "no_tls")
 	f.Add("", "", "x", "", "", `{"os":"ios","os-version":"5"}`, `{"ja4":"t10i090500_c491f621fb4c_195413a0cc0f"}`, "ready", "password_login")
 	judge := newAdvisor(f).Judge
 	f.Fuzz(func(t *testing.T, vendor, name, account, mailbox, description, client, hello, readiness, blockers string) {

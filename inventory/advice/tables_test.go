@@ -70,7 +70,8 @@ func deviceOf(t *testing.T, row []string, text string) *inventory.Device {
 		d.Hello = map[string][]byte{
 			"openssl 1.0.0": helloOf("t10d360400_f6eb58f1a81a_a875e5012fde"), "java 17": helloOf("t10i220700_8f3dcbce23eb_ddcc4a856434"),
 			"openssl 1.0.1": stackHello(t, "OpenSSL 1.0.1"), "openssl 1.0.2": stackHello(t, "OpenSSL 1.0.2"),
-			"openssl 1.1.1": stackHello(t, "OpenSSL 1.1.1"), "openssl 3": helloOf("t10i090500_c491f621fb4c_195413a0cc0f"), "gnutls 3": helloOf("t10i080800_051fb07a0855_f8a36b20a605"),
+			"openssl 1.1.1": stackHello(t, "OpenSSL 1.1.1"), "openssl 3": helloOf("t10i090500_c491f621fb4c_195413a0cc0f"),
+			"gnutls 3":      helloOf("t10i080800_051fb07a0855_f8a36b20a605"),
 			"go crypto/tls": helloOf("t10i040700_cefcabfea53d_d96c4944524b")}[text]
 	}
 	return d

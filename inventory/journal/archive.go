@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,5 +139,3 @@ func (s stoppable) Read(p []byte) (int, error) {
 		return s.r.Read(p)
 	}
 }
-
-func isPlain(path string) bool { return strings.HasSuffix(path, plainSuffix) }

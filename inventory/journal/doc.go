@@ -1,5 +1,5 @@
 // Package journal is the file in which everything that happens to devices is written down before anything else is made
-// of it, and the reader of such files and of logs.
+// of it.
 //
 // A Journal is a directory of JSON lines: segments named by the journal's random id and a number, of which the last one
 // is being written and the others are compressed. It is append-only, has one writer, and a line that was written survives

@@ -99,11 +99,14 @@ func TestJournal_WritesTheLinesOfTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"msg":"bridge","time":"2026-11-24T12:00:00.000Z","bridge":"bridge-1","run":"4f2a","event":"start","journal":"` + j.ID() + `"}
-{"msg":"admitted","time":"2026-11-24T12:00:00.000Z","bridge":"bridge-1","run":"4f2a","session_id":"4f2a-1","device":"10.20.3.7/scanner1","listener":"imaps","protocol":"imap","source_ip":"10.20.3.7","account":"scanner1","tls_version":"1.0","readiness":"unknown","started_at":"2026-11-24T12:00:00.000Z"}
-{"msg":"session","time":"2026-11-24T12:00:00.000Z","bridge":"bridge-1","run":"4f2a","session_id":"4f2a-1","device":"10.20.3.7/scanner1","listener":"imaps","protocol":"imap","source_ip":"10.20.3.7","tls_version":"1.0","account":"scanner1","outcome":"bridged","readiness":"unknown","started_at":"2026-11-24T12:00:00.000Z","duration_ms":0}
+	const begin = `"time":"2026-11-24T12:00:00.000Z","bridge":"bridge-1","run":"4f2a",`
+	const sess = begin + `"session_id":"4f2a-1","device":"10.20.3.7/scanner1","listener":"imaps","protocol":"imap","source_ip":"10.20.3.7",`
+	want := `{"msg":"bridge",` + begin + `"event":"start","journal":"` + j.ID() + `"}
+{"msg":"admitted",` + sess + `"account":"scanner1","tls_version":"1.0","readiness":"unknown","started_at":"2026-11-24T12:00:00.000Z"}
+{"msg":"session",` + sess + `"tls_version":"1.0","account":"scanner1","outcome":"bridged","readiness":"unknown",` +
+		`"started_at":"2026-11-24T12:00:00.000Z","duration_ms":0}
 {"msg":"flood","time":"2026-11-24T12:00:00.000Z","count":3,"sessions":0}
-{"msg":"change","time":"2026-11-24T12:00:00.000Z","bridge":"bridge-1","run":"4f2a","device":"10.20.3.7/scanner1","key":"note","new":"x\\u001b","by":"root"}
+{"msg":"change",` + begin + `"device":"10.20.3.7/scanner1","key":"note","new":"x\\u001b","by":"root"}
 `
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -65,7 +65,7 @@ func (p *Parser) known(root *fastjson.Object, line []byte, l *inventory.Line) (o
 	}
 	word, _ := message.StringBytes()
 	l.Message = p.words.name(word)
-	switch l.Message {
+	switch l.Message { // that line is JSON is known; its values are read as quick reads them
 	case inventory.MessageAdmitted, inventory.MessageSession:
 		err = p.read(line, l, p.session)
 	case inventory.MessageFlood:

@@ -207,6 +207,7 @@ func readProven(_ *Parser, l *inventory.Line, raw []byte) error {
 // maxListeners is how many listeners of a bridge line are kept.
 const maxListeners = 1024
 
+// readListeners uses p.json again: of the object in which the line was read nothing is needed any more.
 func readListeners(p *Parser, l *inventory.Line, raw []byte) error {
 	list, err := p.json.ParseBytes(raw)
 	if err != nil {

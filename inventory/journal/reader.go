@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 
 	"drawbridge/inventory"
@@ -150,7 +151,7 @@ type pass struct {
 
 func (p *pass) run(in *source, f *os.File) error {
 	skip, contents := p.seek, io.Reader(in)
-	if !isPlain(f.Name()) {
+	if strings.HasSuffix(f.Name(), compressedSuffix) {
 		plain := newPlainReader(in)
 		defer plain.Close()
 		skip, contents = p.discard, plain

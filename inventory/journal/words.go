@@ -41,9 +41,6 @@ func (w *words) slot(text []byte) *kept {
 // name returns text as a name.
 func (w *words) name(text []byte) string { return w.bounded(text, maxName) }
 
-// sentence returns text as a sentence.
-func (w *words) sentence(text []byte) string { return w.bounded(text, maxSentence) }
-
 func (w *words) bounded(text []byte, limit int) string {
 	if len(text) == 0 {
 		return ""

@@ -13,8 +13,8 @@ import (
 // batchLines is how many lines are in one transaction at most.
 const batchLines = 10_000
 
-// feed gives the store what it does not have yet of the journal. One that has nothing of this journal begins with its snapshot, so that a store
-// which was emptied, by this bridge or another one, is made anew.
+// feed gives the store what it does not have yet of the journal. One that has nothing of this journal begins with its
+// snapshot, so that a store which was emptied, by this bridge or another one, is made anew.
 func (f *follower) feed(ctx context.Context, store *sqlstore.Store) error {
 	from, known, err := store.Position(ctx, f.journal.ID())
 	if err != nil {

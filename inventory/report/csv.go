@@ -21,9 +21,9 @@ type CSVOptions struct {
 }
 
 // CSV writes devices to w, in the order given: UTF-8 with a byte order mark, lines ended by CRLF, numbers without
-// separators of thousands, dates as 2027-03-01 and times as RFC 3339 in UTC. A cell which a spreadsheet would calculate, or take words for a
-// number or a date in, begins with an apostrophe, which ReadCSV takes away again. It streams: memory does not grow with
-// the number of devices. Errors are those of w and of options that are none.
+// separators of thousands, dates as 2027-03-01 and times as RFC 3339 in UTC. A cell which a spreadsheet would calculate, or
+// take words for a number or a date in, begins with an apostrophe, which ReadCSV takes away again. It streams: memory does
+// not grow with the number of devices. Errors are those of w and of options that are none.
 func CSV(w io.Writer, devices iter.Seq[inventory.Device], o CSVOptions) error {
 	columns := o.Columns.columns()
 	if columns == nil {

@@ -69,9 +69,7 @@ func (r Report) complete() *Report {
 	if r.Limit <= 0 {
 		r.Limit = defaultLimit
 	}
-	if r.Zone == nil {
-		r.Zone = time.UTC
-	}
+	r.Zone = cmp.Or(r.Zone, time.UTC)
 	r.Now = r.Now.In(r.Zone)
 	return &r
 }

@@ -18,8 +18,10 @@ func hospital(devices []inventory.Device) report.Report {
 		Title: "Mail devices of Example Hospital", Bridge: "bridge-1", Now: now(), Zone: time.FixedZone("CET", 3600),
 		Devices: devices, Days: days(), Totals: inventory.Totals{TurnedAway: 12, BadLines: 1}, Contact: "mail-team@example.com",
 		Currency: "EUR", Clauses: []report.Clause{
-			{Framework: "HIPAA", Clause: "45 CFR 164.312(e)(2)(ii)", Title: "Encryption", Text: "Encrypt health information in transit where it is appropriate.", URL: "https://www.ecfr.gov/current/title-45/section-164.312"},
-			{Framework: "PCI DSS 4.0.1", Clause: "4.2.1", Text: "Use strong cryptography in transit <over open networks>.", URL: "javascript:alert(3)"},
+			{Framework: "HIPAA", Clause: "45 CFR 164.312(e)(2)(ii)", Title: "Encryption",
+				Text: "Encrypt health information in transit where it is appropriate.", URL: "https://www.ecfr.gov/current/title-45/section-164.312"},
+			{Framework: "PCI DSS 4.0.1", Clause: "4.2.1", Text: "Use strong cryptography in transit <over open networks>.",
+				URL: "javascript:alert(3)"},
 		},
 	}
 }
@@ -84,7 +86,8 @@ func TestHTMLTellsWhatItCuts(t *testing.T) {
 	r := hospital(many(20))
 	r.Limit = 7
 	page := render(t, r)
-	if n := strings.Count(page, "This list ends after 7 of 20 devices. The CSV export has all of them."); n != 3 { // deadlines, evidence, appendix
+	cut := "This list ends after 7 of 20 devices. The CSV export has all of them."
+	if n := strings.Count(page, cut); n != 3 { // deadlines, evidence, appendix
 		t.Errorf("said %d times", n)
 	}
 	if n := strings.Count(page[strings.Index(page, `id="appendix"`):], `<th scope="row">`); n != 7 {
@@ -115,11 +118,14 @@ func TestHTMLTellsWhenWeakUseEnded(t *testing.T) {
 	}{
 		{"went over", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(8, 1))}, `<td class="d good">ended 2026-08-01</td>`},
 		{"two programs take turns", inventory.Device{TLSVersion: "1.2", TLSVersions: both(day(11, 20))}, `<td class="d bad">open</td>`},
-		{"fell back", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(8, 1)), Deadline: "2027-01-01"}, `<td class="d ">2027-01-01</td>`},
+		{"fell back", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(8, 1)), Deadline: "2027-01-01"},
+			`<td class="d ">2027-01-01</td>`},
 		{"overdue", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-23"}, `2026-11-23, overdue</td>`},
-		{"due today", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-24"}, `<td class="d ">2026-11-24</td>`},
+		{"due today", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Deadline: "2026-11-24"},
+			`<td class="d ">2026-11-24</td>`},
 		{"blocked", inventory.Device{TLSVersion: "1.0", TLSVersions: both(day(11, 20)), Stage: inventory.StageBlock}, `ended: blocked`},
-		{"failed handshakes only", inventory.Device{TLSVersions: []inventory.VersionUse{{Version: "none", Sessions: 3, FirstSeen: day(2, 1), LastSeen: day(3, 1)}}},
+		{"failed handshakes only", inventory.Device{TLSVersions: []inventory.VersionUse{{Version: "none", Sessions: 3,
+			FirstSeen: day(2, 1), LastSeen: day(3, 1)}}},
 			"No device was recorded with encryption weaker than TLS 1.2."},
 		{"stranger", inventory.Device{Account: inventory.Stranger, TLSVersion: "1.0", TLSVersions: both(day(8, 1))},
 			"No device was recorded with encryption weaker than TLS 1.2."},

@@ -1,10 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"drawbridge/inventory"
 )
 
 // sentences say the same as the figures to who reads only them.
@@ -86,13 +90,16 @@ func costSentence(r *Report, f *figures) string {
 func notes(r *Report, f *figures) []string {
 	said := []string{
 		"A device counts as depending on the bridge until it is blocked or removed from the inventory." + blockedWords(f.blocked),
-		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to speak without it.",
+		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to " +
+			"speak without it.",
 		"A device's use of weak encryption counts as ended when its latest handshake was a strong one and none was weak for 30 days.",
-		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange Online refuses.",
+		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange " +
+			"Online refuses.",
 		"Dates are of the time zone " + r.Now.Format("MST") + "; days in the trend are UTC.",
 	}
 	if f.strangers > 0 {
-		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.", count(f.strangers, "source has", "sources have")))
+		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.",
+			count(f.strangers, "source has", "sources have")))
 	}
 	if n := r.Totals.TurnedAway; n > 0 {
 		said = append(said, count(n, "connection", "connections")+" got no session, since limits were reached.")
@@ -108,4 +115,67 @@ func blockedWords(n int) string {
 		return ""
 	}
 	return " " + count(n, "device is", "devices are") + " blocked by now."
+}
+
+// number writes n with commas between thousands.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// count writes n things.
+func count[N int | int64](n N, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(int64(n)) + " " + more
+}
+
+// money writes hundredths.
+func money(currency string, hundredths int64) string {
+	sum := number(hundredths/100) + "." + strconv.FormatInt(hundredths%100+100, 10)[1:]
+	return strings.TrimSpace(currency + " " + sum)
+}
+
+// words are what reports say for the words of the inventory; what is not among them stands for itself.
+type words[T ~string] map[T]string
+
+func (w words[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
+
+var readinessWords = words[string]{
+	"ready": "Ready for Exchange Online", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
+	"unknown": "Not known", "": "Not known",
+}
+
+var stepWords = words[inventory.NextStep]{
+	inventory.StepRepoint: "Point it at Exchange Online", inventory.StepOAuth2: "Move its login to OAuth 2.0",
+	inventory.StepEnable: "Switch TLS 1.2 on", inventory.StepUpdate: "Update its firmware or software",
+	inventory.StepReplace: "Replace it", inventory.StepIdentify: "Find out what it is", inventory.StepWatch: "Watch", "": "Not decided",
+}
+
+var categoryWords = words[inventory.Category]{
+	inventory.CategoryDesktop: "Desktop mail client", inventory.CategoryMobile: "Phone or tablet",
+	inventory.CategoryPrinter: "Printer, scanner or fax", inventory.CategoryIoT: "IoT or alarm",
+	inventory.CategoryMedical: "Medical device", inventory.CategoryApplication: "Application",
+	inventory.CategorySaaS: "Cloud service's connector", inventory.CategoryBackup: "Backup or archive",
+	inventory.CategoryUnknown: "Not known", "": "Not known",
+}
+
+// versionNames name TLS versions so that no spreadsheet takes them for a number or for the first of February.
+var versionNames = words[string]{
+	"ssl2": "SSL 2", "ssl3": "SSL 3", "1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3",
+}
+
+func priorityWords(priority string) string {
+	if priority == "" {
+		return "No priority"
+	}
+	return capital(priority)
+}
+
+func latestVersionWords(d *inventory.Device) string {
+	return cmp.Or(versionNames.of(d.TLSVersion), "No TLS completed")
 }

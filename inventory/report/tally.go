@@ -70,7 +70,8 @@ func (t tallies) inOrder(words []string) []*tally {
 
 func (t tallies) sorted(compare func(a, b *tally) int) []*tally {
 	return slices.SortedFunc(maps.Values(t), func(a, b *tally) int {
-		return cmp.Or(rank(b.Nobody)-rank(a.Nobody), compare(a, b), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(rank(b.Nobody)-rank(a.Nobody), compare(a, b), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)),
+			cmp.Compare(a.Name, b.Name))
 	})
 }
 

@@ -160,14 +160,9 @@ func (p *projection) endRuns(ctx context.Context, b *inventory.Batch) error {
 var sessions = table{name: "sessions", columns: []string{"id", "device", "started_at", "outcome", "record"}}
 
 func (p *projection) addSessions(ctx context.Context, b *inventory.Batch) error {
-	for some := range slices.Chunk(b.Sessions, keysAtOnce) {
-		values := make([]any, 0, len(some)*len(sessions.columns))
-		for _, s := range some {
-			values = append(values, clean(s.ID), key(s.Device), s.StartedAt.UnixMilli(), clean(string(s.Outcome)), clean(string(s.Record)))
-		}
-		if err := p.insert(ctx, sessions, values); err != nil {
-			return err
-		}
+	values := make([]any, 0, len(b.Sessions)*len(sessions.columns))
+	for _, s := range b.Sessions {
+		values = append(values, clean(s.ID), key(s.Device), s.StartedAt.UnixMilli(), clean(string(s.Outcome)), clean(string(s.Record)))
 	}
-	return nil
+	return p.insert(ctx, sessions, values)
 }

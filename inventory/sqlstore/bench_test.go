@@ -38,7 +38,8 @@ func fullBatch(j *journal, from, count, devices int) inventory.Batch {
 		n := from + i
 		lines[i] = session(fmt.Sprintf("session-%08d", n), benchDevice(n*7919%devices), n/100)
 		l := &lines[i].Session
-		l.Hello = `{"record_version":"1.0","version":"1.0","ciphers":["` + strings.Repeat("TLS_RSA_WITH_AES_128_CBC_SHA ", 12) + `"],"ja3":"0123456789abcdef"}`
+		l.Hello = `{"record_version":"1.0","version":"1.0","ciphers":["` + strings.Repeat("TLS_RSA_WITH_AES_128_CBC_SHA ", 12) +
+			`"],"ja3":"0123456789abcdef"}`
 		l.ClientID = `{"name":"Konica Minolta bizhub","version":"4.2"}`
 		l.Vendor, l.Mailbox, l.Blockers = []string{"HP", "Ricoh", "Brother", "Xerox"}[n%4], "mailbox@hospital.test", "tls10 rc4"
 	}

@@ -87,13 +87,15 @@ func session(id, device string, n int) inventory.Line {
 	began := noon.Add(time.Duration(n) * time.Minute)
 	return inventory.Line{Message: inventory.MessageSession, Time: began.Add(time.Second), Run: "run", Session: inventory.SessionLine{
 		ID: id, Device: device, Source: ip, Account: account, Listener: "imaps", Protocol: "imap", TLSVersion: "1.0",
-		Outcome: inventory.OutcomeRefused, Phase: inventory.PhaseDecide, StartedAt: began, Readiness: "upgrade", BytesFromDevice: 10, BytesToDevice: 20,
+		Outcome: inventory.OutcomeRefused, Phase: inventory.PhaseDecide, StartedAt: began, Readiness: "upgrade", BytesFromDevice: 10,
+		BytesToDevice: 20,
 	}}
 }
 
 func change(device, key, value string, n int) inventory.Line {
 	at := noon.Add(time.Duration(n) * time.Second)
-	return inventory.Line{Message: inventory.MessageChange, Time: at, Change: inventory.Change{Time: at, Device: device, Key: key, New: value, By: "tests"}}
+	return inventory.Line{Message: inventory.MessageChange, Time: at, Change: inventory.Change{Time: at, Device: device, Key: key,
+		New: value, By: "tests"}}
 }
 
 func devices(t testing.TB, s *sqlstore.Store, q inventory.Query) []inventory.Device {

@@ -26,7 +26,8 @@ func TestHostileNames(t *testing.T) {
 		s, j := open(t, o), journal{id: "a\x00'%"}
 		for name, text := range names {
 			l := session(text, "192.0.2.1/"+text, 0)
-			l.Run, l.Session.Vendor, l.Session.Mailbox, l.Session.ClientID = text, text, text, `{"name":"\u0000`+strings.ToValidUTF8(text[:1], "")+`"}`
+			l.Run, l.Session.Vendor, l.Session.Mailbox, l.Session.ClientID = text, text, text,
+				`{"name":"\u0000`+strings.ToValidUTF8(text[:1], "")+`"}`
 			l.Session.Outcome, l.Session.Readiness, l.Session.Blockers = inventory.Outcome(text), text, text
 			b := j.batch(l, change("192.0.2.1/"+text, "owner", text, 1), change("192.0.2.2/"+text, "merge", "192.0.2.1/"+text, 1))
 			b.Sessions[0].Record = json.RawMessage(`{"account":"` + text + `\u0000"}`)

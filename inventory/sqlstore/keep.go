@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,7 @@ func (s *Store) Reset(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, name := range [...]string{"positions", "sums", "tallies", "days", "open_sessions", "ended_runs", "devices", "documents", "sessions"} {
+		for _, name := range strings.Fields("positions sums tallies days open_sessions ended_runs devices documents sessions") {
 			if err := t.exec(ctx, "DELETE FROM "+name); err != nil {
 				return err
 			}

@@ -18,7 +18,8 @@ func TestConnectionsAreEndedInTheMiddle(t *testing.T) {
 			return
 		}
 		end = false
-		if _, err := db.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+		if _, err := db.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+			"WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
 			t.Error(err)
 		}
 	}

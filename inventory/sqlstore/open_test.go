@@ -95,7 +95,8 @@ func TestNewerSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := sqlstore.Open(t.Context(), o)
-		if err == nil || !strings.Contains(err.Error(), "run the newer drawbridge") || !strings.Contains(err.Error(), "drawbridge inventory rebuild") {
+		if err == nil || !strings.Contains(err.Error(), "run the newer drawbridge") ||
+			!strings.Contains(err.Error(), "drawbridge inventory rebuild") {
 			t.Error(err)
 		}
 	})
@@ -236,7 +237,8 @@ func TestPingAfterClose(t *testing.T) {
 		if err := s.Ping(t.Context()); err == nil {
 			t.Error("a closed store answers")
 		}
-		if err := s.Apply(t.Context(), inventory.Batch{From: inventory.Position{Journal: "a"}, To: inventory.Position{Journal: "a"}}); err == nil {
+		if err := s.Apply(t.Context(), inventory.Batch{From: inventory.Position{Journal: "a"},
+			To: inventory.Position{Journal: "a"}}); err == nil {
 			t.Error("a closed store takes a batch")
 		}
 	})

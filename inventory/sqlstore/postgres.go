@@ -34,7 +34,8 @@ func postgresDialect() dialect {
 func connectPostgres(address string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil { // its text may have the password in it
-		return nil, errors.New("open the inventory in PostgreSQL: the address cannot be read: it is like postgres://user:password@host:5432/database?sslmode=verify-full")
+		return nil, errors.New("open the inventory in PostgreSQL: the address cannot be read: it is like " +
+			"postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	config.ConnectTimeout = connectTimeout
 	config.RuntimeParams["application_name"] = "drawbridge"

@@ -53,7 +53,8 @@ func compare(ctx context.Context, t *rapid.T, s *sqlstore.Store, whole *inventor
 		all += want[i].Sessions
 	}
 	totals, err := s.Totals(ctx)
-	if err != nil || totals.Sessions != all+whole.Elsewhere() || totals.TurnedAway != whole.TurnedAway() || totals.Devices+totals.Strangers != int64(len(want)) {
+	if err != nil || totals.Sessions != all+whole.Elsewhere() || totals.TurnedAway != whole.TurnedAway() ||
+		totals.Devices+totals.Strangers != int64(len(want)) {
 		t.Fatalf("totals %+v; %v", totals, err)
 	}
 	stored, err := s.Sessions(ctx, inventory.SessionQuery{Limit: 1000})
@@ -92,7 +93,8 @@ var (
 	drawVersion = rapid.SampledFrom([]string{"", "ssl3", "1.0", "1.1", "1.2", "1.3"})
 	drawText    = rapid.SampledFrom([]string{"", "HP", "ÄÖ <script>", "naïve\u2028 %_\\'\"", "日本", "\x1b[31m"})
 	drawOutcome = rapid.SampledFrom([]inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed,
-		inventory.OutcomeRefused, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed, inventory.OutcomeProtocolError, inventory.OutcomeAbandoned})
+		inventory.OutcomeRefused, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed, inventory.OutcomeProtocolError,
+		inventory.OutcomeAbandoned})
 )
 
 func drawLine(t *rapid.T, journal int) inventory.Line {
@@ -106,7 +108,8 @@ func drawLine(t *rapid.T, journal int) inventory.Line {
 		l.Flood = inventory.FloodLine{Source: netip.PrefixFrom(netip.MustParseAddr(source), netip.MustParseAddr(source).BitLen()),
 			Count: 9, Sessions: rapid.IntRange(0, 9).Draw(t, "sessions"), First: at, Last: at.Add(time.Minute)}
 	case inventory.MessageChange:
-		key := rapid.SampledFrom([]string{"stage", "deadline", "owner", "category", "priority", "cost", "note", "import", "remove", "vendor"}).Draw(t, "key")
+		key := rapid.SampledFrom([]string{"stage", "deadline", "owner", "category", "priority", "cost", "note", "import", "remove",
+			"vendor"}).Draw(t, "key")
 		l.Change = inventory.Change{Time: at, Device: device, Key: key, New: drawText.Draw(t, "new"), By: "tests"}
 	case "merge":
 		l.Message = inventory.MessageChange
@@ -124,9 +127,11 @@ func drawLine(t *rapid.T, journal int) inventory.Line {
 
 func drawSession(t *rapid.T, device string, at time.Time) inventory.SessionLine {
 	source, account := inventory.SplitID(device)
-	s := inventory.SessionLine{ID: fmt.Sprint(at.UnixNano()), Device: device, Source: netip.MustParseAddr(source), Vendor: drawText.Draw(t, "vendor"),
+	s := inventory.SessionLine{ID: fmt.Sprint(at.UnixNano()), Device: device, Source: netip.MustParseAddr(source),
+		Vendor:     drawText.Draw(t, "vendor"),
 		TLSVersion: drawVersion.Draw(t, "version"), Outcome: drawOutcome.Draw(t, "outcome"), Phase: inventory.PhaseRelay,
-		ClientID: `{"name":"<Outlook> & \u0000"}`, Blockers: "rc4 tls10", StartedAt: at.Add(-time.Hour), BytesFromDevice: 3, BytesToDevice: 1 << 40}
+		ClientID: `{"name":"<Outlook> & \u0000"}`, Blockers: "rc4 tls10", StartedAt: at.Add(-time.Hour), BytesFromDevice: 3,
+		BytesToDevice: 1 << 40}
 	if account != inventory.Stranger {
 		s.Account = account
 	}

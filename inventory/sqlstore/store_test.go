@@ -164,7 +164,8 @@ func TestDays(t *testing.T) {
 		admitted := session("cut", a, 24*60)
 		admitted.Message = inventory.MessageAdmitted
 		apply(t, s, j.batch(append(lines, admitted, session("else", "192.0.2.2/b", 0))...))
-		apply(t, s, j.batch(inventory.Line{Message: inventory.MessageBridge, Start: inventory.BridgeLine{Event: inventory.BridgeStart, Previous: "run"}}))
+		apply(t, s, j.batch(inventory.Line{Message: inventory.MessageBridge,
+			Start: inventory.BridgeLine{Event: inventory.BridgeStart, Previous: "run"}}))
 		days, err := s.Days(t.Context(), a, time.Time{})
 		if err != nil || len(days) != 2 {
 			t.Fatalf("days %+v, %v", days, err)

@@ -63,21 +63,16 @@ func (p *projection) loadMembers(ctx context.Context, ids []string) error {
 }
 
 func (p *projection) saveTallies(ctx context.Context, ids []string) error {
-	for some := range slices.Chunk(ids, keysAtOnce) {
-		values := make([]any, 0, len(some)*len(tallies.columns))
-		for _, id := range some {
-			m := p.members[id]
-			stored, err := m.tally.MarshalJSON()
-			if err != nil {
-				return err
-			}
-			values = append(values, id, m.mergedInto, m.root, string(stored))
-		}
-		if err := p.insert(ctx, tallies, values); err != nil {
+	values := make([]any, 0, len(ids)*len(tallies.columns))
+	for _, id := range ids {
+		m := p.members[id]
+		stored, err := m.tally.MarshalJSON()
+		if err != nil {
 			return err
 		}
+		values = append(values, id, m.mergedInto, m.root, string(stored))
 	}
-	return nil
+	return p.insert(ctx, tallies, values)
 }
 
 // maxMerges is how many merges inventory.Root follows, so that no id further away is concerned.
