@@ -64,7 +64,7 @@ func TestWire_PeekLeavesEveryByteInPlace(t *testing.T) {
 		"SSLv2 format":             append(sslv2Hello(v10), "rest"...),
 	} {
 		for way, wrap := range map[string]func(net.Conn) net.Conn{
-			"at once": func(c net.Conn) net.Conn { return c },
+			"at once":         func(c net.Conn) net.Conn { return c },
 			"a byte a packet": func(c net.Conn) net.Conn { return choppy{c} },
 		} {
 			ours, theirs := net.Pipe()

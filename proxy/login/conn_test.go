@@ -49,9 +49,9 @@ func TestConn_Lines(t *testing.T) {
 		{"longer than the buffer", strings.Repeat("x", 5000) + "\r\ny\r\n", []string{strings.Repeat("x", 5000), "y"}, io.EOF, nil},
 	} {
 		for way, r := range map[string]func(io.Reader) io.Reader{
-			"at once": func(r io.Reader) io.Reader { return r },
+			"at once":          func(r io.Reader) io.Reader { return r },
 			"a byte at a time": iotest.OneByteReader,
-			"end with data": iotest.DataErrReader,
+			"end with data":    iotest.DataErrReader,
 		} {
 			notes := &Notes{}
 			k := NewConn(&spoken{in: r(strings.NewReader(c.text))}, ConnOptions{Notes: notes})
