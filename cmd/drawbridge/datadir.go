@@ -100,8 +100,7 @@ func onData(ctx context.Context, cfg *config.Config, remote, local func() error,
 			return err
 		}
 		defer func() { _ = d.Close() }()
-		err = local()
-		return errors.Join(err, keepOwners(d.path, append([]string{lockFile}, made...)...))
+		return errors.Join(local(), keepOwners(d.path, append([]string{lockFile}, made...)...))
 	})
 }
 

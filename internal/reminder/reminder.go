@@ -68,12 +68,9 @@ func Run(ctx context.Context, upstreams []config.Upstream, log *zap.Logger) {
 		}
 	}
 	look(false)
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
+	for tick := time.Tick(every); ; look(true) {
 		select {
-		case <-ticker.C:
-			look(true)
+		case <-tick:
 		case <-ctx.Done():
 			return
 		}
