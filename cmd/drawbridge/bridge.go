@@ -239,7 +239,8 @@ func (b *bridge) recordSizeWarnings() []string {
 	for _, l := range b.cfg().Listeners {
 		if l.RecordSize > 0 && l.RecordSize < largest {
 			list = append(list, fmt.Sprintf("listener %s: the certificate message has up to %d bytes and record_size is %s: "+
-				"a device with so small a buffer cannot read it, give the certificate fewer names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
+				"a device with so small a buffer cannot read it, give the certificate fewer "+
+				"names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
 		}
 	}
 	return list

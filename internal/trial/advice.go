@@ -44,7 +44,8 @@ func (d *Device) advise(f failure) advice {
 		return d.adviseConnect(f.err)
 	case errors.Is(f.err, os.ErrDeadlineExceeded), errors.Is(f.err, context.DeadlineExceeded):
 		return advice{showsLater, "the bridge did not answer in time: see its log, and whether the machine is overloaded"}
-	case isClosed(f.err):
+	case errors.Is(f.err, io.EOF), errors.Is(f.err, io.ErrUnexpectedEOF), errors.Is(f.err, syscall.ECONNRESET),
+		errors.Is(f.err, syscall.EPIPE): // the bridge ended the connection
 		return d.adviseClosed(f.step)
 	case f.step == "handshake":
 		return advice{showsNoSecurity, "the handshake broke on the device's side; GODEBUG or GOFIPS140 in the environment may forbid what " +
@@ -88,7 +89,8 @@ func (d *Device) adviseClosed(step string) advice {
 	}
 	if step == first {
 		return advice{showsNoConnection, fmt.Sprintf("listener %s hangs up on sources outside listeners[].allow, "+
-			"and on load balancers (proxy_protocol) that send no PROXY header: this machine's address must be in the first and not in the second to try it", d.Listener.Name)}
+			"and on load balancers (proxy_protocol) that send no PROXY header: this machine's address must be in the first and not in the "+
+			"second to try it", d.Listener.Name)}
 	}
 	return advice{showsLater, "the bridge hung up: " + seeRecord}
 }
@@ -129,9 +131,4 @@ func adviseAnswer(step, line string) advice {
 		return advice{"that the mailbox cannot be read", "the upstream refused a command after the login: drawbridge doctor checks the mailbox"}
 	}
 	return advice{showsLater, seeRecord}
-}
-
-// isClosed reports whether the bridge ended the connection.
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
