@@ -106,19 +106,16 @@ func onData(ctx context.Context, cfg *config.Config, remote, local func() error,
 
 // whileBusy tries again while another command holds the data directory.
 func whileBusy(ctx context.Context, cfg *config.Config, try func() error) error {
-	deadline := time.NewTimer(busyTime)
-	defer deadline.Stop()
-	tick := time.NewTicker(busyEvery)
-	defer tick.Stop()
-	for {
+	deadline := time.After(busyTime)
+	for tick := time.Tick(busyEvery); ; {
 		err := try()
 		busy := (*control.NoBridge)(nil)
 		if !errors.As(err, &busy) {
 			return err
 		}
 		select {
-		case <-tick.C:
-		case <-deadline.C:
+		case <-tick:
+		case <-deadline:
 			return fmt.Errorf("another drawbridge has the data directory %s and does not answer (%w): wait until it is through, or stop it",
 				cfg.DataDir, busy.Unwrap())
 		case <-ctx.Done():

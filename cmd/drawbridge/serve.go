@@ -47,9 +47,6 @@ $XDG_STATE_HOME/drawbridge.`,
 	return c
 }
 
-// errSecondSignal makes serve end with 1: the sessions were cut before their time.
-var errSecondSignal = errors.New("a second signal ended the bridge at once: the running sessions were cut")
-
 // serve runs the bridge of cfg until a signal or the end of ctx.
 func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Writer) error {
 	logs, err := logs.Open(cfg.Log)
@@ -115,7 +112,8 @@ func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
 			case s == syscall.SIGHUP:
 				b.logs.Events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
 			case accept.Err() != nil:
-				second = errSecondSignal
+				// It makes serve end with 1: the sessions were cut before their time.
+				second = errors.New("a second signal ended the bridge at once: the running sessions were cut")
 				cutNow()
 			default:
 				b.logs.Events.Info("stopping: no new connections are taken, running sessions may go on",

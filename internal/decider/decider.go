@@ -140,9 +140,6 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol strin
 	return id, err
 }
 
-// defaultNotice is said to a device at stage warn.
-const defaultNotice = "This device uses outdated encryption."
-
 // stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
 // was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
 func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
@@ -161,7 +158,7 @@ func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.De
 	decision.Rules = rules
 	switch set {
 	case inventory.StageWarn:
-		decision.Notice = defaultNotice
+		decision.Notice = "This device uses outdated encryption." // said to the device
 	case inventory.StageBlock:
 		d.block(decision)
 	}

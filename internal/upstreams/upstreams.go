@@ -1,6 +1,7 @@
-// Package upstreams makes the mail services of a configuration, and what the bridge logs in to them with.
+// Package upstreams makes the mail services of a configuration.
 //
-// Making them starts nothing and asks nobody: a configuration can be tried, and its upstreams dropped again.
+// It also makes what the bridge logs in to them with. Making them starts nothing and asks nobody: a configuration can be tried,
+// and its upstreams dropped again.
 package upstreams
 
 import (
