@@ -50,7 +50,8 @@ hash is kept.`,
 	})
 	flags := c.Flags()
 	flags.StringVar(&f.mailbox, "mailbox", "", "the `ADDRESS` of the mailbox that it opens; without it the login")
-	flags.StringSliceVar(&f.sources, "source", nil, "a `NETWORK` or address that it is accepted from, may be repeated; without it anywhere a listener allows")
+	flags.StringSliceVar(&f.sources, "source", nil,
+		"a `NETWORK` or address that it is accepted from, may be repeated; without it anywhere a listener allows")
 	flags.StringSliceVar(&f.protocols, "protocol", nil, "imap or pop3; without it both")
 	flags.StringVar(&f.expires, "expires", "", "the `DATE` from which on it is refused, 2027-03-01 or RFC 3339")
 	flags.StringArrayVar(&f.aliases, "alias", nil, "another `NAME` of the same login, such as DOMAIN\\user, may be repeated")
@@ -192,12 +193,6 @@ What email-oauth2-proxy has is an account for each address, without a password: 
 	})
 }
 
-// imported is what `drawbridge account import --json` prints.
-type imported struct {
-	Accounts []string `json:"accounts"` // their logins
-	Notes    []string `json:"notes"`
-}
-
 func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) error {
 	in, err := openOr(c.InOrStdin(), file)
 	if err != nil {
@@ -215,7 +210,10 @@ func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) e
 	if err != nil {
 		return tellEach(c.ErrOrStderr(), fmt.Sprintf("nothing was imported from %s", file), err)
 	}
-	told := imported{Accounts: []string{}, Notes: append([]string{}, what.Notes...)}
+	told := struct {
+		Accounts []string `json:"accounts"` // their logins
+		Notes    []string `json:"notes"`
+	}{[]string{}, append([]string{}, what.Notes...)}
 	for _, a := range what.Accounts {
 		told.Accounts = append(told.Accounts, a.Login)
 	}

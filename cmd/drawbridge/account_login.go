@@ -59,7 +59,8 @@ func signInUpstream(cfg *config.Config, name string) (config.Upstream, error) {
 		return found, errors.New("no upstream of the configuration has flow: device_code, and the other flows need no sign-in: " +
 			"set it, or go without")
 	case len(names) > 1:
-		return found, &usageError{fmt.Errorf("several upstreams have flow: device_code (%s): name one with --upstream", strings.Join(names, ", "))}
+		return found, &usageError{fmt.Errorf("several upstreams have flow: device_code (%s): name one with --upstream",
+			strings.Join(names, ", "))}
 	}
 	return found, nil
 }

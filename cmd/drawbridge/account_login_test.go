@@ -112,7 +112,8 @@ func TestAccount_LoginShowsCodeAndURL(t *testing.T) {
 	code, _, _ := strings.Cut(rest, ",")
 	must(t, w.entra.Approve(code, boss))
 	must(t, <-ended)
-	if got := out.String(); !strings.HasPrefix(got, "Open "+w.entra.URL()) || !strings.HasSuffix(got, "\nSigned in: sessions for "+boss+" use it from now on.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "Open "+w.entra.URL()) ||
+		!strings.HasSuffix(got, "\nSigned in: sessions for "+boss+" use it from now on.\n") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -49,7 +49,8 @@ func newAccountWorld(t *testing.T, accounts string) *accountWorld {
 	imap, pop3 := w.listen(sandbox.ListenOptions{}).Address(), w.listen(sandbox.ListenOptions{Protocol: sandbox.POP3}).Address()
 	upstream := func(name, more string) string {
 		app := tenant.Applications[0]
-		return fmt.Sprintf("  %s: {imap: %q, pop3: %q, ca: mail-ca.pem, auth: {oauth2: {tenant: %s, client_id: %s, authority: %q, ca: entra-ca.pem, %s}}}\n",
+		return fmt.Sprintf("  %s: {imap: %q, pop3: %q, ca: mail-ca.pem, auth: {oauth2: {tenant: %s, client_id: %s, authority: %q, ca: "+
+			"entra-ca.pem, %s}}}\n",
 			name, imap, pop3, tenant.ID, app.ID, entra.URL(), more)
 	}
 	text := "data_dir: data\n" + bridgeConfig + "upstreams:\n" +
@@ -118,7 +119,8 @@ func TestAccount_ChangesHoldAtOnceInTheRunningBridge(t *testing.T) {
 	w := newAccountWorld(t, "")
 	w.serve()
 	w.refused(sandbox.IMAP, "scanner1", "47114711")
-	if got, want := w.done("", "list", "--unknown"), "drawbridge account add --config '"+w.yaml+"' --source 127.0.0.1 'scanner1'\n"; got != want {
+	if got, want := w.done("", "list", "--unknown"), "drawbridge account add --config '"+w.yaml+"' --source 127.0.0.1 "+
+		"'scanner1'\n"; got != want {
 		t.Errorf("unknown: got %q, want %q", got, want)
 	}
 	generated := strings.TrimSpace(w.done("", "add", "scanner1", "--mailbox", scans, "--source", "127.0.0.1", "--generate"))
@@ -141,7 +143,8 @@ func TestAccount_ChangesHoldAtOnceInTheRunningBridge(t *testing.T) {
 	w.refused(sandbox.POP3, "scanner1", "of the basement")
 }
 
-// TestAccount_RefusalsOfTheRunningBridgeAreSentences has the bridge refuse what the command without one refuses too, and keeps all as it was.
+// TestAccount_RefusalsOfTheRunningBridgeAreSentences has the bridge refuse what the command without one refuses too, and keeps
+// all as it was.
 func TestAccount_RefusalsOfTheRunningBridgeAreSentences(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t, "accounts:\n  - {login: desk, aliases: [old-desk], mailbox: "+scans+", password: \""+testHash+"\"}\n")

@@ -33,7 +33,8 @@ func TestAccount_UnknownNamesOfStrangersAreHarmless(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t, "")
 	w.serve()
-	names := []string{"$(reboot)", "a`b`", "x'; rm -rf /;'", "\x1b[31mred", "c1\u009b31m", "bidi\u202egnp.exe", "line\nfeed", "\xff", "𝒳", "del\x7f", `CONTOSO\fax`, "-rf"}
+	names := []string{"$(reboot)", "a`b`", "x'; rm -rf /;'", "\x1b[31mred", "c1\u009b31m", "bidi\u202egnp.exe", "line\nfeed", "\xff", "𝒳",
+		"del\x7f", `CONTOSO\fax`, "-rf"}
 	for _, n := range names {
 		for range 2 {
 			w.bridge.unknown.Note(n, netip.MustParseAddr("10.20.3.7"), "imap", time.Now())

@@ -113,15 +113,15 @@ func (b *bridge) certificateInfo() []web.CertificateInfo {
 	return all
 }
 
-// usesAuthority reports whether the configuration has the local CA issue something: to look at a page must not make one.
-func (b *bridge) usesAuthority() bool {
-	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
-	return slices.ContainsFunc(b.cfg().Certificates, local) || b.cfg().Admin.Certificate != nil && local(*b.cfg().Admin.Certificate)
-}
-
-// authority is the local CA in the forms that devices import; empty where there is none.
+// authority is the local CA in the forms that devices import; empty where there is none, or where the configuration has it issue
+// nothing: to look at a page must not make one.
 func (b *bridge) authority() web.CA {
-	if !b.usesAuthority() {
+	issuing := slices.Clone(b.cfg().Certificates)
+	if c := b.cfg().Admin.Certificate; c != nil {
+		issuing = append(issuing, *c)
+	}
+	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
+	if !slices.ContainsFunc(issuing, local) {
 		return web.CA{}
 	}
 	ca, err := certs.OpenCA(b.data.file(certificates))

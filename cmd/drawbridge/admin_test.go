@@ -34,8 +34,9 @@ func newVisitor(t *testing.T, base, password string, config *tls.Config) *visito
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: config}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &visitor{t: t, base: strings.TrimSuffix(base, "/"), password: password, client: &http.Client{Transport: transport, Timeout: patience,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &visitor{t: t, base: strings.TrimSuffix(base, "/"), password: password,
+		client: &http.Client{Transport: transport, Timeout: patience,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // do sends a request; change may alter it.
@@ -96,7 +97,8 @@ func TestAdmin_OffLoopbackWithPasswordAndTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin := fmt.Sprintf(`admin: {address: "0.0.0.0:0", names: [bridge.contoso.local], password: %q, certificate: local_ca}`, adminHash(t))
-	w.start(w.configure(strings.Replace(bridgeConfig, `admin: {address: ""}`, admin, 1), "upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
+	w.start(w.configure(strings.Replace(bridgeConfig, `admin: {address: ""}`, admin, 1),
+		"upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
 	_, port, err := net.SplitHostPort(w.bridge.admin.Addr().String())
 	must(t, err)
 	address := net.JoinHostPort("127.0.0.1", port)
@@ -172,7 +174,8 @@ func TestAdmin_ValidateRefusesItOffLoopbackWithoutBoth(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "drawbridge.yaml")
 		must(t, os.WriteFile(file, []byte("admin: {names: [bridge.contoso.local], "+admin+"}\n"), 0o600))
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), []string{"validate", "--config", file}, &stdout, &stderr); code != exitFailed || !strings.Contains(stderr.String(), missing) {
+		if code := run(t.Context(), []string{"validate", "--config", file}, &stdout, &stderr); code != exitFailed ||
+			!strings.Contains(stderr.String(), missing) {
 			t.Errorf("%s: exit %d, want 1 and %q in\n%s", admin, code, missing, &stderr)
 		}
 		if strings.Contains(stderr.String(), hash) {
@@ -224,8 +227,10 @@ func TestAdmin_ByPrograms(t *testing.T) {
 	m.settled()
 	v := newVisitor(t, m.scene.dashboard(), m.scene.password, nil)
 	owner := url.Values{"owner": {formula}, "note": {markup + "\n" + formula}}
-	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner, func(r *http.Request) { r.Header.Del("Origin") })
-	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner, func(r *http.Request) { r.Header.Set("Origin", "http://attacker.example") })
+	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner,
+		func(r *http.Request) { r.Header.Del("Origin") })
+	v.wantStatus(http.StatusForbidden, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner,
+		func(r *http.Request) { r.Header.Set("Origin", "http://attacker.example") })
 	v.wantStatus(http.StatusUnauthorized, http.MethodGet, "/api/totals", nil, func(r *http.Request) { r.SetBasicAuth("admin", "wrong") })
 	v.wantStatus(http.StatusOK, http.MethodPost, "/api/devices/127.0.0.1/voicemail", owner, nil)
 	v.wantStatus(http.StatusUnprocessableEntity, http.MethodPost, "/api/devices/127.0.0.1/voicemail", url.Values{"stage": {"blocked"}}, nil)
@@ -248,8 +253,12 @@ func TestAdmin_ByPrograms(t *testing.T) {
 		}
 		return body
 	}
-	for what, text := range map[string]string{"report of the export": v.get("/inventory.html"), "report of the command": string(m.export("html")),
-		"devices": page("/devices"), "sessions": page("/sessions"), "strangers": page("/devices/127.0.0.1/-"), "voicemail": page("/devices/127.0.0.1/voicemail")} {
+	for what, text := range map[string]string{"report of the export": v.get("/inventory.html"),
+		"report of the command": string(m.export("html")),
+		"devices":               page("/devices"),
+		"sessions":              page("/sessions"),
+		"strangers":             page("/devices/127.0.0.1/-"),
+		"voicemail":             page("/devices/127.0.0.1/voicemail")} {
 		for _, bad := range []string{"<script>alert", "<img src=x", "<b>owned", "\x1b", "\x07", "\u202e"} {
 			if strings.Contains(text, bad) {
 				t.Errorf("%s holds %q as it was sent", what, bad)
@@ -279,7 +288,8 @@ func wantHarmlessCSV(t *testing.T, what, text string) {
 	}
 	for _, row := range rows {
 		for _, cell := range row {
-			if cell != "" && strings.ContainsAny(cell[:1], "=+@\t\r") || strings.HasPrefix(cell, "-") && cell != "-" || strings.ContainsAny(cell, "\x1b\x07\u202e") {
+			if cell != "" && strings.ContainsAny(cell[:1], "=+@\t\r") || strings.HasPrefix(cell, "-") && cell != "-" ||
+				strings.ContainsAny(cell, "\x1b\x07\u202e") {
 				t.Errorf("%s has the cell %q", what, cell)
 			}
 		}
@@ -292,7 +302,8 @@ func TestAdmin_LiveSessionsAreToldByTheAPI(t *testing.T) {
 	w := newWorld(t)
 	w.mailbox(sandbox.Account{Address: "device@contoso.example", Password: "right"})
 	imap := w.listen(sandbox.ListenOptions{})
-	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, `address: "127.0.0.1:0"`, 1), "upstreams:\n"+w.upstream("mail", imap.Address(), "127.0.0.1:1")))
+	w.start(w.configure(strings.Replace(bridgeConfig, `address: ""`, `address: "127.0.0.1:0"`, 1),
+		"upstreams:\n"+w.upstream("mail", imap.Address(), "127.0.0.1:1")))
 	v := newVisitor(t, "http://"+w.bridge.admin.Addr().String(), "", nil)
 	c := idleDevice(t, w.address(sandbox.IMAP, false))
 	for _, where := range []string{"/api/live", "/sessions"} {

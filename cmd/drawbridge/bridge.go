@@ -215,10 +215,12 @@ func (b *bridge) inventoryWarnings() []string {
 	var list []string
 	health := b.ledger.Journal.Health()
 	if health.Err != nil {
-		list = append(list, fmt.Sprintf("the journal cannot be written, %s wait in memory: see the data directory's free space and permissions", plural(health.Pending, "line")))
+		list = append(list, fmt.Sprintf("the journal cannot be written, %s wait in memory: see the data directory's free space and permissions",
+			plural(health.Pending, "line")))
 	}
 	if health.Lost > 0 {
-		list = append(list, fmt.Sprintf("%d lines of the journal were lost while it could not be written: the inventory counts too little", health.Lost))
+		list = append(list, fmt.Sprintf("%d lines of the journal were lost while it could not be written: the inventory counts too little",
+			health.Lost))
 	}
 	if b.ledger.Behind() != nil {
 		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
@@ -236,8 +238,9 @@ func (b *bridge) recordSizeWarnings() []string {
 	var list []string
 	for _, l := range b.cfg().Listeners {
 		if l.RecordSize > 0 && l.RecordSize < largest {
-			list = append(list, fmt.Sprintf("listener %s: the certificate message has up to %d bytes and record_size is %s: a device with so small a buffer cannot read it, "+
-				"give the certificate fewer names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
+			list = append(list, fmt.Sprintf("listener %s: the certificate message has up to %d bytes and record_size is %s: "+
+				"a device with so small a buffer cannot read it, give the certificate fewer "+
+				"names", l.Name, largest, config.FormatSize(int64(l.RecordSize))))
 		}
 	}
 	return list
@@ -303,7 +306,8 @@ func (b *bridge) openGuard(*config.Config) (err error) {
 		return err
 	}
 	if damaged := b.verified.Damaged(); damaged != nil {
-		b.logs.Events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers", zap.Error(damaged))
+		b.logs.Events.Error("which sources had a verified login is forgotten: until they log in again they count as strangers",
+			zap.Error(damaged))
 	}
 	b.gateways.addresses = enrich.DefaultGateways()
 	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Gateways: b.gateways.addresses})

@@ -164,13 +164,15 @@ func checkFacts(t *testing.T, d sandbox.Device, s *inventory.Session) {
 func TestBridge_HandsAnOwnTokenOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mailbox(sandbox.Account{Address: "orders@contoso.example", Tokens: []sandbox.Token{{Value: "right-token"}}, Messages: [][]byte{messageOf(1)}})
+	w.mailbox(sandbox.Account{Address: "orders@contoso.example", Tokens: []sandbox.Token{{Value: "right-token"}},
+		Messages: [][]byte{messageOf(1)}})
 	imap := w.listen(sandbox.ListenOptions{Personality: sandbox.TCPProxy})
 	pop3 := w.listen(sandbox.ListenOptions{Personality: sandbox.TCPProxy, Protocol: sandbox.POP3})
 	w.start(w.configure(bridgeConfig, "upstreams:\n"+w.upstream("online", imap.Address(), pop3.Address())))
 	for _, protocol := range []sandbox.Protocol{sandbox.IMAP, sandbox.POP3} {
-		d := sandbox.Device{Name: string(protocol), Protocol: protocol, MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: deviceVersions[0].suites,
-			Login: sandbox.AuthXOAUTH2, Account: "orders@contoso.example", Token: "right-token", Mail: messageOf(1), Expect: sandbox.MailRead}
+		d := sandbox.Device{Name: string(protocol), Protocol: protocol, MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10,
+			Suites: deviceVersions[0].suites,
+			Login:  sandbox.AuthXOAUTH2, Account: "orders@contoso.example", Token: "right-token", Mail: messageOf(1), Expect: sandbox.MailRead}
 		if result, _ := w.visit(t, d); !result.OK() {
 			t.Errorf("%s: right token: got %s (%v %s), want its mail", protocol, result.Outcome, result.Err, result.Refusal)
 		}
@@ -180,8 +182,10 @@ func TestBridge_HandsAnOwnTokenOn(t *testing.T) {
 			t.Errorf("upstream login %+v, want the device's own token by XOAUTH2", l)
 		}
 	}
-	wrong := sandbox.Device{Name: "wrong", Protocol: sandbox.IMAP, MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10, Suites: deviceVersions[0].suites,
-		Login: sandbox.AuthXOAUTH2, Account: "orders@contoso.example", Token: "wrong-token", Expect: sandbox.Refused, Reads: "NO [AUTHENTICATIONFAILED] Wrong name or password"}
+	wrong := sandbox.Device{Name: "wrong", Protocol: sandbox.IMAP, MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS10,
+		Suites: deviceVersions[0].suites,
+		Login:  sandbox.AuthXOAUTH2, Account: "orders@contoso.example", Token: "wrong-token", Expect: sandbox.Refused, Reads: "NO " +
+			"[AUTHENTICATIONFAILED] Wrong name or password"}
 	result, record := w.visit(t, wrong)
 	if !result.OK() || record.Outcome != inventory.OutcomeLoginFailed {
 		t.Errorf("wrong token: the device read %q, outcome %s, want bad credentials", result.Refusal, record.Outcome)

@@ -30,9 +30,12 @@ func serveBuilt(t *testing.T, size int64, listener string) (*process, *drainConf
 	must(t, os.Chmod(w.dataDir(), 0o700))
 	c := &drainConfig{imaps: freeAddress(t), pop3s: freeAddress(t), admin: freeAddress(t), drain: "1s"}
 	p := &process{t: t, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"), exited: make(chan struct{})}
-	text := fmt.Sprintf("data_dir: %s\ndrain: 1s\nlisteners:\n  - {name: imaps, protocol: imap, address: %q%s}\n  - {name: pop3s, protocol: pop3, address: %q%s}\n"+
-		"certificates: [{local_ca: {names: [localhost, 127.0.0.1]}}]\nadmin: {address: \"\"}\nlog: {output: [bridge.log]}\nupstreams:\n%s", w.dataDir(),
-		c.imaps, listener, c.pop3s, listener, w.upstream("mail", s.imap, s.pop3, "limits: {sessions_per_mailbox: 0, dials_per_second: 0, queue: 60s}"))
+	text := fmt.Sprintf("data_dir: %s\ndrain: 1s\nlisteners:\n  - {name: imaps, protocol: imap, address: %q%s}\n"+
+		"  - {name: pop3s, protocol: pop3, address: %q%s}\n"+
+		"certificates: [{local_ca: {names: [localhost, 127.0.0.1]}}]\nadmin: {address: \"\"}\nlog: {output: [bridge.log]}\nupstreams:\n"+
+		"%s", w.dataDir(),
+		c.imaps, listener, c.pop3s, listener, w.upstream("mail", s.imap, s.pop3,
+			"limits: {sessions_per_mailbox: 0, dials_per_second: 0, queue: 60s}"))
 	must(t, os.WriteFile(p.config, []byte(text), 0o600))
 	p.start(buildBridge(t))
 	return p, c

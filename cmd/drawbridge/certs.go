@@ -31,14 +31,6 @@ func newCerts() *cobra.Command {
 	return c
 }
 
-// authority is what `drawbridge certs ca` tells.
-type authority struct {
-	Subject     string    `json:"subject"`
-	Fingerprint string    `json:"fingerprint"` // SHA-256, hex
-	NotBefore   time.Time `json:"not_before"`
-	NotAfter    time.Time `json:"not_after"`
-}
-
 func newCertsCA() *cobra.Command {
 	return onCA(withJSON(&cobra.Command{
 		Use:     "ca",
@@ -46,8 +38,12 @@ func newCertsCA() *cobra.Command {
 		Example: "  drawbridge certs ca --config drawbridge.yaml",
 	}), func(c *cobra.Command, _ []string, ca *certs.CA) error {
 		cert := ca.Certificate()
-		a := authority{Subject: cert.Subject.String(), Fingerprint: ca.Fingerprint(), NotBefore: cert.NotBefore.UTC(),
-			NotAfter: cert.NotAfter.UTC()}
+		a := struct {
+			Subject     string    `json:"subject"`
+			Fingerprint string    `json:"fingerprint"` // SHA-256, hex
+			NotBefore   time.Time `json:"not_before"`
+			NotAfter    time.Time `json:"not_after"`
+		}{cert.Subject.String(), ca.Fingerprint(), cert.NotBefore.UTC(), cert.NotAfter.UTC()}
 		return answer(c, a, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "%s\nvalid until %s\nSHA-256 %s\nImport it into devices: drawbridge certs export\n",
 				a.Subject, a.NotAfter.Format(time.DateOnly), a.Fingerprint)

@@ -48,7 +48,8 @@ func (c *client) secure(version uint16) {
 
 // deviceConfig is an old device's: one version, RSA key exchange up to 1.2, and no verification.
 func deviceConfig(version uint16) *tls.Config {
-	return &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}, InsecureSkipVerify: true}
+	return &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+		InsecureSkipVerify: true}
 }
 
 // say sends lines in one write.

@@ -64,13 +64,16 @@ func bigStore(b *testing.B, n int) *sqlstore.Store {
 }
 
 func benchLine(i int) *inventory.Line {
-	versions, blockers := []string{"1.0", "1.1", "1.2"}, []string{"tls_version key_exchange password_login", "tls_version password_login", "password_login"}
+	versions, blockers := []string{"1.0", "1.1", "1.2"}, []string{"tls_version key_exchange password_login", "tls_version password_login",
+		"password_login"}
 	source := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second)
 	return &inventory.Line{Message: inventory.MessageSession, Time: at, Run: "r", Session: inventory.SessionLine{
 		ID: fmt.Sprint(i), Device: fmt.Sprintf("%s/scanner%d", source, i), Source: source, Account: fmt.Sprintf("scanner%d", i),
-		SourceName: fmt.Sprintf("printer%d.contoso.local", i), Vendor: []string{"Ricoh", "Canon", "Xerox"}[i%3], Protocol: "imap", Listener: "imaps",
+		SourceName: fmt.Sprintf("printer%d.contoso.local", i),
+		Vendor:     []string{"Ricoh", "Canon", "Xerox"}[i%3], Protocol: "imap", Listener: "imaps",
 		TLSVersion: versions[i%3], Readiness: []string{"legacy", "legacy", "ready"}[i%3], Blockers: blockers[i%3], AuthMechanism: "LOGIN",
-		Phase: inventory.PhaseRelay, Outcome: inventory.OutcomeBridged, StartedAt: at, Stage: inventory.StageBridge, Mailbox: fmt.Sprintf("m%d@contoso.com", i),
+		Phase: inventory.PhaseRelay, Outcome: inventory.OutcomeBridged, StartedAt: at, Stage: inventory.StageBridge,
+		Mailbox: fmt.Sprintf("m%d@contoso.com", i),
 	}}
 }

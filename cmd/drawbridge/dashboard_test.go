@@ -21,9 +21,9 @@ import (
 	"drawbridge/inventory"
 )
 
-// TestDashboard_InABrowser has Debian's Chromium, driven by playwright-core (npm), do an administrator's morning on the dashboard of a bridge that
-// the demo's fleet has been through; the devices that the browser waits for are played here. DRAWBRIDGE_PLAYWRIGHT names the
-// folder with node_modules, and DRAWBRIDGE_SCREENSHOTS where pictures are kept.
+// TestDashboard_InABrowser has Debian's Chromium, driven by playwright-core (npm), do an administrator's morning on the
+// dashboard of a bridge that the demo's fleet has been through; the devices that the browser waits for are played here.
+// DRAWBRIDGE_PLAYWRIGHT names the folder with node_modules, and DRAWBRIDGE_SCREENSHOTS where pictures are kept.
 func TestDashboard_InABrowser(t *testing.T) {
 	t.Parallel()
 	playwright, chromium := findBrowser(t)

@@ -100,26 +100,22 @@ func onData(ctx context.Context, cfg *config.Config, remote, local func() error,
 			return err
 		}
 		defer func() { _ = d.Close() }()
-		err = local()
-		return errors.Join(err, keepOwners(d.path, append([]string{lockFile}, made...)...))
+		return errors.Join(local(), keepOwners(d.path, append([]string{lockFile}, made...)...))
 	})
 }
 
 // whileBusy tries again while another command holds the data directory.
 func whileBusy(ctx context.Context, cfg *config.Config, try func() error) error {
-	deadline := time.NewTimer(busyTime)
-	defer deadline.Stop()
-	tick := time.NewTicker(busyEvery)
-	defer tick.Stop()
-	for {
+	deadline := time.After(busyTime)
+	for tick := time.Tick(busyEvery); ; {
 		err := try()
 		busy := (*control.NoBridge)(nil)
 		if !errors.As(err, &busy) {
 			return err
 		}
 		select {
-		case <-tick.C:
-		case <-deadline.C:
+		case <-tick:
+		case <-deadline:
 			return fmt.Errorf("another drawbridge has the data directory %s and does not answer (%w): wait until it is through, or stop it",
 				cfg.DataDir, busy.Unwrap())
 		case <-ctx.Done():

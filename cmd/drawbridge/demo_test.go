@@ -45,7 +45,8 @@ func demoOnce(t *testing.T) (took time.Duration) {
 			t.Errorf("a secret of the device %q is shown", d.Name)
 		}
 	}
-	for what, want := range map[string]int{"as it should\n": len(fleet), "  record: ": len(fleet), "\x1b": 0, "✗": 0, "The inventory": 1, "127.0.0.1/fax307 ": 1} {
+	for what, want := range map[string]int{"as it should\n": len(fleet), "  record: ": len(fleet), "\x1b": 0, "✗": 0, "The inventory": 1,
+		"127.0.0.1/fax307 ": 1} {
 		if got := strings.Count(said, what); got != want {
 			t.Errorf("%q is printed %d times, want %d\n%s", what, got, want, said)
 		}

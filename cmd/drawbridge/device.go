@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,10 +63,7 @@ func newDeviceList() *cobra.Command {
 		Short:   "List devices",
 		Example: `  drawbridge device list --readiness legacy,obsolete --sort last_seen --descending`,
 		PreRunE: func(*cobra.Command, []string) error {
-			if err := checkQuery(readiness, stages, categories, steps, q.DueBefore, q.Sort); err != nil {
-				return &usageError{err}
-			}
-			return nil
+			return checkQuery(readiness, stages, categories, steps, q.DueBefore, q.Sort)
 		},
 	})
 	flags := c.Flags()
@@ -102,13 +104,13 @@ func checkQuery(readiness, stages, categories, steps []string, due, sort string)
 	} {
 		for _, word := range list.given {
 			if !slices.Contains(list.known, word) {
-				return fmt.Errorf("--%s: %q is none of %s", list.flag, word, strings.Join(list.known, ", "))
+				return &usageError{fmt.Errorf("--%s: %q is none of %s", list.flag, word, strings.Join(list.known, ", "))}
 			}
 		}
 	}
 	if due != "" {
 		if _, err := inventory.ParseSetting(inventory.KeyDeadline, due); err != nil {
-			return fmt.Errorf("--due-before: %q is no date such as 2027-03-01", due)
+			return &usageError{fmt.Errorf("--due-before: %q is no date such as 2027-03-01", due)}
 		}
 	}
 	return nil
@@ -243,3 +245,79 @@ before: that it was removed and came back stands in its history.`,
 		return each(c, args, "is off the list", func(id string) error { return s.Remove(c.Context(), id, editedBy()) })
 	})
 }
+
+// showDevice prints a device for people.
+func showDevice(w io.Writer, d inventory.Device, history []inventory.Change) error {
+	t := &sheet{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.row("device", d.ID)
+	t.row("merged", strings.Join(d.MergedIDs, ", "))
+	t.row("address", d.SourceIP, d.SourceName)
+	t.row("adapter", d.SourceMAC, d.Vendor)
+	t.row("says of itself", d.Description, clientIDOf(d.ClientID))
+	t.row("mailbox", d.Mailbox)
+	t.row("tried as", d.ClaimedAccount)
+	t.row("category", string(d.Category), map[bool]string{true: "(as set)"}[d.CategorySet])
+	t.row("TLS stack", d.Stack)
+	t.row("speaks", d.Protocol, d.TLSMode, d.TLSVersion, d.TLSCipher)
+	t.row("logs in by", d.AuthMechanism)
+	t.row("readiness", d.Readiness, strings.Join(d.Blockers, " "))
+	t.row("stage", string(d.Stage), map[bool]string{true: "(as set)"}[d.StageSet])
+	t.row("deadline", d.Deadline)
+	t.row("owner", d.Owner)
+	t.row("priority", d.Priority)
+	t.row("cost", d.Cost)
+	t.row("note", d.Note)
+	t.row("seen", span(d.FirstSeen, d.LastSeen))
+	t.row("sessions", fmt.Sprint(d.Sessions), "of which bridged", fmt.Sprint(d.Outcomes[inventory.OutcomeBridged]))
+	for _, v := range d.TLSVersions {
+		t.row("TLS "+v.Version, fmt.Sprint(v.Sessions), "sessions,", span(v.FirstSeen, v.LastSeen))
+	}
+	if d.LastReasonAt != nil {
+		t.row("last reason", shownTime(*d.LastReasonAt), d.LastReason)
+	}
+	t.row("upstream said", d.UpstreamSays)
+	t.row("next step", string(d.NextStep))
+	for _, a := range d.Advice {
+		t.row("", a.Text, a.URL)
+	}
+	for _, e := range d.Evidence {
+		t.row("evidence", e)
+	}
+	for _, c := range history {
+		t.row("history", shownTime(c.Time), c.By+":", c.Key, cmp.Or(c.Old, "nothing"), "→", cmp.Or(c.New, "nothing"))
+	}
+	return t.w.Flush()
+}
+
+// clientIDOf shows an IMAP ID for people.
+func clientIDOf(id json.RawMessage) string {
+	var pairs map[string]string
+	if json.Unmarshal(id, &pairs) != nil {
+		return ""
+	}
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(pairs)) {
+		words = append(words, key+" "+pairs[key])
+	}
+	return strings.Join(words, ", ")
+}
+
+// sheet is a list of named values, in which those that say nothing are left out.
+type sheet struct{ w *tabwriter.Writer }
+
+func (s *sheet) row(name string, values ...string) {
+	text := strings.Join(strings.Fields(strings.Join(values, " ")), " ")
+	if text == "" {
+		return
+	}
+	_, _ = fmt.Fprintf(s.w, "%s\t%s\n", name, inventory.Printable(text)) // Flush tells
+}
+
+func span(first, last time.Time) string {
+	if first.IsZero() {
+		return "never"
+	}
+	return shownTime(first) + " to " + shownTime(last)
+}
+
+func shownTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04") } //nolint:gosmopolitan // for a person at this machine

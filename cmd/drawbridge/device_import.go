@@ -48,7 +48,8 @@ which one counts. Rows that cannot be read are told with their line, and then no
 	}
 	c.Flags().BoolVar(&i.dryRun, "dry-run", false, "tell what would be set, and set nothing")
 	c.Flags().BoolVar(&i.fresh, "new", false, "take rows of devices that the inventory does not have, which then are listed")
-	c.Flags().StringVar(&dates, "dates", "", "how Excel wrote dates such as 3/1/2027, where the file does not show it: day-first or month-first")
+	c.Flags().StringVar(&dates, "dates", "",
+		"how Excel wrote dates such as 3/1/2027, where the file does not show it: day-first or month-first")
 	c.Flags().BoolVar(&i.ours, "ours", false, "in a conflict leave what is set here")
 	c.Flags().BoolVar(&i.theirs, "theirs", false, "in a conflict take what stands in the file")
 	return onStock(c, func(c *cobra.Command, _ []string, s control.Stock) error { return i.run(c.Context(), s, sheet) })

@@ -55,9 +55,11 @@ func TestDocker_ComposeSuitsTheBridge(t *testing.T) {
 		{"no capability, no privilege, and none to be had", slices.Equal(s.CapDrop, []string{"ALL"}) && s.CapAdd == nil &&
 			!s.Privileged && slices.Contains(s.SecurityOpt, "no-new-privileges:true")},
 		{"the image's user, which is not root", s.User == image["USER"] && regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(s.User)},
-		{"the data directory is a volume", slices.Contains(s.Volumes, "data:"+conf.DataDir) && hasKey(c.Volumes, "data") && image["VOLUME"] == conf.DataDir},
-		{"the configuration is mounted where the image reads it", slices.Contains(s.Volumes, "./drawbridge.yaml:/etc/drawbridge/drawbridge.yaml:ro") &&
-			strings.Contains(image["CMD"], `"/etc/drawbridge/drawbridge.yaml"`)},
+		{"the data directory is a volume", slices.Contains(s.Volumes, "data:"+conf.DataDir) && hasKey(c.Volumes, "data") &&
+			image["VOLUME"] == conf.DataDir},
+		{"the configuration is mounted where the image reads it",
+			slices.Contains(s.Volumes, "./drawbridge.yaml:/etc/drawbridge/drawbridge.yaml:ro") &&
+				strings.Contains(image["CMD"], `"/etc/drawbridge/drawbridge.yaml"`)},
 	} {
 		if !want.ok {
 			t.Errorf("compose.yaml: want %s", want.what)
@@ -89,7 +91,8 @@ func TestDocker_ImageHoldsAStaticBinary(t *testing.T) {
 		t.Fatalf("the build command %q does not make %s", build, inImage)
 	}
 	binary := filepath.Join(t.TempDir(), "drawbridge")
-	output(t, filepath.Join("..", ".."), "env", "VERSION=1.2.3", "TARGETOS=linux", "TARGETARCH=", "sh", "-c", strings.ReplaceAll(build, inImage, binary))
+	output(t, filepath.Join("..", ".."), "env", "VERSION=1.2.3", "TARGETOS=linux", "TARGETARCH=", "sh", "-c",
+		strings.ReplaceAll(build, inImage, binary))
 	file, err := elf.Open(binary)
 	check(t, err)
 	defer func() { _ = file.Close() }()

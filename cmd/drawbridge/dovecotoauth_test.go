@@ -53,7 +53,8 @@ func TestDovecot_RefusesTokens(t *testing.T) {
 				got := w.try(t, k)
 				got.want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseAuthenticate, "")
 				if got.record.UpstreamAuth != "XOAUTH2" || got.record.UpstreamSays == "" {
-					t.Errorf("record: upstream_auth %q, upstream_says %q, want XOAUTH2 and what Dovecot said", got.record.UpstreamAuth, got.record.UpstreamSays)
+					t.Errorf("record: upstream_auth %q, upstream_says %q, want XOAUTH2 and what Dovecot said", got.record.UpstreamAuth,
+						got.record.UpstreamSays)
 				}
 			}
 			w.wantMail(t, scanner(protocol))
@@ -113,12 +114,16 @@ func (w *modernWorld) wantMessage(t *testing.T, protocol sandbox.Protocol) {
 		Account: scannerLogin, Mailbox: scannerMailbox, Password: scannerCode, Mail: messageOf(1), Expect: sandbox.MailRead,
 	})
 	if !result.OK() {
-		t.Fatalf("%s: %s, refusal %q, error %v, mail %q; reason %q, upstream says %q", protocol, result.Outcome, result.Refusal, result.Err, result.Mail, r.Reason, r.UpstreamSays)
+		t.Fatalf("%s: %s, refusal %q, error %v, mail %q; reason %q, upstream says %q", protocol, result.Outcome, result.Refusal, result.Err,
+			result.Mail, r.Reason, r.UpstreamSays)
 	}
-	if r.Outcome != inventory.OutcomeBridged || r.UpstreamAuth != "XOAUTH2" || r.Account != scannerLogin || r.Mailbox != scannerMailbox || r.TokenLeft < time.Minute {
-		t.Errorf("%s: record: outcome %s, upstream_auth %q, account %q, mailbox %q, token left %v", protocol, r.Outcome, r.UpstreamAuth, r.Account, r.Mailbox, r.TokenLeft)
+	if r.Outcome != inventory.OutcomeBridged || r.UpstreamAuth != "XOAUTH2" || r.Account != scannerLogin || r.Mailbox != scannerMailbox ||
+		r.TokenLeft < time.Minute {
+		t.Errorf("%s: record: outcome %s, upstream_auth %q, account %q, mailbox %q, token left %v", protocol, r.Outcome, r.UpstreamAuth,
+			r.Account, r.Mailbox, r.TokenLeft)
 	}
-	if device, upstream := r.TLS.Version, r.UpstreamTLS.Version; device != hello.Version(tls.VersionTLS10) || upstream < hello.Version(tls.VersionTLS12) {
+	if device, upstream := r.TLS.Version, r.UpstreamTLS.Version; device != hello.Version(tls.VersionTLS10) ||
+		upstream < hello.Version(tls.VersionTLS12) {
 		t.Errorf("%s: record: TLS %v to the device and %v to Dovecot, want 1.0 and at least 1.2", protocol, device, upstream)
 	}
 }
@@ -154,7 +159,8 @@ func newDovecotFolder(t *testing.T, entraCA []byte) *dovecotFolder {
 	d := &dovecotFolder{Dir: dir, Ports: dovecotPorts(t), User: me.Username, GID: me.Gid, Root: me.Uid == "0"}
 	d.EntraCA = d.path("entra-ca.pem")
 	must(t, os.WriteFile(d.EntraCA, entraCA, 0o644))
-	d.run(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+	d.run(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+		"/CN=localhost",
 		"-addext", "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out", "server.pem")
 	must(t, os.MkdirAll(d.path("maildir/new"), 0o700))
 	onDisk := bytes.ReplaceAll(messageOf(1), []byte("\r\n"), []byte("\n"))
@@ -245,7 +251,8 @@ func dovecotPorts(t *testing.T) map[string]string {
 // needDovecot skips the test where a program is missing, but not in CI, which has to bring it.
 func needDovecot(t *testing.T) {
 	t.Helper()
-	for program, packages := range map[string]string{"dovecot": "apt packages dovecot-imapd and dovecot-pop3d", "openssl": "apt package openssl"} {
+	for program, packages := range map[string]string{"dovecot": "apt packages dovecot-imapd and dovecot-pop3d",
+		"openssl": "apt package openssl"} {
 		if _, err := exec.LookPath(program); err == nil {
 			continue
 		}

@@ -32,7 +32,8 @@ func drainWorld(t *testing.T, drain string) (*world, *drainConfig) {
 type drainConfig struct{ imaps, pop3s, admin, drain, upstreams string }
 
 func (c *drainConfig) String() string {
-	return fmt.Sprintf("drain: %s\nlisteners:\n  - {name: imaps, protocol: imap, address: %q}\n  - {name: pop3s, protocol: pop3, address: %q}\n"+
+	return fmt.Sprintf("drain: %s\nlisteners:\n  - {name: imaps, protocol: imap, address: %q}\n"+
+		"  - {name: pop3s, protocol: pop3, address: %q}\n"+
 		"certificates: [{local_ca: {names: [localhost, 127.0.0.1]}}]\nadmin: {address: %q}\n%s", c.drain, c.imaps, c.pop3s, c.admin, c.upstreams)
 }
 
@@ -150,7 +151,8 @@ func TestSignals_ASecondOneEndsAtOnce(t *testing.T) {
 	if code := p.exit(); code != exitFailed {
 		t.Errorf("exit %d, want 1", code)
 	}
-	if said := p.stderr.String(); !strings.HasPrefix(said, "drawbridge: a second signal ended the bridge at once") || strings.Count(said, "\n") != 1 {
+	if said := p.stderr.String(); !strings.HasPrefix(said, "drawbridge: a second signal ended the bridge at once") ||
+		strings.Count(said, "\n") != 1 {
 		t.Errorf("standard error is %q, want one sentence about the second signal", said)
 	}
 	checkCut(t, p.logged())

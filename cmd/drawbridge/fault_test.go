@@ -29,7 +29,8 @@ func faultsOf(protocol sandbox.Protocol) []serverFault {
 		{name: "garbage instead of a greeting", faults: sandbox.Faults{Greeting: "220 smtp.contoso.example ESMTP"}, reason: "greet"},
 		{name: "greets and closes", faults: sandbox.Faults{GreetingThenClose: true}, reason: "clos"},
 		{name: "slow beyond login_timeout", faults: sandbox.Faults{SlowLogin: patience}, reason: "login_timeout"},
-		{name: "throttled and closed", faults: sandbox.Faults{Throttle: sandbox.ThrottleCloses}, reason: "not because of the password, see upstream_says"},
+		{name: "throttled and closed", faults: sandbox.Faults{Throttle: sandbox.ThrottleCloses},
+			reason: "not because of the password, see upstream_says"},
 		{name: "throttled", faults: sandbox.Faults{Throttle: sandbox.ThrottleStays}, reason: "not because of the password, see upstream_says"},
 	}
 	if protocol == sandbox.POP3 {
@@ -39,19 +40,25 @@ func faultsOf(protocol sandbox.Protocol) []serverFault {
 			{name: "in use", faults: sandbox.Faults{LoginRefusal: "-ERR [IN-USE] locked by another session"},
 				reads: "-ERR [IN-USE] Too many sessions for this mailbox, please wait", reason: "session"},
 			{name: "wrong password", faults: sandbox.Faults{LoginRefusal: "-ERR [AUTH] no"},
-				reads: "-ERR [AUTH] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the password: check both in the device"},
-			{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "-ERR Basic authentication is disabled"}, reason: "not because of the password, see upstream_says"},
+				reads: "-ERR [AUTH] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the password: check " +
+					"both in the device"},
+			{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "-ERR Basic authentication is disabled"},
+				reason: "not because of the password, see upstream_says"},
 		}...)
 	}
 	return append(both, []serverFault{
-		{name: "greets with BYE", faults: sandbox.Faults{Greeting: "* BYE too busy", GreetingThenClose: true}, reason: "greets with a refusal, see upstream_says"},
-		{name: "BYE to the login", faults: sandbox.Faults{LoginRefusal: "* BYE going down"}, reason: "ended the session before the login was done, see upstream_says"},
+		{name: "greets with BYE", faults: sandbox.Faults{Greeting: "* BYE too busy", GreetingThenClose: true},
+			reason: "greets with a refusal, see upstream_says"},
+		{name: "BYE to the login", faults: sandbox.Faults{LoginRefusal: "* BYE going down"},
+			reason: "ended the session before the login was done, see upstream_says"},
 		{name: "temporary", faults: sandbox.Faults{LoginRefusal: "NO [UNAVAILABLE] Server Unavailable. 15"}, reason: "see upstream_says"},
 		{name: "too many sessions", faults: sandbox.Faults{LoginRefusal: "NO [LIMIT] too many"},
 			reads: "NO [LIMIT] Too many sessions for this mailbox, please wait", reason: "session"},
 		{name: "wrong password", faults: sandbox.Faults{LoginRefusal: "NO [AUTHENTICATIONFAILED] no"},
-			reads: "NO [AUTHENTICATIONFAILED] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the password: check both in the device"},
-		{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "NO Basic authentication is disabled"}, reason: "not because of the password, see upstream_says"},
+			reads: "NO [AUTHENTICATIONFAILED] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the " +
+				"password: check both in the device"},
+		{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "NO Basic authentication is disabled"},
+			reason: "not because of the password, see upstream_says"},
 	}...)
 }
 
@@ -109,13 +116,15 @@ func (w *world) meetFault(t *testing.T, protocol sandbox.Protocol, f serverFault
 	}
 	must(t, server.SetFaults(sandbox.Faults{}))
 	if f.faults.Throttle != sandbox.ThrottleOff {
-		if _, record := w.visit(t, refusedAs(device, f.reads)); !strings.Contains(record.Reason, "throttles this mailbox and is not asked again until") {
+		if _, record := w.visit(t, refusedAs(device, f.reads)); !strings.Contains(record.Reason,
+			"throttles this mailbox and is not asked again until") {
 			t.Errorf("after the mailbox was throttled: reason %q, want that it is left alone", record.Reason)
 		}
 		return
 	}
 	if result, record := w.visit(t, device); !result.OK() || record.Outcome != inventory.OutcomeBridged {
-		t.Errorf("once the server was well the visit ended as %q (%s %v), outcome %s %q, want its mail", result.Outcome, result.Refusal, result.Err, record.Outcome, record.Reason)
+		t.Errorf("once the server was well the visit ended as %q (%s %v), outcome %s %q, want its mail", result.Outcome, result.Refusal,
+			result.Err, record.Outcome, record.Reason)
 	}
 }
 

@@ -69,7 +69,8 @@ func (b *bridge) buildDecider(g, before *generation) error {
 	if err != nil {
 		return err
 	}
-	if g.services, err = upstreams.New(g.cfg.Upstreams, upstreams.Options{Vault: vault, Counts: b.counts, Before: before.services}); err != nil {
+	g.services, err = upstreams.New(g.cfg.Upstreams, upstreams.Options{Vault: vault, Counts: b.counts, Before: before.services})
+	if err != nil {
 		return err
 	}
 	g.proxy.Decider, err = decider.New(decider.Options{Config: g.cfg, Upstreams: g.services, Book: g.keeper, Failures: b.failures,

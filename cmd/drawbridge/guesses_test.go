@@ -12,8 +12,10 @@ import (
 
 // The lines that devices read of a wrong password, and of too many.
 var (
-	wrongPassword   = map[sandbox.Protocol]string{sandbox.IMAP: "NO [AUTHENTICATIONFAILED] Wrong name or password", sandbox.POP3: "-ERR [AUTH] Wrong name or password"}
-	tooManyFailures = map[sandbox.Protocol]string{sandbox.IMAP: "NO [LIMIT] Too many failed logins, please wait", sandbox.POP3: "-ERR [LOGIN-DELAY] Too many failed logins, please wait"}
+	wrongPassword = map[sandbox.Protocol]string{sandbox.IMAP: "NO [AUTHENTICATIONFAILED] Wrong name or password",
+		sandbox.POP3: "-ERR [AUTH] Wrong name or password"}
+	tooManyFailures = map[sandbox.Protocol]string{sandbox.IMAP: "NO [LIMIT] Too many failed logins, please wait",
+		sandbox.POP3: "-ERR [LOGIN-DELAY] Too many failed logins, please wait"}
 )
 
 // guessWorld is a bridge with the mailbox scanner@contoso.example.

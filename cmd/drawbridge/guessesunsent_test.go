@@ -68,6 +68,7 @@ func TestGuesses_OfPasswordsThatNeverWentUp(t *testing.T) {
 func (w *world) visitRefused(t *testing.T, device sandbox.Device, reads string) {
 	t.Helper()
 	if result, record := w.visit(t, refusedAs(device, reads)); !result.OK() {
-		t.Errorf("the visit ended as %q, the device read %q (%v), want %q; reason %q", result.Outcome, result.Refusal, result.Err, reads, record.Reason)
+		t.Errorf("the visit ended as %q, the device read %q (%v), want %q; reason %q", result.Outcome, result.Refusal, result.Err, reads,
+			record.Reason)
 	}
 }

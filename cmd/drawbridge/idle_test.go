@@ -23,7 +23,8 @@ func idleOnce(address string, n int) (*client, error) {
 	}
 	_ = c.SetDeadline(time.Now().Add(3 * patience))
 	d := &client{Conn: c, r: bufio.NewReaderSize(c, 512)}
-	for _, step := range [][2]string{{"", "* OK"}, {fmt.Sprintf("a LOGIN device%d@contoso.example right\r\n", n), "a OK"}, {"b IDLE\r\n", "+ "}} {
+	for _, step := range [][2]string{{"", "* OK"}, {fmt.Sprintf("a LOGIN device%d@contoso.example right\r\n", n), "a OK"},
+		{"b IDLE\r\n", "+ "}} {
 		if _, err := io.WriteString(c, step[0]); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -58,7 +59,8 @@ func speakAndFallSilent(t *testing.T) (took time.Duration) {
 	w := newWorld(t)
 	w.mailbox(sandbox.Account{Address: "device@contoso.example", Password: "right"})
 	imap := w.listen(sandbox.ListenOptions{})
-	w.start(w.configure(strings.Replace(listenersOf(sandbox.IMAP), `address: "127.0.0.1:0"}`, `address: "127.0.0.1:0", limits: {idle_timeout: 2s}}`, 1),
+	w.start(w.configure(strings.Replace(listenersOf(sandbox.IMAP), `address: "127.0.0.1:0"}`,
+		`address: "127.0.0.1:0", limits: {idle_timeout: 2s}}`, 1),
 		"upstreams:\n"+w.upstream("mail", imap.Address(), "")))
 	c := idleDevice(t, w.address(sandbox.IMAP, false))
 	began := time.Now()
@@ -89,7 +91,8 @@ func TestIdle_ASilentDeviceBeforeLoginIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	limits := `address: "127.0.0.1:0", limits: {login_timeout: 300ms, handshake_timeout: 600ms}`
-	w.start(w.configure(strings.ReplaceAll(bridgeConfig, `address: "127.0.0.1:0"`, limits), "upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
+	w.start(w.configure(strings.ReplaceAll(bridgeConfig, `address: "127.0.0.1:0"`, limits),
+		"upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
 	for _, c := range []struct {
 		name     string
 		protocol sandbox.Protocol
@@ -98,9 +101,12 @@ func TestIdle_ASilentDeviceBeforeLoginIsTold(t *testing.T) {
 		reads    string
 		reason   string
 	}{
-		{"after the greeting, IMAP", sandbox.IMAP, false, tls.VersionTLS10, "* BYE Too many errors or too slow, please wait and try again", "limits.login_timeout: 300ms"},
-		{"after the greeting, POP3", sandbox.POP3, false, tls.VersionTLS10, "-ERR [SYS/TEMP] Too many errors or too slow, please wait and try again", "limits.login_timeout: 300ms"},
-		{"before STARTTLS", sandbox.IMAP, true, 0, "* BYE Too many errors or too slow, please wait and try again", "limits.handshake_timeout: 600ms"},
+		{"after the greeting, IMAP", sandbox.IMAP, false, tls.VersionTLS10, "* BYE Too many errors or too slow, please wait and try again",
+			"limits.login_timeout: 300ms"},
+		{"after the greeting, POP3", sandbox.POP3, false, tls.VersionTLS10,
+			"-ERR [SYS/TEMP] Too many errors or too slow, please wait and try again", "limits.login_timeout: 300ms"},
+		{"before STARTTLS", sandbox.IMAP, true, 0, "* BYE Too many errors or too slow, please wait and try again",
+			"limits.handshake_timeout: 600ms"},
 		{"before the hello", sandbox.POP3, false, 0, "", "limits.handshake_timeout: 600ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

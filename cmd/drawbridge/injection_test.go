@@ -31,7 +31,8 @@ func TestListener_CommandsInjectedBeforeTLSAreNotExecuted(t *testing.T) {
 				t.Errorf("the injected login was answered: %q", heard)
 			}
 			s := w.records.next(t, before)
-			if s.Outcome != inventory.OutcomeProtocolError || s.Phase != inventory.PhaseHandshake || !strings.Contains(s.Reason, "plain text came together with the start of TLS") {
+			if s.Outcome != inventory.OutcomeProtocolError || s.Phase != inventory.PhaseHandshake ||
+				!strings.Contains(s.Reason, "plain text came together with the start of TLS") {
 				t.Errorf("record: outcome %s, phase %s, reason %q, want protocol_error in handshake for plain text", s.Outcome, s.Phase, s.Reason)
 			}
 			if n := len(w.exchange.Log().Logins()); n != 0 || w.exchange.Log().Contains(secret) {

@@ -20,14 +20,10 @@ import (
 
 // inventoryFlags are what `drawbridge inventory` is told.
 type inventoryFlags struct {
-	from      []string
-	since     string
-	begin     time.Time // what since means
-	format    string
-	columns   string
-	separator string
-	currency  string
-	strangers bool
+	from                                        []string
+	since, format, columns, separator, currency string
+	begin                                       time.Time // what since means
+	strangers                                   bool
 }
 
 func newInventory() *cobra.Command {

@@ -46,7 +46,8 @@ certificates: [{local_ca: {names: [localhost, 127.0.0.1]}}]
 inventory: {enrich: {reverse_dns: false}}
 admin: {address: ""}
 upstreams:
-%s`, filepath.Join(w.dir, "bridge.log"), address, w.upstream("mail", imap.Address(), "", "limits: {sessions_per_mailbox: 0, dials_per_second: 0}"))
+%s`, filepath.Join(w.dir, "bridge.log"), address,
+		w.upstream("mail", imap.Address(), "", "limits: {sessions_per_mailbox: 0, dials_per_second: 0}"))
 	fleet := newCrowd(t, address)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -41,7 +41,8 @@ func TestInventory_DamagedStore(t *testing.T) {
 	w := guessWorld(t, "{count: 2, per: 30m}")
 	w.comes("127.0.0.2")
 	w.wantCounts(t, "127.0.0.2/scanner@contoso.example 1")
-	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.2/scanner@contoso.example", map[string]string{"owner": "Radiology", "stage": "warn"}, "test"))
+	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.2/scanner@contoso.example", map[string]string{"owner": "Radiology", "stage": "warn"},
+		"test"))
 	w.end()
 	damage := func() {
 		for _, name := range []string{"-wal", "-shm"} {
@@ -62,7 +63,8 @@ func TestInventory_DamagedStore(t *testing.T) {
 	damage()
 	path := w.configFile(t)
 	var out, fault bytes.Buffer
-	if code := run(t.Context(), []string{"inventory", "--config", path}, &out, &fault); code != exitFailed || !strings.Contains(fault.String(), "drawbridge inventory rebuild") {
+	if code := run(t.Context(), []string{"inventory", "--config", path}, &out, &fault); code != exitFailed ||
+		!strings.Contains(fault.String(), "drawbridge inventory rebuild") {
 		t.Errorf("exit %d: %s; want a sentence that names rebuild", code, &fault)
 	}
 	w.rebuild(t)

@@ -33,7 +33,8 @@ func fleetWorld(t *testing.T) *modernWorld {
 	for _, d := range fleet {
 		if d.Expect == sandbox.Alerted {
 			before := len(w.records.sessions())
-			d.Run(t.Context(), sandbox.Target{Address: w.address(d.Protocol, d.STARTTLS), Roots: w.roots, ServerName: "localhost", Timeout: patience})
+			d.Run(t.Context(), sandbox.Target{Address: w.address(d.Protocol, d.STARTTLS), Roots: w.roots, ServerName: "localhost",
+				Timeout: patience})
 			w.records.next(t, before)
 			continue
 		}
@@ -72,7 +73,8 @@ func (w *world) stored(t *testing.T) (devices []inventory.Device) {
 func TestInventory_OfTheFleet(t *testing.T) {
 	t.Parallel()
 	w := fleetWorld(t)
-	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.1/fax307", map[string]string{"owner": "Radiology", "stage": "warn", "cost": "450"}, "test"))
+	must(t, w.bridge.ledger.Set(t.Context(), "127.0.0.1/fax307", map[string]string{"owner": "Radiology", "stage": "warn", "cost": "450"},
+		"test"))
 	must(t, w.bridge.ledger.Merge(t.Context(), "127.0.0.1/canon2270", "127.0.0.1/alarm", "test"))
 	editEverything(t, w.bridge.ledger)
 	devices := w.stored(t)
@@ -93,7 +95,8 @@ func TestInventory_OfTheFleet(t *testing.T) {
 		d := byID[want.id]
 		if d.Sessions != want.sessions || want.readiness != "" && d.Readiness != want.readiness ||
 			want.version != "" && d.TLSVersion != want.version || want.blockers != "" && strings.Join(d.Blockers, " ") != want.blockers {
-			t.Errorf("%s: %d sessions, readiness %s, TLS %s, blockers %v\nwant %+v", want.id, d.Sessions, d.Readiness, d.TLSVersion, d.Blockers, want)
+			t.Errorf("%s: %d sessions, readiness %s, TLS %s, blockers %v\nwant %+v", want.id, d.Sessions, d.Readiness, d.TLSVersion, d.Blockers,
+				want)
 		}
 	}
 	if d := byID["127.0.0.1/fax307"]; d.Owner != "Radiology" || d.Stage != inventory.StageWarn || d.NextStep == "" || len(d.Advice) == 0 {
@@ -125,7 +128,8 @@ func editEverything(t *testing.T, e inventory.Editor) {
 	for _, err := range []error{
 		e.Import(ctx, []string{"10.9.9.1/planned", "10.9.9.2/wrong"}, "test"),
 		e.Remove(ctx, "10.9.9.2/wrong", "test"),
-		e.Set(ctx, "10.9.9.1/planned", map[string]string{"note": "comes in May", "priority": "high", "category": "medical", "deadline": "2027-03-01"}, "test"),
+		e.Set(ctx, "10.9.9.1/planned", map[string]string{"note": "comes in May", "priority": "high", "category": "medical",
+			"deadline": "2027-03-01"}, "test"),
 		e.Set(ctx, "10.9.9.1/planned", map[string]string{"note": ""}, "test"),
 		e.Merge(ctx, "127.0.0.1/voicemail", "127.0.0.1/fax307", "test"),
 		e.Merge(ctx, "127.0.0.1/voicemail", "", "test"),

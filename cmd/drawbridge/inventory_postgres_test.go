@@ -21,8 +21,9 @@ func sharedWorld(t *testing.T, name, dsn string) *world {
 	w := newWorld(t)
 	w.mailbox(sandbox.Account{Address: "scanner@contoso.example", Password: "right", Messages: [][]byte{messageOf(1)}})
 	imap, pop3 := w.listen(sandbox.ListenOptions{}), w.listen(sandbox.ListenOptions{Protocol: sandbox.POP3})
-	w.start(w.configure(strings.Replace(bridgeConfig, "name: test", "name: "+name, 1), fmt.Sprintf("inventory: {store: postgres, dsn: %q}\nupstreams:\n", dsn)+
-		w.upstream("mail", imap.Address(), pop3.Address(), "limits: {sessions_per_mailbox: 0}")))
+	w.start(w.configure(strings.Replace(bridgeConfig, "name: test", "name: "+name, 1),
+		fmt.Sprintf("inventory: {store: postgres, dsn: %q}\nupstreams:\n", dsn)+
+			w.upstream("mail", imap.Address(), pop3.Address(), "limits: {sessions_per_mailbox: 0}")))
 	return w
 }
 

@@ -38,8 +38,10 @@ func TestModern_FleetReadsMailByToken(t *testing.T) {
 			continue
 		}
 		bridged++
-		if record.Outcome != inventory.OutcomeBridged || record.Mailbox != d.Mailbox || record.UpstreamAuth != "XOAUTH2" || record.TokenLeft < time.Minute {
-			t.Errorf("%s: record: outcome %s, mailbox %q, upstream_auth %q, token left %v", d.Name, record.Outcome, record.Mailbox, record.UpstreamAuth, record.TokenLeft)
+		if record.Outcome != inventory.OutcomeBridged || record.Mailbox != d.Mailbox || record.UpstreamAuth != "XOAUTH2" ||
+			record.TokenLeft < time.Minute {
+			t.Errorf("%s: record: outcome %s, mailbox %q, upstream_auth %q, token left %v", d.Name, record.Outcome, record.Mailbox,
+				record.UpstreamAuth, record.TokenLeft)
 		}
 	}
 	if bridged < 10 {
@@ -139,7 +141,8 @@ func TestModern_RefusedTokenIsRenewedOnce(t *testing.T) {
 	if len(logins) != 2 || logins[0].Token == logins[1].Token {
 		t.Errorf("%d logins reached Exchange, want 2 with different tokens", len(logins))
 	}
-	w.try(t, scanner(sandbox.POP3)).want(t, unavailable[sandbox.POP3], inventory.OutcomeUpstreamFailed, inventory.PhaseAuthenticate, "New-ServicePrincipal")
+	w.try(t, scanner(sandbox.POP3)).want(t, unavailable[sandbox.POP3], inventory.OutcomeUpstreamFailed, inventory.PhaseAuthenticate,
+		"New-ServicePrincipal")
 	if tokens, dials := w.entra.Log().Tokens(), w.exchange.Log().Count(sandbox.Accepted); tokens != 2 || dials != 3 {
 		t.Errorf("after the next login %d requests for a token and %d connections, want 2 and 3: it is not the token", tokens, dials)
 	}

@@ -54,7 +54,8 @@ func newAlikeWorld(t *testing.T, memory uint32) *modernWorld {
 	list := fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q}\n", blockedAlone, scannerMailbox, hash)
 	for n := range alikeAccounts {
 		for _, kind := range []string{"printer", "blocked", "off"} {
-			list += fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q, disabled: %t}\n", alikeAccount(kind, n), scannerMailbox, hash, kind == "off")
+			list += fmt.Sprintf("  - {login: %q, mailbox: %q, password: %q, disabled: %t}\n", alikeAccount(kind, n), scannerMailbox, hash,
+				kind == "off")
 		}
 	}
 	return newModernWorld(t, modernOptions{accounts: list, decider: func(d proxy.Decider) proxy.Decider { return blocking{d} }})

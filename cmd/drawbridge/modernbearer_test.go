@@ -30,7 +30,8 @@ func TestModern_OAuthBearer(t *testing.T) {
 	}
 	select {
 	case said := <-b.said:
-		if !strings.HasPrefix(said, "n,a="+scannerMailbox+",\x01") || !strings.Contains(said, "\x01auth=Bearer ey") || !strings.HasSuffix(said, "\x01\x01") {
+		if !strings.HasPrefix(said, "n,a="+scannerMailbox+",\x01") || !strings.Contains(said, "\x01auth=Bearer ey") ||
+			!strings.HasSuffix(said, "\x01\x01") {
 			t.Errorf("the server was told %q, want a bearer token for %s", said, scannerMailbox)
 		}
 	case <-time.After(patience):

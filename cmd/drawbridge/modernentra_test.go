@@ -21,9 +21,10 @@ type entraCase struct {
 }
 
 var entraCases = map[string]entraCase{
-	"down":                     {faults: sandbox.EntraFaults{Down: true}, reason: "firewall"},
-	"garbage":                  {faults: sandbox.EntraFaults{Garbage: true}, reason: "Entra ID"},
-	"throttled":                {faults: sandbox.EntraFaults{Throttled: true, RetryAfter: 3 * time.Second}, reason: "nothing needs to be done", pause: 3 * time.Second},
+	"down":    {faults: sandbox.EntraFaults{Down: true}, reason: "firewall"},
+	"garbage": {faults: sandbox.EntraFaults{Garbage: true}, reason: "Entra ID"},
+	"throttled": {faults: sandbox.EntraFaults{Throttled: true, RetryAfter: 3 * time.Second},
+		reason: "nothing needs to be done", pause: 3 * time.Second},
 	"throttled without a time": {faults: sandbox.EntraFaults{Throttled: true}, reason: "nothing needs to be done"},
 	"status 500":               {faults: sandbox.EntraFaults{Status: 500}, reason: "500"},
 	"status 503 with a time":   {faults: sandbox.EntraFaults{Status: 503, RetryAfter: time.Second}, reason: "503", pause: time.Second},
@@ -41,7 +42,8 @@ var entraCases = map[string]entraCase{
 	"token too short": {faults: sandbox.EntraFaults{TokenLife: 5 * time.Second}, reason: "clock"},
 	// What follows gets tokens that Exchange refuses. They are of the shortest kind, so that the test need not wait for
 	// them to be asked for anew.
-	"no consent": {phase: inventory.PhaseAuthenticate, reason: "check that the application has its role", faults: sandbox.EntraFaults{TokenLife: 11 * time.Second},
+	"no consent": {phase: inventory.PhaseAuthenticate, reason: "check that the application has its role",
+		faults:  sandbox.EntraFaults{TokenLife: 11 * time.Second},
 		options: modernOptions{change: func(t *sandbox.Tenant) { t.Applications[0].NoConsent = true }}},
 	"Graph's audience": {phase: inventory.PhaseAuthenticate, reason: "refuses the bridge's token",
 		faults: sandbox.EntraFaults{TokenLife: 11 * time.Second, WrongAudience: true}},

@@ -157,7 +157,8 @@ func TestModern_ExchangeThrottles(t *testing.T) {
 				w.exchangeFaults(sandbox.Faults{})
 				w.wantMail(t, knock{protocol: protocol, name: "other", password: "4711"})
 				dials := w.exchange.Log().Count(sandbox.Accepted)
-				w.try(t, scanner(protocol)).want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseDial, "throttles this mailbox and is not asked again until")
+				w.try(t, scanner(protocol)).want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseDial,
+					"throttles this mailbox and is not asked again until")
 				if again := w.exchange.Log().Count(sandbox.Accepted) - dials; again != 0 {
 					t.Errorf("%d connections for a mailbox that Exchange wants to be left alone, want none", again)
 				}
@@ -191,7 +192,8 @@ func TestModern_TokenEndsInIdle(t *testing.T) {
 		t.Errorf("the device read %q at the end of its token, error %v, want %q", ended, err, bye)
 	}
 	r := w.records.wait(t, scannerLogin, 2)
-	if r.Outcome != inventory.OutcomeBridged || r.EndedBy != inventory.EndedByUpstream || r.UpstreamSays != bye || r.TokenLeft <= 0 || r.TokenLeft > time.Minute {
+	if r.Outcome != inventory.OutcomeBridged || r.EndedBy != inventory.EndedByUpstream || r.UpstreamSays != bye || r.TokenLeft <= 0 ||
+		r.TokenLeft > time.Minute {
 		t.Errorf("record: outcome %s, ended by %s, upstream_says %q, token left %v", r.Outcome, r.EndedBy, r.UpstreamSays, r.TokenLeft)
 	}
 	w.wantMail(t, scanner(sandbox.IMAP))

@@ -29,7 +29,8 @@ func readAlike(t *testing.T) (longest time.Duration) {
 		modernAccount(t, "mapper", scannerMailbox, "4711", ", protocols: [imap]")})
 	wrongProtocol := map[sandbox.Protocol]string{sandbox.IMAP: "popper", sandbox.POP3: "mapper"}
 	for n, protocol := range bothProtocols {
-		knocks := []knock{{name: "nobody", password: "4711"}, {name: scannerLogin, password: "wrong"}, {name: "old", password: "4711"}, {name: "off", password: "4711"},
+		knocks := []knock{{name: "nobody", password: "4711"}, {name: scannerLogin, password: "wrong"}, {name: "old", password: "4711"},
+			{name: "off", password: "4711"},
 			{name: "elsewhere", password: "4711"}, {name: wrongProtocol[protocol], password: "4711"}}
 		all := w.storm(t, len(knocks), func(i int) knock {
 			k := knocks[i]
@@ -146,7 +147,8 @@ func (w *modernWorld) guessAll(t *testing.T, n, atOnce int, of func(i int) knock
 	}
 	until(t, "the guesses' records", func() bool { return len(failed()) == n })
 	for _, s := range failed() {
-		if !strings.HasPrefix(s.Reason, "wrong password for the account "+s.ClaimedAccount+":") && !strings.HasPrefix(s.Reason, "no account has this login:") {
+		if !strings.HasPrefix(s.Reason, "wrong password for the account "+s.ClaimedAccount+":") &&
+			!strings.HasPrefix(s.Reason, "no account has this login:") {
 			t.Fatalf("%s was refused with %q, want every guess checked", s.ClaimedAccount, s.Reason)
 		}
 	}
@@ -216,7 +218,8 @@ func TestModern_EntraChecksThePassword(t *testing.T) {
 
 // TestModern_EntraRefusesTheRightPassword has a policy or the state of the account stand in the way: the device's password is not wrong.
 func TestModern_EntraRefusesTheRightPassword(t *testing.T) {
-	for code, reason := range map[int]string{50076: "multi-factor authentication is required", 53003: "Conditional Access refuses", 50057: "the account is disabled"} {
+	for code, reason := range map[int]string{50076: "multi-factor authentication is required", 53003: "Conditional Access refuses",
+		50057: "the account is disabled"} {
 		t.Run(fmt.Sprintf("AADSTS%d", code), func(t *testing.T) {
 			t.Parallel()
 			user := sandbox.User{Name: userMailbox, Password: "right-one", Refusal: code}

@@ -157,7 +157,8 @@ func takeNamesAway(t *testing.T) (first, then time.Duration) {
 			takeAway()
 			for _, protocol := range bothProtocols {
 				got := w.try(t, scanner(protocol))
-				got.want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseDial, "the name "+resolvedName+" of upstream exchange-online cannot be looked up")
+				got.want(t, unavailable[protocol], inventory.OutcomeUpstreamFailed, inventory.PhaseDial,
+					"the name "+resolvedName+" of upstream exchange-online cannot be looked up")
 				got.wantReason(t, "check the name and this machine's DNS")
 				then = max(then, got.took)
 			}

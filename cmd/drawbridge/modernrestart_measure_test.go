@@ -18,7 +18,8 @@ const restartDevices = 2000
 // BenchmarkRestart2000 restarts a bridge whose 2,000 devices, each with a password of its own, all come back at once, by TLS 1.0 and both
 // protocols, on two CPUs, which the devices, Entra ID and Exchange share with it. It reports how long the last device waited for its OK
 // (s/all, of which the contract's acceptance grants 30), the median device (s/half), and what a login costs (cpu-ms/login, all of these
-// programs together). Then 100 of them poll again (cpu-ms/poll), which costs no argon2. Making the accounts takes half a minute. Run it with
+// programs together). Then 100 of them poll again (cpu-ms/poll), which costs no argon2. Making the accounts takes half a
+// minute. Run it with
 //
 //	go test -tags measure -run '^$' -bench Restart2000 -benchtime 1x ./cmd/drawbridge
 func BenchmarkRestart2000(b *testing.B) {

@@ -15,7 +15,8 @@ import (
 
 // talkative are logs at the most talkative level, into a file that the test reads.
 func talkative(w *modernWorld) *logs.Logs {
-	l, err := logs.Open(config.Log{Level: "debug", Format: "json", Output: []string{w.logFile()}, Rotate: config.Rotate{Size: 100 << 20, Keep: 1}})
+	l, err := logs.Open(config.Log{Level: "debug", Format: "json", Output: []string{w.logFile()},
+		Rotate: config.Rotate{Size: 100 << 20, Keep: 1}})
 	must(w.t, err)
 	w.t.Cleanup(l.Close)
 	return l
@@ -29,8 +30,9 @@ func TestModern_SecretsAreWrittenNowhere(t *testing.T) {
 	t.Parallel()
 	password, wrong, secret := canary(1), canary(2), canary(3)
 	admin := freeAddress(t)
-	w := newModernWorld(t, modernOptions{secret: secret, logs: talkative, accounts: modernAccount(t, scannerLogin, scannerMailbox, password, ""),
-		admin: admin, change: func(tenant *sandbox.Tenant) { tenant.Applications[0].Secret = secret }})
+	w := newModernWorld(t, modernOptions{secret: secret, logs: talkative,
+		accounts: modernAccount(t, scannerLogin, scannerMailbox, password, ""),
+		admin:    admin, change: func(tenant *sandbox.Tenant) { tenant.Applications[0].Secret = secret }})
 	good := func(protocol sandbox.Protocol) knock {
 		return knock{protocol: protocol, name: scannerLogin, password: password}
 	}
@@ -67,7 +69,8 @@ func TestModern_SecretsAreWrittenNowhere(t *testing.T) {
 	for name, content := range files {
 		written["data/"+name] = content
 	}
-	secrets := map[string]string{"the account's password": password, "a wrong password": wrong, "the client secret": secret, "a token": token, "a token's signature": token[strings.LastIndex(token, ".")+1:]}
+	secrets := map[string]string{"the account's password": password, "a wrong password": wrong, "the client secret": secret,
+		"a token": token, "a token's signature": token[strings.LastIndex(token, ".")+1:]}
 	wantNone(t, written, secrets)
 	if !bytes.Contains(log, []byte(`"msg":"session"`)) || !w.entra.Log().Contains(secret) || len(token) < 100 {
 		t.Error("the canaries did not fly")

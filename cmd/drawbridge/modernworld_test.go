@@ -123,7 +123,8 @@ upstreams:
     auth:
       oauth2: {flow: %s, tenant: %s, client_id: %s, %sauthority: %q, ca: %s}
 accounts:
-%s`, o.contact, imap, pop3, w.caFile(), cmp.Or(o.guesses, 2), cmp.Or(o.flow, "client_credentials"), w.tenant.ID, app.ID, secret, w.entra.URL(), w.entraCA(), list)
+%s`, o.contact, imap, pop3, w.caFile(), cmp.Or(o.guesses, 2), cmp.Or(o.flow, "client_credentials"),
+		w.tenant.ID, app.ID, secret, w.entra.URL(), w.entraCA(), list)
 }
 
 // openMailbox sets up a mailbox that the application may open.
@@ -251,7 +252,8 @@ func (w *modernWorld) wantMail(t *testing.T, k knock) {
 		}
 	}
 	if got.record.Outcome != inventory.OutcomeBridged || got.record.UpstreamAuth != "XOAUTH2" {
-		t.Errorf("record of the login that succeeded: outcome %s, upstream_auth %q, want %s by XOAUTH2", got.record.Outcome, got.record.UpstreamAuth, inventory.OutcomeBridged)
+		t.Errorf("record of the login that succeeded: outcome %s, upstream_auth %q, want %s by XOAUTH2", got.record.Outcome,
+			got.record.UpstreamAuth, inventory.OutcomeBridged)
 	}
 }
 

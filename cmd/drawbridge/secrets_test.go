@@ -52,9 +52,11 @@ var spillers = []spiller{
 	{"LOGIN before STARTTLS", sandbox.IMAP, true, []string{"a LOGIN %[2]s %[1]s", "b AUTHENTICATE PLAIN <plain>", "c LOGOUT"}},
 	{"PASS before STLS", sandbox.POP3, true, []string{"USER %[2]s", "PASS %[1]s", "AUTH PLAIN <plain>", "QUIT"}},
 	{"injected behind STARTTLS", sandbox.IMAP, true, []string{"a STARTTLS\r\nb LOGIN %[2]s %[1]s"}},
-	{"password as a command", sandbox.IMAP, false, []string{"<tls>", "%[1]s", "%[1]s %[1]s", "a %[1]s", "a AUTHENTICATE %[1]s", "a LOGIN %[1]s", "a LOGIN \"%[1]s", "b LOGOUT"}},
+	{"password as a command", sandbox.IMAP, false,
+		[]string{"<tls>", "%[1]s", "%[1]s %[1]s", "a %[1]s", "a AUTHENTICATE %[1]s", "a LOGIN %[1]s", "a LOGIN \"%[1]s", "b LOGOUT"}},
 	{"password as a command over POP3", sandbox.POP3, false, []string{"<tls>", "%[1]s", "AUTH %[1]s", "USER", "<secret64>", "QUIT"}},
-	{"broken base64", sandbox.IMAP, false, []string{"<tls>", "a AUTHENTICATE PLAIN <plain>!", "b AUTHENTICATE PLAIN =<secret64>", "c AUTHENTICATE XOAUTH2 <secret64>", "d LOGOUT"}},
+	{"broken base64", sandbox.IMAP, false, []string{"<tls>", "a AUTHENTICATE PLAIN <plain>!", "b AUTHENTICATE PLAIN =<secret64>",
+		"c AUTHENTICATE XOAUTH2 <secret64>", "d LOGOUT"}},
 	{"another identity", sandbox.POP3, false, []string{"<tls>", "AUTH PLAIN <other>", "QUIT"}},
 	{"out of step literal", sandbox.IMAP, false, []string{"<tls>", "a LOGIN %[2]s {5}", "%[1]s", "b LOGOUT"}},
 	{"the upstream echoes", sandbox.IMAP, false, []string{"<tls>", "a LOGIN echo-%[2]s %[1]s", "b LOGOUT"}},
@@ -70,8 +72,10 @@ func TestSecrets_AreWrittenNowhere(t *testing.T) {
 	echo := map[sandbox.Protocol]*sandbox.Listener{sandbox.IMAP: w.listen(sandbox.ListenOptions{Name: "echo"}),
 		sandbox.POP3: w.listen(sandbox.ListenOptions{Name: "echo", Protocol: sandbox.POP3})}
 	imap, pop3 := freeAddress(t), freeAddress(t)
-	c.upstreams += w.upstream("echo", echo[sandbox.IMAP].Address(), echo[sandbox.POP3].Address()) + "rules:\n  - {match: {account: \"echo-*\"}, upstream: echo}\n"
-	text := strings.Replace(c.String(), "certificates:", fmt.Sprintf("  - {name: imap, protocol: imap, tls: starttls, address: %q}\n  - {name: pop3, protocol: pop3, tls: starttls, address: %q}\ncertificates:", imap, pop3), 1)
+	c.upstreams += w.upstream("echo", echo[sandbox.IMAP].Address(),
+		echo[sandbox.POP3].Address()) + "rules:\n  - {match: {account: \"echo-*\"}, upstream: echo}\n"
+	text := strings.Replace(c.String(), "certificates:", fmt.Sprintf("  - {name: imap, protocol: imap, tls: starttls, address: %q}\n"+
+		"  - {name: pop3, protocol: pop3, tls: starttls, address: %q}\ncertificates:", imap, pop3), 1)
 	p := serveProcess(t, w, text+"log: {output: [stderr, bridge.log], level: debug}\n")
 	addresses := map[string]string{"imap false": c.imaps, "imap true": imap, "pop3 false": c.pop3s, "pop3 true": pop3}
 	for n, s := range spillers {

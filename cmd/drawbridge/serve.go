@@ -47,9 +47,6 @@ $XDG_STATE_HOME/drawbridge.`,
 	return c
 }
 
-// errSecondSignal makes serve end with 1: the sessions were cut before their time.
-var errSecondSignal = errors.New("a second signal ended the bridge at once: the running sessions were cut")
-
 // serve runs the bridge of cfg until a signal or the end of ctx.
 func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Writer) error {
 	logs, err := logs.Open(cfg.Log)
@@ -71,32 +68,24 @@ func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Write
 
 // announce tells what runs, and what does not do yet what its owner may expect.
 func announce(b *bridge, path string, stderr io.Writer) {
-	for _, w := range b.cfg().Warnings {
-		b.logs.Events.Warn(w)
+	cfg, log := b.cfg(), b.logs.Events
+	for _, w := range cfg.Warnings {
+		log.Warn(w)
 	}
-	for _, n := range notices(b.cfg()) {
-		b.logs.Events.Info(n)
-	}
-	if path == "" && terminal.Is(stderr) {
-		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+b.cfg().DataDir+
-			". Its certificate for devices: drawbridge certs export")
-	}
-}
-
-// notices are what a user of this version must know at start.
-func notices(cfg *config.Config) []string {
-	var list []string
 	if cfg.Admin.Address != "" && cfg.Admin.Password.Reveal() == "" {
-		list = append(list, "the dashboard on "+cfg.Admin.Address+
+		log.Info("the dashboard on " + cfg.Admin.Address +
 			" is read only: set admin.password to change something there, or use drawbridge device")
 	}
 	for _, u := range cfg.Upstreams {
 		if u.Auth == "passthrough" && u.Name == config.ExchangeOnline {
-			list = append(list, "upstream exchange-online takes the devices' own names and passwords (passthrough), which Exchange Online "+
+			log.Info("upstream exchange-online takes the devices' own names and passwords (passthrough), which Exchange Online " +
 				"refuses for POP3 and IMAP; only devices that bring a token of their own (XOAUTH2) can log in until auth: oauth2 is configured")
 		}
 	}
-	return list
+	if path == "" && terminal.Is(stderr) {
+		_, _ = fmt.Fprintln(stderr, "Drawbridge serves with its built-in defaults. Data and CA certificate: "+cfg.DataDir+
+			". Its certificate for devices: drawbridge certs export")
+	}
 }
 
 // runUntil serves until ctx ends or a signal comes, then takes no new connections and lets the sessions go on for as long as
@@ -123,7 +112,8 @@ func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
 			case s == syscall.SIGHUP:
 				b.logs.Events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
 			case accept.Err() != nil:
-				second = errSecondSignal
+				// It makes serve end with 1: the sessions were cut before their time.
+				second = errors.New("a second signal ended the bridge at once: the running sessions were cut")
 				cutNow()
 			default:
 				b.logs.Events.Info("stopping: no new connections are taken, running sessions may go on",

@@ -24,7 +24,8 @@ func TestStages_BlockedDeviceReadsThatItIsBlocked(t *testing.T) {
 	for protocol, code := range map[sandbox.Protocol]string{sandbox.IMAP: "NO [CONTACTADMIN]", sandbox.POP3: "-ERR [SYS/PERM]"} {
 		before := len(w.exchange.Log().Logins())
 		got := w.try(t, scanner(protocol))
-		got.want(t, code+" This device may no longer read mail here. IT service desk, ext. 4711", inventory.OutcomeRefused, inventory.PhaseDecide, "stage block")
+		got.want(t, code+" This device may no longer read mail here. IT service desk, ext. 4711", inventory.OutcomeRefused,
+			inventory.PhaseDecide, "stage block")
 		if r := got.record; r.Stage != inventory.StageBlock || r.Rules["stage"] != "device" || r.Device() != scannerDevice {
 			t.Errorf("record: stage %q by %q of %s, want block by device of %s", r.Stage, r.Rules["stage"], r.Device(), scannerDevice)
 		}

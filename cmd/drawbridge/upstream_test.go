@@ -46,12 +46,15 @@ var badServers = []struct {
 	listen       sandbox.ListenOptions
 	more         string // of the upstream
 }{
-	{name: "self-signed", listen: sandbox.ListenOptions{Certificate: sandbox.SelfSignedCertificate}, reason: "unknown authority: name its root in upstreams.%s.ca"},
+	{name: "self-signed", listen: sandbox.ListenOptions{Certificate: sandbox.SelfSignedCertificate},
+		reason: "unknown authority: name its root in upstreams.%s.ca"},
 	{name: "expired", listen: sandbox.ListenOptions{Certificate: sandbox.ExpiredCertificate}, reason: "expired"},
-	{name: "wrong-name", listen: sandbox.ListenOptions{Certificate: sandbox.WrongNameCertificate}, reason: "is not for 127.0.0.1: set upstreams.%s.server_name"},
+	{name: "wrong-name", listen: sandbox.ListenOptions{Certificate: sandbox.WrongNameCertificate},
+		reason: "is not for 127.0.0.1: set upstreams.%s.server_name"},
 	{name: "unknown-ca", reason: "unknown authority: name its root in upstreams.%s.ca", more: `ca: ""`},
 	{name: "other-name-wanted", reason: "upstreams.%s.server_name", more: "server_name: mail.contoso.example"},
-	{name: "tls-1.1-only", listen: sandbox.ListenOptions{MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS11}, reason: "does not speak TLS 1.2 or newer"},
+	{name: "tls-1.1-only", listen: sandbox.ListenOptions{MinTLS: tls.VersionTLS10, MaxTLS: tls.VersionTLS11},
+		reason: "does not speak TLS 1.2 or newer"},
 	{name: "tls-1.2-only", reason: "does not speak TLS 1.3", more: `min_version: "1.3"`},
 }
 
@@ -103,7 +106,8 @@ func (w *world) getsNoCredential(t *testing.T, protocol sandbox.Protocol, upstre
 	}
 	want := strings.ReplaceAll(reason, "%s", upstream)
 	if record.Outcome != inventory.OutcomeUpstreamFailed || record.Upstream != upstream || !strings.Contains(record.Reason, want) {
-		t.Errorf("record: outcome %s, upstream %s, reason %q, want upstream_failed, %s and %q", record.Outcome, record.Upstream, record.Reason, upstream, want)
+		t.Errorf("record: outcome %s, upstream %s, reason %q, want upstream_failed, %s and %q", record.Outcome, record.Upstream, record.Reason,
+			upstream, want)
 	}
 	if record.Account != "" || record.UpstreamTLS.Completed {
 		t.Errorf("record: account %q, upstream handshake completed %t, want neither", record.Account, record.UpstreamTLS.Completed)

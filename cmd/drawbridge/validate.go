@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,33 +36,26 @@ func validate(c *cobra.Command, path string) error {
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}
-	if wantsJSON(c) {
-		return validateJSON(c.OutOrStdout(), cfg, faults)
+	v := validation{Valid: err == nil, Faults: append([]config.Fault{}, faults...), Warnings: []string{}}
+	if cfg != nil {
+		v.Warnings = append(v.Warnings, cfg.Warnings...)
 	}
-	if err != nil {
-		_, _ = fmt.Fprintln(c.ErrOrStderr(), err)
+	untold := answer(c, v, func(w io.Writer) error {
+		if !v.Valid {
+			_, _ = fmt.Fprintln(c.ErrOrStderr(), err)
+			return nil
+		}
+		for _, warning := range v.Warnings {
+			_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+warning)
+		}
+		_, err := fmt.Fprintf(w, "The configuration is valid: %s, %s, %s.\n", plural(len(cfg.Listeners), "listener"),
+			plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Rules), "rule"))
+		return err
+	})
+	if untold == nil && !v.Valid {
 		return &toldError{err}
 	}
-	for _, w := range cfg.Warnings {
-		_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning: "+w)
-	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "The configuration is valid: %s, %s, %s.\n", plural(len(cfg.Listeners), "listener"),
-		plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Rules), "rule"))
-	return err
-}
-
-func validateJSON(out io.Writer, cfg *config.Config, faults config.Faults) error {
-	v := validation{Valid: len(faults) == 0, Faults: append([]config.Fault{}, faults...), Warnings: []string{}}
-	if cfg != nil && cfg.Warnings != nil {
-		v.Warnings = cfg.Warnings
-	}
-	if err := json.NewEncoder(out).Encode(v); err != nil {
-		return err
-	}
-	if !v.Valid {
-		return &toldError{faults}
-	}
-	return nil
+	return untold
 }
 
 // loadConfig loads the file at path, or the defaults where it is empty.

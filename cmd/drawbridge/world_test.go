@@ -163,7 +163,8 @@ func (w *world) visit(t testing.TB, d sandbox.Device) (sandbox.Result, *inventor
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	before := w.records.count(d.Account)
-	result := d.Run(ctx, sandbox.Target{Address: w.address(d.Protocol, d.STARTTLS), Roots: w.roots, ServerName: "localhost", Timeout: patience})
+	result := d.Run(ctx, sandbox.Target{Address: w.address(d.Protocol, d.STARTTLS), Roots: w.roots, ServerName: "localhost",
+		Timeout: patience})
 	return result, w.records.wait(t, d.Account, before+1)
 }
 

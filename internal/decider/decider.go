@@ -140,12 +140,6 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol strin
 	return id, err
 }
 
-// defaultNotice is said to a device at stage warn.
-const defaultNotice = "This device uses outdated encryption."
-
-// setBy is what a record names as the rule that gave a stage which people set.
-const setBy = "device"
-
 // stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
 // was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
 func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
@@ -158,14 +152,13 @@ func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.De
 		return
 	}
 	decision.Stage = set
-	decision.Rules = maps.Clone(decision.Rules)
-	if decision.Rules == nil {
-		decision.Rules = make(map[string]string, 1)
-	}
-	decision.Rules["stage"] = setBy
+	rules := make(map[string]string, len(decision.Rules)+1)
+	maps.Copy(rules, decision.Rules)
+	rules["stage"] = "device" // people set it for this one
+	decision.Rules = rules
 	switch set {
 	case inventory.StageWarn:
-		decision.Notice = defaultNotice
+		decision.Notice = "This device uses outdated encryption." // said to the device
 	case inventory.StageBlock:
 		d.block(decision)
 	}

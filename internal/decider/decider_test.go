@@ -46,7 +46,8 @@ func newDecider(t *testing.T, stages map[string]inventory.Stage) *decider.Decide
 	verified, err := guard.OpenVerified("")
 	must(t, err)
 	d, err := decider.New(decider.Options{Config: cfg, Upstreams: services, Book: book, Verified: verified,
-		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified}), Stage: func(device string) inventory.Stage { return stages[device] }})
+		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified}),
+		Stage:    func(device string) inventory.Stage { return stages[device] }})
 	must(t, err)
 	return d
 }

@@ -134,7 +134,8 @@ func (c *clinic) file() string {
 
 // flow is a login without a secret.
 func (c *clinic) flow(name string) string {
-	return fmt.Sprintf("{oauth2: {flow: %s, tenant: %s, client_id: %s, authority: %q, ca: entra.pem}}", name, c.tenantName, c.client, c.entra.URL())
+	return fmt.Sprintf("{oauth2: {flow: %s, tenant: %s, client_id: %s, authority: %q, ca: entra.pem}}", name, c.tenantName, c.client,
+		c.entra.URL())
 }
 
 // accounts are pairs of login and mailbox.

@@ -178,7 +178,8 @@ func (v *visit) compare(c *Check, all []*visit) {
 	}
 	switch user := v.token.claims.User; {
 	case other.shut():
-		c.fail("the token does not open this mailbox, as "+other.protocol+" shows: give "+v.who()+" FullAccess to it", shell.fullAccess(v.mailbox)...)
+		c.fail("the token does not open this mailbox, as "+other.protocol+" shows: give "+v.who()+" FullAccess to it",
+			shell.fullAccess(v.mailbox)...)
 	case other.open():
 		c.fail(fmt.Sprintf("%s works with the same token, so %s is switched off for this mailbox: switch it on", other.protocol, v.protocol),
 			shell.switchOn(v.mailbox, v.protocol)...)

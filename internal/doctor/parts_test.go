@@ -32,8 +32,10 @@ func TestPowerShell_KnowsCloudsAndUsers(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"gcc-high":          {powerShell{tenant: "contoso.us", app: app, cloud: "gcc-high"}.newSecret(), "Connect-MgGraph -TenantId 'contoso.us' -Environment USGov -Scopes"},
-		"dod":               {powerShell{tenant: "contoso.us", app: app, cloud: "dod"}.switchOn("a@contoso.us", "pop3"), "-ExchangeEnvironmentName O365USGovDoD"},
+		"gcc-high": {powerShell{tenant: "contoso.us", app: app, cloud: "gcc-high"}.newSecret(),
+			"Connect-MgGraph -TenantId 'contoso.us' -Environment USGov -Scopes"},
+		"dod": {powerShell{tenant: "contoso.us", app: app, cloud: "dod"}.switchOn("a@contoso.us", "pop3"),
+			"-ExchangeEnvironmentName O365USGovDoD"},
 		"no tenant":         {powerShell{app: app}.switchOn("a@contoso.us", "imap"), "Connect-ExchangeOnline\n"},
 		"user":              {powerShell{user: "it@contoso.com"}.fullAccess("a@contoso.com"), "-User 'it@contoso.com' -AccessRights FullAccess"},
 		"known object id":   {powerShell{app: app, object: object}.register(), "-ObjectId '" + object + "'"},
@@ -115,7 +117,8 @@ func TestTargets_AreTheMailboxesOfLoginsThatMayComeNow(t *testing.T) {
 		return map[string]string{"scan2 imap": "second"}[login+" "+protocol]
 	}
 	for wanted, want := range map[string]string{
-		"":                  "scans@contoso.com map[:[imap pop3] second:[imap]], fax@contoso.com map[:[imap pop3]], p1@contoso.com map[:[imap pop3]]",
+		"": "scans@contoso.com map[:[imap pop3] second:[imap]], fax@contoso.com map[:[imap pop3]], p1@contoso.com " +
+			"map[:[imap pop3]]",
 		"S2":                "Scans@contoso.com map[second:[imap]]",
 		"SCANS@contoso.com": "scans@contoso.com map[:[imap pop3] second:[imap]]",
 		"p*":                "p1@contoso.com map[:[imap pop3]]",

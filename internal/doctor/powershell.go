@@ -38,7 +38,8 @@ func newPowerShell(o *config.OAuth2, claims oauth.Claims) powerShell {
 }
 
 // quotes are the characters that PowerShell takes for a single quote.
-var quotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
+var quotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019",
+	"\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
 
 // psQuote makes s one word of PowerShell, in which nothing is expanded.
 func psQuote(s string) string { return "'" + quotes.Replace(inventory.Printable(s)) + "'" }

@@ -94,7 +94,8 @@ const scriptUser = `# A user who signs in for another's mailbox needs full acces
 #   Add-MailboxPermission -Identity MAILBOX -User USER -AccessRights FullAccess -AutoMapping $false
 `
 
-const scriptAccess = `  $rights = Get-MailboxPermission -Identity $mailbox | Where-Object { $_.AccessRights -contains 'FullAccess' -and -not $_.Deny }
+const scriptAccess = `  $rights = Get-MailboxPermission -Identity $mailbox | Where-Object { $_.AccessRights ` +
+	`-contains 'FullAccess' -and -not $_.Deny }
   if (-not ($rights | Where-Object { "$($_.User)" -in $esp.Identity, $esp.DisplayName, $esp.ObjectId, $esp.Sid })) {
     $null = Add-MailboxPermission -Identity $mailbox -User $esp.Identity -AccessRights FullAccess -AutoMapping $false
     "opened $mailbox to the application"

@@ -148,7 +148,8 @@ func (t *tokenCheckup) examineExpiry(now time.Time) {
 // that are missing, so that it is done once.
 func (t *tokenCheckup) examinePermission(claims oauth.Claims, protocol string) {
 	want, has, mend := known(protocol).AppRole, claims.Roles, func() []string {
-		return t.shell().grant(slices.DeleteFunc(roles(served(t.upstream.Upstream)), func(r string) bool { return slices.Contains(claims.Roles, r) }))
+		granted := func(r string) bool { return slices.Contains(claims.Roles, r) }
+		return t.shell().grant(slices.DeleteFunc(roles(served(t.upstream.Upstream)), granted))
 	}
 	if len(claims.Scopes) > 0 {
 		want, has, mend = known(protocol).UserScope, claims.Scopes, t.signIn

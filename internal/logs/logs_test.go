@@ -34,7 +34,8 @@ func openTestLogs(t *testing.T, cfg config.Log) *logs.Logs {
 func TestLog_RotatesAndKeeps(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	l := openTestLogs(t, config.Log{Level: "info", Format: "json", Output: []string{filepath.Join(dir, "bridge.log")}, Rotate: config.Rotate{Size: 1 << 20, Keep: 2}})
+	l := openTestLogs(t, config.Log{Level: "info", Format: "json", Output: []string{filepath.Join(dir, "bridge.log")},
+		Rotate: config.Rotate{Size: 1 << 20, Keep: 2}})
 	filler := strings.Repeat("x", 1000)
 	for range 4200 {
 		l.Events.Info("filler", zap.String("text", filler))
@@ -79,7 +80,8 @@ func TestLog_RecordsDoNotHeedTheLevel(t *testing.T) {
 				outputs := []string{filepath.Join(dir, "one.log"), filepath.Join(dir, "two.log")}
 				l := openTestLogs(t, config.Log{Level: level, Format: format, Output: outputs, Rotate: config.Rotate{Size: 1 << 20}})
 				l.Events.Info("an event")
-				l.Records.Ended(&inventory.Session{Time: time.Date(2026, 11, 24, 10, 12, 3, 123e6, time.UTC), ID: "0123456789abcdef", Outcome: inventory.OutcomeBridged})
+				l.Records.Ended(&inventory.Session{Time: time.Date(2026, 11, 24, 10, 12, 3, 123e6, time.UTC), ID: "0123456789abcdef",
+					Outcome: inventory.OutcomeBridged})
 				for _, file := range outputs {
 					content, err := os.ReadFile(file)
 					must(t, err)

@@ -11,9 +11,6 @@ import (
 	"drawbridge/config"
 )
 
-// every is how often the ends of client secrets are looked at.
-const every = time.Hour
-
 // Warnings tell of client secrets that end soon, or have ended, by now. They name the upstream by its place, since anyone may read them.
 func Warnings(upstreams []config.Upstream, now time.Time) []string {
 	var list []string
@@ -68,12 +65,9 @@ func Run(ctx context.Context, upstreams []config.Upstream, log *zap.Logger) {
 		}
 	}
 	look(false)
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
+	for tick := time.Tick(time.Hour); ; look(true) {
 		select {
-		case <-ticker.C:
-			look(true)
+		case <-tick:
 		case <-ctx.Done():
 			return
 		}

@@ -18,7 +18,8 @@ import (
 func TestRun_TellsAheadAndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logged := observer.New(zap.WarnLevel)
-		upstreams := []config.Upstream{{Name: "on-prem"}, {Name: "online", OAuth2: &config.OAuth2{ClientSecretExpires: time.Now().AddDate(0, 0, 70)}}}
+		upstreams := []config.Upstream{{Name: "on-prem"},
+			{Name: "online", OAuth2: &config.OAuth2{ClientSecretExpires: time.Now().AddDate(0, 0, 70)}}}
 		ctx, stop := context.WithCancel(t.Context())
 		go reminder.Run(ctx, upstreams, zap.New(core))
 		time.Sleep(80 * 24 * time.Hour)
@@ -42,7 +43,8 @@ func TestWarnings(t *testing.T) {
 		return config.Upstream{OAuth2: &config.OAuth2{ClientSecretExpires: now.AddDate(0, 0, days)}}
 	}
 	list := reminder.Warnings([]config.Upstream{{}, at(90), at(5), at(-1)}, now)
-	if len(list) != 2 || !strings.HasPrefix(list[0], "the third upstream's client secret ends within 7 days") || !strings.HasPrefix(list[1], "the 4th upstream's client secret has ended") {
+	if len(list) != 2 || !strings.HasPrefix(list[0], "the third upstream's client secret ends within 7 days") || !strings.HasPrefix(list[1],
+		"the 4th upstream's client secret has ended") {
 		t.Errorf("got %q", list)
 	}
 }

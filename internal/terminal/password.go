@@ -21,7 +21,14 @@ const maxTyped = 4096
 // AskPassword asks for a password that exists on a terminal, without echo, or takes the first line of an in that is none.
 // The question goes to out. A signal ends the process as it always does, with the terminal put back.
 func AskPassword(in io.Reader, out io.Writer, question string) (secret.Secret, error) {
-	password, err := firstLine(in, out, question)
+	var password string
+	var err error
+	if Is(in) {
+		password, err = typed(in.(*os.File), out, question)
+	} else {
+		password, err = bufio.NewReader(io.LimitReader(in, maxTyped+2)).ReadString('\n')
+		password = withoutEnd(password)
+	}
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return secret.Secret{}, fmt.Errorf("read the password: %w", err)
@@ -33,14 +40,6 @@ func AskPassword(in io.Reader, out io.Writer, question string) (secret.Secret, e
 		return secret.Secret{}, errors.New("the password has a character in it that no device can send: type it again")
 	}
 	return secret.New(password), nil
-}
-
-func firstLine(in io.Reader, out io.Writer, question string) (string, error) {
-	if Is(in) {
-		return typed(in.(*os.File), out, question)
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, maxTyped+2)).ReadString('\n')
-	return withoutEnd(line), err
 }
 
 // withoutEnd takes the line's end off, and nothing else: a blank may be meant.

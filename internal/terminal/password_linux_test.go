@@ -108,7 +108,8 @@ func TestChoosePassword_WithoutEcho(t *testing.T) {
 		asked.answer(t, "Password for scanner1: ", person, c.first+"\n")
 		asked.answer(t, "Again: ", person, c.second+"\n")
 		got := <-ended
-		if (got.err != nil) != (c.fault != "") || got.err != nil && !strings.Contains(got.err.Error(), c.fault) || got.err == nil && got.Reveal() != c.first {
+		if (got.err != nil) != (c.fault != "") || got.err != nil && !strings.Contains(got.err.Error(),
+			c.fault) || got.err == nil && got.Reveal() != c.first {
 			t.Errorf("got %q, %v, want %q, %q", got.Reveal(), got.err, c.first, c.fault)
 		}
 		checkMode(t, tty, before)

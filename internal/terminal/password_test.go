@@ -26,7 +26,8 @@ func TestAskPassword_FirstLine(t *testing.T) {
 	} {
 		var prompt bytes.Buffer
 		got, err := terminal.AskPassword(strings.NewReader(c.in), &prompt, "Password of scanner1: ")
-		if got.Reveal() != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) || prompt.Len() > 0 {
+		if got.Reveal() != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(),
+			c.fault) || prompt.Len() > 0 {
 			t.Errorf("%q: %q, %v, prompt %q; want %q and %q", c.in, got.Reveal(), err, &prompt, c.want, c.fault)
 		}
 	}

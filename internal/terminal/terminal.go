@@ -1,5 +1,6 @@
-// Package terminal is for the people at a command's terminal: it asks them for passwords without echo, knows the width
-// and the colours of their lines, and keeps from them what a terminal would heed.
+// Package terminal is the way from a command to the person at its terminal.
+//
+// It asks for passwords without echo, knows the width and the colours of lines, and keeps back what a terminal would heed.
 package terminal
 
 import (

@@ -44,19 +44,23 @@ func (d *Device) advise(f failure) advice {
 		return d.adviseConnect(f.err)
 	case errors.Is(f.err, os.ErrDeadlineExceeded), errors.Is(f.err, context.DeadlineExceeded):
 		return advice{showsLater, "the bridge did not answer in time: see its log, and whether the machine is overloaded"}
-	case isClosed(f.err):
+	case errors.Is(f.err, io.EOF), errors.Is(f.err, io.ErrUnexpectedEOF), errors.Is(f.err, syscall.ECONNRESET),
+		errors.Is(f.err, syscall.EPIPE): // the bridge ended the connection
 		return d.adviseClosed(f.step)
 	case f.step == "handshake":
-		return advice{showsNoSecurity, "the handshake broke on the device's side; GODEBUG or GOFIPS140 in the environment may forbid what " + d.Profile.name + " needs: unset them"}
+		return advice{showsNoSecurity, "the handshake broke on the device's side; GODEBUG or GOFIPS140 in the environment may forbid what " +
+			d.Profile.name + " needs: unset them"}
 	}
 	return advice{showsLater, seeRecord}
 }
 
 func (d *Device) adviseConnect(err error) advice {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return advice{showsNoConnection, fmt.Sprintf("nothing listens on %s: start the bridge with drawbridge serve, or name its configuration with --config", d.Address)}
+		return advice{showsNoConnection, fmt.Sprintf("nothing listens on %s: start the bridge with drawbridge serve, "+
+			"or name its configuration with --config", d.Address)}
 	}
-	return advice{showsNoConnection, fmt.Sprintf("%s cannot be reached from here: look at the address of listener %s and at this machine's firewall", d.Address, d.Listener.Name)}
+	return advice{showsNoConnection, fmt.Sprintf("%s cannot be reached from here: look at the address of listener %s "+
+		"and at this machine's firewall", d.Address, d.Listener.Name)}
 }
 
 // adviseAlert goes by the alerts of RFC 5246, section 7.2, that the bridge sends.
@@ -66,11 +70,14 @@ func (d *Device) adviseAlert(sent alert) advice {
 	case d.Profile.hello != nil && (sent == 40 || sent == 70):
 		mend = "a device that offers nothing above SSL 3.0 is not served: switch TLS 1.0 on in it, bring its firmware up to date, or replace it"
 	case sent == 40:
-		mend = fmt.Sprintf("listener %s has no cipher suite in common with it: set listeners[].ciphers to legacy, which has all that there are", l.Name)
+		mend = fmt.Sprintf("listener %s has no cipher suite in common with it: "+
+			"set listeners[].ciphers to legacy, which has all that there are", l.Name)
 	case sent == 70:
-		mend = fmt.Sprintf("listener %s takes TLS %s and newer: lower listeners[].min_version, or give the device a newer TLS", l.Name, l.MinVersion)
+		mend = fmt.Sprintf("listener %s takes TLS %s and newer: "+
+			"lower listeners[].min_version, or give the device a newer TLS", l.Name, l.MinVersion)
 	case sent == 80:
-		mend = fmt.Sprintf("listener %s is at a limit (listeners[].limits.sessions or sessions_per_source), or this source is refused for its failed logins: see the bridge's log", l.Name)
+		mend = fmt.Sprintf("listener %s is at a limit (listeners[].limits.sessions or sessions_per_source), "+
+			"or this source is refused for its failed logins: see the bridge's log", l.Name)
 	}
 	return advice{showsNoSecurity, mend}
 }
@@ -81,8 +88,9 @@ func (d *Device) adviseClosed(step string) advice {
 		first = "handshake"
 	}
 	if step == first {
-		return advice{showsNoConnection, fmt.Sprintf("listener %s hangs up on sources outside listeners[].allow, and on load balancers (proxy_protocol) that send no PROXY header: "+
-			"this machine's address must be in the first and not in the second to try it", d.Listener.Name)}
+		return advice{showsNoConnection, fmt.Sprintf("listener %s hangs up on sources outside listeners[].allow, "+
+			"and on load balancers (proxy_protocol) that send no PROXY header: this machine's address must be in the first and not in the "+
+			"second to try it", d.Listener.Name)}
 	}
 	return advice{showsLater, "the bridge hung up: " + seeRecord}
 }
@@ -93,7 +101,8 @@ var answerAdvice = []struct {
 	advice
 }{
 	{[]string{"[AUTHENTICATIONFAILED]", "[AUTH]"}, advice{showsPassword,
-		"compare the account's name, password, protocols, expiry and sources with the configuration and drawbridge account list (drawbridge try comes from this machine's address, which sources may leave out); " + seeRecord}},
+		"compare the account's name, password, protocols, expiry and sources with the configuration and drawbridge account list " +
+			"(drawbridge try comes from this machine's address, which sources may leave out); " + seeRecord}},
 	{[]string{"failed logins", "[LOGIN-DELAY]"}, advice{showsLater,
 		"wait 15 minutes and stop what tries the wrong password: this source and login failed too often"}},
 	{[]string{"[LIMIT]", "[IN-USE]"}, advice{showsLater,
@@ -122,9 +131,4 @@ func adviseAnswer(step, line string) advice {
 		return advice{"that the mailbox cannot be read", "the upstream refused a command after the login: drawbridge doctor checks the mailbox"}
 	}
 	return advice{showsLater, seeRecord}
-}
-
-// isClosed reports whether the bridge ended the connection.
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

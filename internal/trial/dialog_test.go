@@ -153,7 +153,8 @@ func TestPOP3_ListIsBounded(t *testing.T) {
 func TestPlay_BridgeDown(t *testing.T) {
 	t.Parallel()
 	p, _ := ProfileOf("tls1.0")
-	for _, l := range []config.Listener{{Name: "imaps", Protocol: "imap", TLS: "implicit"}, {Name: "pop3", Protocol: "pop3", TLS: "starttls"}} {
+	for _, l := range []config.Listener{{Name: "imaps", Protocol: "imap", TLS: "implicit"},
+		{Name: "pop3", Protocol: "pop3", TLS: "starttls"}} {
 		d := &Device{Listener: l, Address: freeAddress(t), Profile: p, Account: "scanner1", Password: secret.New("secret-9931")}
 		r := played(t, d)
 		if r.OK || r.FailedStep != "connect" || len(r.Steps) != 1 || !strings.Contains(r.Mend, "start the bridge with drawbridge serve") {

@@ -12,12 +12,9 @@ import (
 )
 
 const (
-	// lineSize bounds a line, and a literal, in bytes.
-	lineSize = 64 << 10
-	// lineCount bounds the lines of one answer.
-	lineCount = 10_000
-	// subjectSize bounds a subject as it is shown, in characters.
-	subjectSize = 200
+	lineSize    = 64 << 10 // bounds a line, and a literal, in bytes
+	lineCount   = 10_000   // bounds the lines of one answer
+	subjectSize = 200      // bounds a subject as it is shown, in characters
 )
 
 // answer is the bridge's own refusal of a command, as it was sent.
@@ -38,12 +35,6 @@ type lines struct {
 
 func newLines(conn net.Conn) *lines {
 	return &lines{conn: conn, reader: bufio.NewReaderSize(conn, lineSize)}
-}
-
-// replace goes on over TLS.
-func (l *lines) replace(conn net.Conn) {
-	l.conn = conn
-	l.reader.Reset(conn)
 }
 
 // read returns the next line without its end.

@@ -143,7 +143,8 @@ func (v *visit) handshake(ctx context.Context) (string, error) {
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return "", handshakeFailure(err)
 	}
-	v.lines.replace(secure)
+	v.lines.conn = secure
+	v.lines.reader.Reset(secure)
 	v.state = secure.ConnectionState()
 	return tls.VersionName(v.state.Version) + ", " + tls.CipherSuiteName(v.state.CipherSuite), nil
 }

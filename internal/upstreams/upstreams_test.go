@@ -25,7 +25,8 @@ func online(name, application, password string) config.Upstream {
 // TestNew_TakesOverTheTokensOfWhatDidNotChange, and Retire ends only the requests of the others.
 func TestNew_TakesOverTheTokensOfWhatDidNotChange(t *testing.T) {
 	t.Parallel()
-	before := set(t, nil, online("same", "app-1", "s"), online("other", "app-1", "s"), online("rotated", "app-1", "s"), online("gone", "app-1", "s"),
+	before := set(t, nil, online("same", "app-1", "s"), online("other", "app-1", "s"), online("rotated", "app-1", "s"),
+		online("gone", "app-1", "s"),
 		config.Upstream{Name: "switched", IMAP: "mail.test:993"})
 	same := online("same", "app-1", "s")
 	same.IMAP = "imap2.test:993" // where tokens go does not change where they come from
