@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"internal/reminder": {"config"},
 	"internal/terminal": {},
 	"internal/trial":    {"config", "inventory", "internal/terminal"},
-	"internal/doctor":   {"config", "proxy", "proxy/login", "internal/accounts", "internal/upstreams", "internal/oauth", "inventory"},
+	"internal/doctor":   {"proxy/imaplogin", "proxy/pop3login", "config", "proxy", "proxy/login", "internal/accounts", "internal/upstreams", "internal/oauth", "inventory"},
 	"internal/control":  {"inventory", "internal/accounts", "internal/web"},
 	"internal/watch":    {"inventory"},
 	"internal/web":      {"inventory", "config", "internal/watch"},

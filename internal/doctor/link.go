@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/protocol"
 	"drawbridge/internal/upstreams"
 	"drawbridge/proxy"
 	"drawbridge/proxy/login"
@@ -48,7 +49,7 @@ func (l *link) examine(ctx context.Context) {
 }
 
 // meet connects up to the greeting, tells each step, and lets speak have the session that comes of it, if one does.
-func (l *link) meet(ctx context.Context, tell func(Check), speak func(mailClient)) {
+func (l *link) meet(ctx context.Context, tell func(Check), speak func(*mailClient)) {
 	var d proxy.Dialled
 	start := time.Now()
 	conn, err := l.upstream.Service.Dial(ctx, l.protocol, &d)
@@ -66,8 +67,9 @@ func (l *link) meet(ctx context.Context, tell func(Check), speak func(mailClient
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	dialect := dialects[l.protocol]
-	greeting, err := dialect.greet(ctx, conn)
+	client := &mailClient{}
+	client.UpstreamHalf = halves[l.protocol](conn, &client.notes)
+	err = client.greet(ctx, conn)
 	if conn.Secure() {
 		tell(good(stepTLS, fmt.Sprintf("TLS %s, %s", d.TLS.Version, d.TLS.Cipher)))
 		if leaf := conn.PeerCertificate(); leaf != nil {
@@ -78,9 +80,8 @@ func (l *link) meet(ctx context.Context, tell func(Check), speak func(mailClient
 		tell(greetingCheck(err))
 		return
 	}
-	tell(good(stepGreeting, describeGreeting(greeting, time.Since(start))))
-	client := dialect.client(conn, greeting)
-	defer client.quit()
+	tell(good(stepGreeting, describeGreeting(client.notes.Greeting, time.Since(start))))
+	defer client.LogOut()
 	speak(client)
 }
 
@@ -114,7 +115,7 @@ func greetingCheck(err error) Check {
 		return bad(stepGreeting, said.line, "this is not how a mail server for this protocol greets: check address and port; "+
 			"an overloaded one may greet with a refusal, then wait and try again")
 	}
-	return bad(stepGreeting, "", silent("greet", err).Error())
+	return bad(stepGreeting, "", err.Error())
 }
 
 func describeGreeting(line string, took time.Duration) string {
@@ -137,9 +138,12 @@ func describeCertificate(leaf *x509.Certificate) string {
 }
 
 // examineCapabilities looks whether the upstream takes what the bridge will log in with.
-func (l *link) examineCapabilities(client mailClient) {
-	list, err := client.capabilities()
-	if err != nil {
+func (l *link) examineCapabilities(client *mailClient) {
+	list, err := client.Announce()
+	if l.protocol == protocol.IMAP { // a set; POP3's lines are printed as they come
+		list = slices.Sorted(slices.Values(list))
+	}
+	if err = client.said(err); err != nil {
 		l.add(bad(stepCapabilities, "", err.Error()+"; check that the address is one of a mail server for "+l.protocol))
 		return
 	}

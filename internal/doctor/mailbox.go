@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
@@ -47,21 +46,18 @@ func (v *visit) try(ctx context.Context) {
 		if c.Finding == Failed {
 			v.failed = &c
 		}
-	}, func(client mailClient) { v.speak(client, chooseClient(clients, v.link.announce)) })
+	}, func(client *mailClient) { v.speak(ctx, client, clients) })
 }
 
-func (v *visit) speak(client mailClient, login sasl.Client) {
-	mechanism, initial, err := login.Start()
-	if err == nil {
-		err = client.login(login, mechanism, initial)
-	}
-	if err != nil {
+func (v *visit) speak(ctx context.Context, client *mailClient, clients []sasl.Client) {
+	if err := client.said(client.LogIn(ctx, clients)); err != nil {
 		v.fail(stepLogin, err)
 		return
 	}
-	if v.messages, err = client.prove(); err != nil {
+	if err := client.said(client.ProveMailbox(ctx)); err != nil {
 		v.fail(stepMailbox, err)
 	}
+	v.messages = client.notes.Messages
 }
 
 // fail keeps what the upstream said, or that it said nothing.
@@ -72,17 +68,6 @@ func (v *visit) fail(step string, err error) {
 		c.Detail, c.Cause = said.line, ""
 	}
 	v.failed = &c
-}
-
-// chooseClient takes the first mechanism that is announced, as the bridge does.
-func chooseClient(clients []sasl.Client, announced []string) sasl.Client {
-	names := mechanisms(announced)
-	for _, c := range clients {
-		if name, _, err := c.Start(); err == nil && slices.Contains(names, name) {
-			return c
-		}
-	}
-	return clients[0]
 }
 
 // results are the checks of a visit. all are the visits of its upstream: what others came to tells causes apart.

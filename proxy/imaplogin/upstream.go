@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -57,6 +59,19 @@ func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
 		return err
 	}
 	return u.logInAnew(how, mechs, err)
+}
+
+// Announce asks for the capabilities before login.
+func (u *upstream) Announce() ([]string, error) {
+	err := u.askBeforeLogin()
+	return u.capabilities, err
+}
+
+// LogOut says goodbye (RFC 9051, section 6.1.3).
+func (u *upstream) LogOut() {
+	if tag, err := u.send("LOGOUT"); err == nil {
+		_, _ = u.await(tag, "answer LOGOUT") // BYE, or the end
+	}
 }
 
 // recall takes the list that the upstream announced to an earlier session.
@@ -121,7 +136,7 @@ func (u *upstream) readGreeting() error {
 		u.notes.Says = line
 		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address")
 	}
-	u.notes.FrontEnd = login.FrontEnd(line)
+	u.notes.Greeting, u.notes.FrontEnd = line, login.FrontEnd(line)
 	u.take(s)
 	return nil
 }
@@ -245,6 +260,9 @@ func (u *upstream) await(tag, what string) (taggedAnswer, error) {
 		"an IMAP server", maxUntagged, what)
 }
 
+// inboxMessages finds the count in an untagged STATUS (RFC 9051, section 7.3.4).
+var inboxMessages = regexp.MustCompile(`(?i)\(MESSAGES (\d{1,9})\)`)
+
 // hear takes note of an untagged line.
 func (u *upstream) hear(line string) error {
 	word, rest, _ := strings.Cut(strings.TrimPrefix(line, "* "), " ")
@@ -254,6 +272,10 @@ func (u *upstream) hear(line string) error {
 	switch strings.ToUpper(word) {
 	case "CAPABILITY":
 		u.capabilities = strings.Fields(rest)
+	case "STATUS":
+		if m := inboxMessages.FindStringSubmatch(rest); m != nil {
+			u.notes.Messages, _ = strconv.Atoi(m[1])
+		}
 	case string(imap.StatusResponseTypeOK):
 		u.take(parseStatus(word + " " + rest))
 	case string(imap.StatusResponseTypeBye):

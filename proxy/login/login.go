@@ -39,6 +39,8 @@ type Admission struct {
 type UpstreamHalf interface {
 	// Greet reads the greeting and starts TLS where the Conn is not yet Secure.
 	Greet(ctx context.Context) error
+	// Announce asks for the capabilities before login, and remembers them for other sessions. LogIn does so itself where it must.
+	Announce() ([]string, error)
 	// LogIn logs in with the first of mechs that the upstream announces. It never sends a credential over a Conn that is
 	// not Secure.
 	LogIn(ctx context.Context, mechs []sasl.Client) error
@@ -47,6 +49,8 @@ type UpstreamHalf interface {
 	ProveMailbox(ctx context.Context) error
 	// Capabilities is the list that the upstream announced last, nil where it announced none.
 	Capabilities() []string
+	// LogOut says goodbye, as far as anybody listens.
+	LogOut()
 }
 
 // Dialect is one protocol as far as login, from both ends: imaplogin.Dialect and pop3login.Dialect are the two.

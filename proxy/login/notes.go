@@ -32,9 +32,11 @@ func (n *Notes) TriedInClear(passwordCame bool) {
 // UpstreamNotes is what an UpstreamHalf notices for the session record. The half writes it, the Server reads it when the half
 // is not running.
 type UpstreamNotes struct {
+	Greeting string // the whole line
 	FrontEnd string // the server name in an Exchange greeting, decoded
 	Auth     string // how the upstream was logged in to: "PLAIN", "LOGIN", "USER", "XOAUTH2"; written before a credential is sent
 	Says     string // the upstream's line where it refused; may quote secrets, the Server searches it
+	Messages int    // how many the mailbox has, where its proof told
 }
 
 // Quirk notes a tolerated deviation once.

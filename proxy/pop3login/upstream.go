@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/emersion/go-sasl"
@@ -44,6 +45,12 @@ func (u *upstream) Greet(ctx context.Context) error {
 	}
 	return u.startTLS(ctx)
 }
+
+// Announce asks for the capabilities before login.
+func (u *upstream) Announce() ([]string, error) { return u.capabilities(nil) }
+
+// LogOut says goodbye (RFC 1939, section 5).
+func (u *upstream) LogOut() { _, _ = u.ask("QUIT") }
 
 // LogIn logs in with the first of mechs that the upstream announces, or by USER and PASS.
 func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
@@ -92,7 +99,7 @@ func (u *upstream) readGreeting() error {
 		u.notes.Says = line
 		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or it does not serve this address")
 	}
-	u.notes.FrontEnd = login.FrontEnd(line)
+	u.notes.Greeting, u.notes.FrontEnd = line, login.FrontEnd(line)
 	return nil
 }
 
@@ -232,6 +239,9 @@ func (u *upstream) ProveMailbox(context.Context) error {
 		u.notes.Says = line
 		return unavailable("the upstream took the token and then did not open the mailbox, see upstream_says: check the permission " +
 			"on the mailbox")
+	}
+	if words := strings.Fields(line); len(words) > 1 {
+		u.notes.Messages, _ = strconv.Atoi(words[1])
 	}
 	return nil
 }
