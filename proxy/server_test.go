@@ -192,7 +192,7 @@ func TestServer_DrainLetsSessionsEndAndRefusesLogins(t *testing.T) {
 	relayed.hear("+OK Mailbox open.")
 	waiting := w.dial(0)
 	waiting.hear("+OK ready")
-	w.accept()
+	w.drain()
 	waiting.say("USER late")
 	waiting.hear("+OK")
 	waiting.say("PASS late")
@@ -336,7 +336,7 @@ func TestServer_CutIsNeverLost(t *testing.T) {
 	d := w.dial(0)
 	d.logIn("right")
 	<-inDecide
-	w.accept()
+	w.drain()
 	w.cut()
 	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")
 	d.hear("-ERR [SYS/TEMP] Service unavailable, please wait a few minutes and try again")

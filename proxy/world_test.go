@@ -100,6 +100,20 @@ func (w *world) start() {
 	})
 }
 
+// drain ends accepting, and returns when logins are refused.
+func (w *world) drain() {
+	w.t.Helper()
+	w.accept()
+	deadline := time.After(patience)
+	for tick := time.Tick(time.Millisecond); !w.server.Draining(); {
+		select {
+		case <-tick:
+		case <-deadline:
+			w.t.Fatal("the server does not drain")
+		}
+	}
+}
+
 // dial connects as a device of version, TLS 1.0 where it is 0.
 func (w *world) dial(version uint16) *device {
 	w.t.Helper()
