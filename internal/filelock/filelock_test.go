@@ -35,6 +35,9 @@ func TestTry_FollowsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "lock")
 	if err := os.Symlink(filepath.Join(dir, "elsewhere"), path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no links here: %v", err)
+		}
 		t.Skipf("no links here: %v", err)
 	}
 	if _, err := filelock.Try(path); err == nil || errors.Is(err, filelock.ErrLocked) {
