@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"drawbridge/internal/pemfile"
 )
 
 // acmeIssuer makes certmagic's ACME client get one certificate for all names of an entry, and answers the challenges
@@ -134,12 +136,9 @@ func directoryRoots(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("acme: ca: %w", err)
 	}
-	roots, err := x509.SystemCertPool()
+	roots, err := pemfile.Roots(data)
 	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("acme: ca: %s holds no PEM certificate", file)
+		return nil, fmt.Errorf("acme: ca: %s: %w", file, err)
 	}
 	return roots, nil
 }

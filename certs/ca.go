@@ -20,6 +20,8 @@ import (
 
 	"github.com/smallstep/pkcs7"
 
+	"drawbridge/internal/pemfile"
+	"drawbridge/internal/private"
 	"drawbridge/internal/wholefile"
 )
 
@@ -113,13 +115,17 @@ func (ca *CA) sign(names []string, public crypto.PublicKey, now time.Time) ([]by
 // readCA fails with fs.ErrNotExist only if nothing of a CA is there.
 func readCA(dir string) (*CA, error) {
 	folder := filepath.Join(dir, caFolder)
-	cert, certErr := readPEM(filepath.Join(folder, caCertFile), "CERTIFICATE")
-	key, keyErr := readPEM(filepath.Join(folder, caKeyFile), "PRIVATE KEY")
+	keyPath := filepath.Join(folder, caKeyFile)
+	cert, certErr := readFile(filepath.Join(folder, caCertFile))
+	key, keyErr := readFile(keyPath)
 	if errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist) {
 		return nil, certErr
 	}
 	err := cmp.Or(certErr, keyErr)
 	if err == nil {
+		if open := private.ClosedFile(keyPath); open != nil {
+			return nil, fmt.Errorf("key of the local CA: %w", open)
+		}
 		var ca *CA
 		if ca, err = parseCA(cert, key); err == nil {
 			return ca, nil
@@ -129,23 +135,16 @@ func readCA(dir string) (*CA, error) {
 		"or move it away to have a new CA made, which devices must then import", folder, err)
 }
 
-func parseCA(certDER, keyDER []byte) (*CA, error) {
-	cert, err := x509.ParseCertificate(certDER)
+func parseCA(cert, key []byte) (*CA, error) {
+	pair, err := pemfile.Pair(cert, key)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(keyDER)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
+	private, ok := pair.PrivateKey.(*rsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("the key is a %T, not RSA", parsed)
+		return nil, fmt.Errorf("the key is a %T, not RSA", pair.PrivateKey)
 	}
-	if !key.PublicKey.Equal(cert.PublicKey) {
-		return nil, errors.New("key and certificate do not belong together")
-	}
-	return &CA{cert: cert, key: key}, nil
+	return &CA{cert: pair.Leaf, key: private}, nil
 }
 
 // makeCA writes key and certificate into a folder of another name and moves it into place: whoever comes second, or is

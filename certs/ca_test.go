@@ -76,7 +76,7 @@ func TestOpenCA_SaysWhatToDoAboutDamage(t *testing.T) {
 		damage func(t *testing.T, folder string)
 		want   string
 	}{
-		"garbage certificate": {func(t *testing.T, f string) { write(t, f, "ca.crt", []byte("nonsense")) }, "no PEM block"},
+		"garbage certificate": {func(t *testing.T, f string) { write(t, f, "ca.crt", []byte("nonsense")) }, "no certificate in PEM"},
 		"lost key": {func(t *testing.T, f string) {
 			if err := os.Remove(filepath.Join(f, "ca.key")); err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func TestOpenCA_SaysWhatToDoAboutDamage(t *testing.T) {
 		"ECDSA key": {func(t *testing.T, f string) {
 			_, key := ecdsaPair(t, "a.test")
 			write(t, f, "ca.key", key)
-		}, "not RSA"},
+		}, "do not belong together"},
 		"another CA's key": {func(t *testing.T, f string) {
 			key, err := os.ReadFile(filepath.Join(other, "ca", "ca.key"))
 			if err != nil {

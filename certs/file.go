@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"drawbridge/internal/pemfile"
 )
 
 // comfortable is the size of a Certificate message beyond which small devices are known to give up.
@@ -47,19 +48,11 @@ func (p *filePair) read() (*tls.Certificate, error) {
 		return nil, errUnchanged
 	}
 	p.seen = sum
-	pair, err := tls.X509KeyPair(cert, key)
+	pair, err := pemfile.Pair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w; %s", p.Certificate, p.Key, err, mend(key))
+		return nil, fmt.Errorf("certificate %s with key %s: %w", p.Certificate, p.Key, err)
 	}
 	return &pair, nil
-}
-
-// mend says what to do about a pair that does not load.
-func mend(key []byte) string {
-	if bytes.Contains(key, []byte("ENCRYPTED")) {
-		return "the key has a passphrase, remove it with openssl pkey"
-	}
-	return "both must be PEM, the certificate's file with the leaf first, and belong together"
 }
 
 // folders are those whose changes can change the pair: where the names are, and where they lead.
@@ -121,17 +114,4 @@ func readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: larger than %d bytes, this is no certificate or key", name, maxFile)
 	}
 	return data, nil
-}
-
-// readPEM gives the contents of a file that is one PEM block of the given type.
-func readPEM(name, kind string) ([]byte, error) {
-	data, err := readFile(name)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("%s: no PEM block %q", name, kind)
-	}
-	return block.Bytes, nil
 }

@@ -237,7 +237,7 @@ func TestNew_RefusesWhatCannotWork(t *testing.T) {
 		"ACME, no port":     {acme(func(a *certs.ACME) { a.TLSALPNAddress = "127.0.0.1" }), "tls_alpn: "},
 		"ACME, bad service": {acme(func(a *certs.ACME) { a.HTTPAddress = ":nosuchservice" }), "http: "},
 		"ACME, no CA file":  {acme(func(a *certs.ACME) { a.CAFile = filepath.Join(dir, "absent") }), "acme: ca: "},
-		"ACME, bad CA file": {acme(func(a *certs.ACME) { a.CAFile = keyFile }), "holds no PEM certificate"},
+		"ACME, bad CA file": {acme(func(a *certs.ACME) { a.CAFile = keyFile }), "a key and no certificate"},
 		"file, absent":      {[]certs.Entry{files(filepath.Join(dir, "absent"), keyFile)}, "read certificate: "},
 		"file, key absent":  {[]certs.Entry{files(certFile, filepath.Join(dir, "absent"))}, "read key: "},
 		"file, other key":   {[]certs.Entry{files(certFile, write(t, dir, "o.key", otherKey))}, "belong together"},

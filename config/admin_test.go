@@ -73,7 +73,7 @@ func TestParse_AdminCertificate(t *testing.T) {
 	equal(t, "file", c.Admin.Certificate.File, &config.CertificateFile{
 		Certificate: filepath.Join(folder, "one.pem"), Key: filepath.Join(folder, "one.key")})
 	_, err = in(folder, "admin: {certificate: {file: {certificate: one.pem, key: other.key}}}")
-	if err == nil || !strings.Contains(err.Error(), "admin.certificate.file: the two files are no pair") {
+	if err == nil || !strings.Contains(err.Error(), "admin.certificate.file: certificate and key do not belong together") {
 		t.Errorf("two halves of two pairs: %v", err)
 	}
 }

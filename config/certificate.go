@@ -1,8 +1,9 @@
 package config
 
 import (
-	"crypto/tls"
 	"strings"
+
+	"drawbridge/internal/pemfile"
 )
 
 // letsEncrypt is the ACME directory that is asked where the file names none.
@@ -142,8 +143,7 @@ func (f *CertificateFile) checkPair(o *object) {
 	if !ok {
 		return
 	}
-	if _, err := tls.X509KeyPair(certificate, key); err != nil {
-		o.fault(wrong("name a certificate and its own key, both as PEM",
-			"the two files are no pair (%s)", strings.TrimPrefix(err.Error(), "tls: ")))
+	if _, err := pemfile.Pair(certificate, key); err != nil {
+		o.fault(ofError(err))
 	}
 }

@@ -31,7 +31,7 @@ func (i *Inventory) readDSN(o *object, stored bool) {
 		return
 	}
 	var place map[string]string
-	if v.secret(&i.DSN, func(text string) (m *mistake) {
+	if v.secretLines(&i.DSN, func(text string) (m *mistake) {
 		place, m = checkDSN(text)
 		return m
 	}) {

@@ -69,10 +69,10 @@ func TestParse_CertificateFiles(t *testing.T) {
 	equal(t, "file", c.Certificates[0].File, &config.CertificateFile{
 		Certificate: filepath.Join(folder, "one.pem"), Key: filepath.Join(folder, "one.key")})
 	for _, test := range []struct{ name, text, says string }{
-		{"another's key", entry("one.pem", "two.key"), "no pair"},
+		{"another's key", entry("one.pem", "two.key"), "do not belong together"},
 		{"no key", entry("one.pem", "none.key"), "does not exist"},
 		{"a folder for a key", entry("one.pem", "."), "is a folder"},
-		{"no certificate", entry("one.key", "one.key"), "no pair"},
+		{"no certificate", entry("one.key", "one.key"), "a key and no certificate"},
 	} {
 		if _, err := in(folder, test.text); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.says)
@@ -108,7 +108,7 @@ func TestParse_PrivateRoots(t *testing.T) {
 	equal(t, "roots of the upstream", c.Upstreams[0].CAPEM, certificate)
 	equal(t, "path", c.Upstreams[0].CA, filepath.Join(folder, "root.pem"))
 	equal(t, "roots of the ACME service", c.Certificates[0].ACME.CAPEM, certificate)
-	for ca, says := range map[string]string{"root.key": "holds no certificate", "broken.pem": "certificate 1 of the file",
+	for ca, says := range map[string]string{"root.key": "a key and no certificate", "broken.pem": "certificate 1 of the file",
 		"none.pem": "does not exist"} {
 		_, err := in(folder, text(ca))
 		if err == nil || strings.Count(err.Error(), says) != 2 {

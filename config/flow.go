@@ -2,10 +2,10 @@ package config
 
 import (
 	"crypto/rsa"
-	"crypto/tls"
-	"encoding/pem"
 	"slices"
-	"strings"
+
+	"drawbridge/internal/pemfile"
+	"drawbridge/internal/secret"
 )
 
 // checkFlow judges which keys stand beside a flow: those it needs, and none that it would not use.
@@ -105,7 +105,7 @@ func (a *OAuth2) checkTokenFile(o *object) {
 			"environment variable %s is not set", variable))
 		return
 	}
-	if _, err := readSecretFile(path, o.d.env); err != nil {
+	if _, err := (SecretSource{File: path}).Read("", o.d.env); err != nil {
 		m := ofError(err)
 		o.faultIn("flow", wrong(m.mend, "environment variable %s: %s", variable, m.problem))
 		return
@@ -119,28 +119,24 @@ func (c *ClientCertificate) read(o *object) {
 	if c.File == "" {
 		return
 	}
-	text, err := readSecretFile(c.File, o.d.env)
+	text, err := readPrivate(c.File, o.d.env)
 	m := ofError(err)
 	if err == nil {
-		m = o.checkClientCertificate([]byte(text.Reveal()))
+		m = o.checkClientCertificate(text)
 	}
 	if m != nil {
 		o.faultIn("file", m)
 		return
 	}
-	c.PEM = text
+	c.PEM = secret.New(string(text))
 }
 
 // checkClientCertificate proves that a file holds a certificate and its own key, of the kind that Entra ID takes, and
 // warns of its end.
 func (o *object) checkClientCertificate(data []byte) *mistake {
-	if encryptedKey(data) {
-		return wrong("take the passphrase off: openssl pkey -in FILE -out KEY.pem", "the key in the file is encrypted")
-	}
-	pair, err := tls.X509KeyPair(data, data)
+	pair, err := pemfile.Pair(data, data)
 	if err != nil {
-		return wrong("put certificate and key into one PEM file; for a PKCS#12 file run: openssl pkcs12 -in FILE -nodes -out FILE.pem",
-			"the file does not hold a certificate and its key (%s)", strings.TrimPrefix(err.Error(), "tls: "))
+		return ofError(err)
 	}
 	if _, ok := pair.PrivateKey.(*rsa.PrivateKey); !ok {
 		return wrong("make a certificate with an RSA key and upload it to the app registration",
@@ -149,13 +145,4 @@ func (o *object) checkClientCertificate(data []byte) *mistake {
 	o.d.warnOfEnd(o.path+".file", "the certificate", pair.Leaf.NotAfter,
 		"make a new one, upload it to the app registration and name its file here")
 	return nil
-}
-
-func encryptedKey(data []byte) bool {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return true
-		}
-	}
-	return false
 }

@@ -119,9 +119,16 @@ func TestParse_OAuth2_Certificate(t *testing.T) {
 	}
 	got := c.Upstreams[0].OAuth2.ClientCertificate
 	equal(t, "path", got.File, file)
-	equal(t, "text", got.PEM.Reveal(), strings.TrimSuffix(string(both), "\n"))
+	equal(t, "text", got.PEM.Reveal(), string(both))
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "the certificate ends on") {
 		t.Errorf("warnings: %q", c.Warnings)
+	}
+	for name, data := range map[string]string{"saved by Notepad": utf16Of(string(both)), "a byte order mark": "\ufeff" + string(both),
+		"two keys": string(other) + string(both)} {
+		write(t, file, []byte(data), 0o600)
+		if _, err := in(folder, text); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	locked := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})
 	for _, test := range []struct {
@@ -129,9 +136,9 @@ func TestParse_OAuth2_Certificate(t *testing.T) {
 		data []byte
 		says string
 	}{
-		{"the certificate alone", certificate, "does not hold a certificate and its key"},
-		{"the key alone", key, "does not hold a certificate and its key"},
-		{"another's key", append(append([]byte{}, certificate...), other...), "does not hold a certificate and its key"},
+		{"the certificate alone", certificate, "a certificate and no key"},
+		{"the key alone", key, "a key and no certificate"},
+		{"another's key", append(append([]byte{}, certificate...), other...), "do not belong together"},
 		{"a locked key", append(append([]byte{}, certificate...), locked...), "is encrypted"},
 		{"an EC key", ecPair(t), "the key is not RSA"},
 		{"no PEM", []byte{0x30, 0x82}, "openssl pkcs12"},

@@ -31,6 +31,8 @@ func checkHash(text, mend string) *mistake {
 	part := hashForm.FindStringSubmatch(text)
 	switch {
 	case part != nil:
+	case inQuotes(text):
+		return wrong("delete them", "the hash stands in quotes, which count as a part of it")
 	case !strings.HasPrefix(text, "$"):
 		return wrong(mend, "this is no hash, and a password in clear does not belong here")
 	case !strings.HasPrefix(text, "$argon2id$"):

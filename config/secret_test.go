@@ -72,7 +72,7 @@ func TestSecretSource_Forms(t *testing.T) {
 		"s: in clear":               "in clear",
 		"s: 12345":                  "12345",
 		"s: {file: secret}":         "from a file",
-		"s: {file: lines}":          "two\nlines\n",
+		"s: {file: lines}":          "two\nlines",
 		"s: {env: DRAWBRIDGE_TEST}": "from the environment",
 	} {
 		s, err := source(t, text)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"drawbridge/internal/private"
 	"drawbridge/internal/secret"
 )
 
@@ -45,26 +47,51 @@ func (s *SecretSource) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// Read returns the secret. A relative file starts at folder; one line end after a file's text is cut. A file that
-// everybody on the machine may read is refused, except where its mount keeps others out: below /run/secrets,
-// $CREDENTIALS_DIRECTORY and in Kubernetes' projected volumes.
+// Read returns the secret, read alike from everywhere: as UTF-8, also where it was saved as UTF-16 or with a byte order mark, and
+// without the line ends around it. A relative file starts at folder. A file that everybody on the machine may read or change is
+// refused, except where its mount keeps others out: below /run/secrets, $CREDENTIALS_DIRECTORY and in Kubernetes' projected
+// volumes.
 func (s SecretSource) Read(folder string, env Environment) (secret.Secret, error) {
+	saved, from, err := s.saved(folder, env)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	text, err := secretText(saved)
+	if err != nil {
+		return secret.Secret{}, fmt.Errorf("%s %w", from, err)
+	}
+	return secret.New(text), nil
+}
+
+// saved returns what is to be read, and how its place is called.
+func (s SecretSource) saved(folder string, env Environment) (data []byte, from string, err error) {
 	switch {
 	case s.File != "":
-		return readSecretFile(inFolder(folder, s.File), env)
+		path := inFolder(folder, s.File)
+		data, err = readPrivate(path, env)
+		return data, path, err
 	case s.Env != "":
 		text := env.variable(s.Env)
 		if text == "" {
-			return secret.Secret{}, fmt.Errorf("environment variable %s: it is not set; set it or name another source", s.Env)
+			return nil, "", fmt.Errorf("environment variable %s: it is not set; set it or name another source", s.Env)
 		}
-		return secret.New(text), nil
+		return []byte(text), "environment variable " + s.Env, nil
 	}
-	return s.Value, nil
+	return []byte(s.Value.Reveal()), "the secret", nil
 }
 
-// secret reads a secret from where the file says that it is, and tells whether check takes it. No message repeats what
-// stands there.
+// secret reads a secret of one line from where the file says that it is, and tells whether check takes it. It warns of what is
+// odd. No message repeats what stands there.
 func (v value) secret(into *secret.Secret, check func(text string) *mistake) bool {
+	ok := v.secretLines(into, func(text string) *mistake { return cmp.Or(checkSecret(text), check(text)) })
+	if m := odd(into.Reveal()); ok && m != nil {
+		v.d.warnIn(v.path, m)
+	}
+	return ok
+}
+
+// secretLines is secret where several lines may stand and the check knows what is odd.
+func (v value) secretLines(into *secret.Secret, check func(text string) *mistake) bool {
 	if isNull(v.node) {
 		_, ok := v.one()
 		return ok
@@ -98,31 +125,25 @@ func (v value) findSecret() (secret.Secret, *mistake) {
 
 func anySecret(string) *mistake { return nil }
 
-func readSecretFile(path string, env Environment) (secret.Secret, error) {
+// readPrivate reads a file that is not for everybody.
+func readPrivate(path string, env Environment) ([]byte, error) {
 	data, err := readBounded(path, maxSecret)
 	if err != nil {
-		return secret.Secret{}, err
+		return nil, err
 	}
-	if err := checkPrivate(path, env); err != nil {
-		return secret.Secret{}, err
-	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	if text == "" {
-		return secret.Secret{}, fmt.Errorf("%s is empty; write the secret into it", path)
-	}
-	return secret.New(text), nil
+	return data, checkPrivate(path, env)
 }
 
-// checkPrivate refuses a file that everybody may read, unless it lies where its mount keeps others out.
+// checkPrivate refuses a file that everybody may read or change, unless it lies where its mount keeps others out.
 func checkPrivate(path string, env Environment) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fileProblem(path, err)
 	}
-	if info.Mode().Perm()&0o004 == 0 || guardedByMount(path, env) {
+	if guardedByMount(path, env) {
 		return nil
 	}
-	return fmt.Errorf("%s can be read by everybody on this machine; run: chmod o-rwx %s", path, shellQuote(path))
+	return private.Closed(path, info)
 }
 
 // guardedByMount tells the places whose files are world-readable by custom and reachable by the service alone.
@@ -200,15 +221,6 @@ type fileError struct {
 
 func (e *fileError) Error() string { return e.text }
 func (e *fileError) Unwrap() error { return e.cause }
-
-// shellQuote quotes a path for pasting into a POSIX shell.
-func shellQuote(path string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@"
-	if strings.Trim(path, plain) == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
 
 func inFolder(folder, path string) string {
 	if filepath.IsAbs(path) {

@@ -1,12 +1,11 @@
 package config
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"net"
 	"strings"
 	"time"
 
+	"drawbridge/internal/pemfile"
 	"drawbridge/internal/protocol"
 )
 
@@ -201,8 +200,8 @@ func (o *object) readCA(path *string, text *[]byte) {
 	if !ok {
 		return
 	}
-	if m := checkRoots(data); m != nil {
-		o.faultIn("ca", m)
+	if _, err := pemfile.Certificates(data); err != nil {
+		o.faultIn("ca", ofError(err))
 		return
 	}
 	*text = data
@@ -215,24 +214,6 @@ func (o *object) file(key, path string) (data []byte, ok bool) {
 		o.faultIn(key, ofError(err))
 	}
 	return data, err == nil
-}
-
-func checkRoots(data []byte) *mistake {
-	found := 0
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return wrong("export it again", "certificate %d of the file cannot be read", found+1)
-		}
-		found++
-	}
-	if found == 0 {
-		return wrong("name a file with -----BEGIN CERTIFICATE-----; for a DER file run: openssl x509 -inform der -in FILE -out FILE.pem",
-			"the file holds no certificate in PEM")
-	}
-	return nil
 }
 
 // ofError makes the mistake of an error whose text is "what is wrong; what to do"; nil of none.

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
+	"drawbridge/internal/pemfile"
 	"drawbridge/internal/secret"
 )
 
@@ -100,18 +102,23 @@ func (s *settings) credential() (confidential.Credential, error) {
 	case s.Flow == WorkloadIdentity:
 		return confidential.NewCredFromAssertionCallback(s.workloadToken), nil
 	case len(s.ClientCertificate) > 0:
-		certificates, key, err := confidential.CertFromPEM(s.ClientCertificate, "")
-		if err != nil {
-			return confidential.Credential{}, errors.New("client_certificate is no PEM of one certificate and its unencrypted RSA key, " +
-				"give both in one file")
-		}
-		credential, err := confidential.NewCredFromCert(certificates, key)
-		if err != nil {
-			return confidential.Credential{}, fmt.Errorf("client_certificate: %w: give an RSA key and the certificate made for it", err)
-		}
-		return credential, nil
+		return s.certificate()
 	}
 	return confidential.NewCredFromSecret(s.ClientSecret.Reveal())
+}
+
+// certificate is the credential of ClientCertificate.
+func (s *settings) certificate() (confidential.Credential, error) {
+	pair, err := pemfile.Pair(s.ClientCertificate, s.ClientCertificate)
+	if err != nil {
+		return confidential.Credential{}, fmt.Errorf("client_certificate: %w", err)
+	}
+	// The leaf alone: of several certificates for one key MSAL would take the last, and it sends no chain.
+	credential, err := confidential.NewCredFromCert([]*x509.Certificate{pair.Leaf}, pair.PrivateKey)
+	if err != nil {
+		return confidential.Credential{}, fmt.Errorf("client_certificate: %w: give an RSA key and the certificate made for it", err)
+	}
+	return credential, nil
 }
 
 // workloadToken reads the token with which the cluster vouches for this workload; it is a new one every hour.

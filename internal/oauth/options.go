@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/pemfile"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 )
@@ -110,12 +111,9 @@ func (s *settings) loadRoots() error {
 	if len(s.CA) == 0 {
 		return nil
 	}
-	roots, err := x509.SystemCertPool()
+	roots, err := pemfile.Roots(s.CA)
 	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(s.CA) {
-		return errors.New("ca holds no certificate, give the authority's root as PEM")
+		return fmt.Errorf("ca: %w", err)
 	}
 	s.roots = roots
 	return nil

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 
@@ -24,10 +25,10 @@ func TestNew_TellsWhatIsWrongAndTheMend(t *testing.T) {
 		{"no secret", func(o *oauth.Options) { o.ClientSecret = secret.Secret{} }, []string{"client_secret or client_certificate"}},
 		{"both", func(o *oauth.Options) { o.ClientCertificate = []byte("x") }, []string{"one of them"}},
 		{"no PEM", func(o *oauth.Options) { o.ClientSecret, o.ClientCertificate = secret.Secret{}, []byte(canarySecret) },
-			[]string{"client_certificate", "one file"}},
+			[]string{"client_certificate", "no certificate in PEM"}},
 		{"http", func(o *oauth.Options) { o.Authority = "http://entra.test" }, []string{"https://"}},
 		{"path in the authority", func(o *oauth.Options) { o.Authority = "https://entra.test/" + tenant }, []string{"the tenant is added"}},
-		{"no root", func(o *oauth.Options) { o.CA = []byte("x") }, []string{"ca holds no certificate"}},
+		{"no root", func(o *oauth.Options) { o.CA = []byte("x") }, []string{"ca: the file holds no certificate"}},
 		{"device code with a secret", func(o *oauth.Options) { o.Flow, o.Vault = oauth.DeviceCode, vault }, []string{"neither"}},
 		{"device code without a vault", func(o *oauth.Options) { o.Flow, o.ClientSecret = oauth.DeviceCode, secret.Secret{} },
 			[]string{"data_dir"}},
@@ -59,7 +60,24 @@ func TestNew_CertificateOfAnotherKey(t *testing.T) {
 	if err == nil {
 		t.Fatal("it was taken")
 	}
-	contains(t, err.Error(), "client_certificate", "made for it")
+	contains(t, err.Error(), "client_certificate", "made for")
+}
+
+// TestNew_TakesWhatValidateTakes: files with two keys, saved by Notepad, or with the CA in front.
+func TestNew_TakesWhatValidateTakes(t *testing.T) {
+	one, other := newClientCertificate(t), newClientCertificate(t)
+	otherKey := other[indexOf(other, "-----BEGIN PRIVATE"):]
+	for name, file := range map[string][]byte{"two keys": append(bytes.Clone(otherKey), one...),
+		"a byte order mark":         append([]byte("\ufeff"), one...),
+		"another certificate first": append(bytes.Clone(other[:len(other)-len(otherKey)]), one...)} {
+		o := oauth.Options{Name: "eo", Flow: oauth.ClientCredentials, Tenant: tenant, ClientID: "a", ClientCertificate: file}
+		s, err := oauth.New(o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		s.Close()
+	}
 }
 
 func indexOf(b []byte, s string) int {

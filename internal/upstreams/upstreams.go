@@ -18,6 +18,7 @@ import (
 
 	"drawbridge/config"
 	"drawbridge/internal/oauth"
+	"drawbridge/internal/pemfile"
 	"drawbridge/internal/protocol"
 	"drawbridge/proxy"
 	"drawbridge/proxy/limits"
@@ -112,12 +113,9 @@ func rootsOf(u config.Upstream) (*x509.CertPool, error) {
 	if u.CAPEM == nil {
 		return nil, nil
 	}
-	roots, err := x509.SystemCertPool()
+	roots, err := pemfile.Roots(u.CAPEM)
 	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(u.CAPEM) {
-		return nil, fmt.Errorf("upstreams.%s.ca: %s holds no certificate", u.Name, u.CA)
+		return nil, fmt.Errorf("upstreams.%s.ca: %s: %w", u.Name, u.CA, err)
 	}
 	return roots, nil
 }

@@ -69,7 +69,7 @@ func closed(t *testing.T, s *oauth.Source) bool {
 func TestNew_TellsOfARootThatIsNone(t *testing.T) {
 	t.Parallel()
 	_, err := upstreams.New([]config.Upstream{{Name: "mine", IMAP: "mail.test:993", CA: "ca.pem", CAPEM: []byte("x")}}, upstreams.Options{})
-	if err == nil || !strings.Contains(err.Error(), "upstreams.mine.ca: ca.pem holds no certificate") {
+	if err == nil || !strings.Contains(err.Error(), "upstreams.mine.ca: ca.pem: the file holds no certificate") {
 		t.Errorf("got %v", err)
 	}
 }
