@@ -95,7 +95,7 @@ func (b *bridge) openGeneration(cfg *config.Config) error {
 }
 
 func (b *bridge) openData(cfg *config.Config) (err error) {
-	b.data, err = openDataDir(cfg.DataDir)
+	b.data, err = openServedDataDir(cfg.DataDir)
 	if errors.Is(err, errLocked) {
 		return fmt.Errorf("%w: stop it, or name another data_dir", err)
 	}

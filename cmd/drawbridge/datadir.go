@@ -15,6 +15,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/control"
 	"drawbridge/internal/filelock"
+	"drawbridge/internal/private"
 )
 
 // What is kept in the data directory besides what packages keep in folders of their own.
@@ -33,9 +34,38 @@ type dataDir struct {
 // errLocked says that another process has the data directory.
 var errLocked = errors.New("another drawbridge is running with this data directory")
 
+// openServedDataDir is openDataDir for serve: the directory and what is in it must belong to the user that runs it, since who
+// owns accounts, tokens or the CA's key can open mailboxes. Rights of groups in it are taken away.
+func openServedDataDir(path string) (*dataDir, error) {
+	if err := ownDataDir(path); err != nil {
+		return nil, err
+	}
+	d, err := openDataDir(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := private.Tree(path, os.Geteuid(), private.CloseToGroup); err != nil {
+		return nil, errors.Join(fmt.Errorf("look through the data directory: %w", err), d.Close())
+	}
+	return d, nil
+}
+
+// ownDataDir refuses a data directory that is there and belongs to another user than runs the program.
+func ownDataDir(path string) error {
+	if err := private.Folder(path, os.Geteuid()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the data directory (data_dir) cannot be used: %w", err)
+	}
+	return nil
+}
+
 // openDataDir makes the directory where it is missing, with mode 0700, and takes its lock. It returns errLocked when
-// another process holds it.
+// another process holds it. Root may work in a directory of another user, for the bridge that runs as that.
 func openDataDir(path string) (*dataDir, error) {
+	if os.Geteuid() != 0 {
+		if err := ownDataDir(path); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory (data_dir): %w", err)
 	}
@@ -65,6 +95,7 @@ func closeToOthers(path string) error {
 	if err != nil {
 		return fmt.Errorf("look into the data directory: %w", err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == private.LostAndFound })
 	ours := func(e os.DirEntry) bool { return e.Name() == lockFile }
 	if len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
 		return fmt.Errorf("the data directory %s is open to others and holds other things: name a folder of its own in data_dir, "+

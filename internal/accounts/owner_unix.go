@@ -3,8 +3,6 @@
 package accounts
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"syscall"
 )
@@ -28,12 +26,4 @@ func keepOwner(path, model string) error {
 		return nil // the group alone: nobody else may read the file anyway
 	}
 	return err
-}
-
-// private refuses a file that others may read or write.
-func private(info fs.FileInfo) error {
-	if others := info.Mode().Perm() & 0o007; others != 0 {
-		return fmt.Errorf("everybody can read or write the file (mode %04o): run `chmod 600` on it, and change its passwords", info.Mode().Perm())
-	}
-	return nil
 }

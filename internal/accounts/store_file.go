@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"drawbridge/internal/private"
 	"drawbridge/internal/wholefile"
 )
 
@@ -81,10 +82,18 @@ func readAccounts(path string) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := private(info); err != nil {
+	if err := closed(path, info); err != nil {
 		return nil, err
 	}
 	return decodeAccounts(f)
+}
+
+// closed refuses a file that everybody could read: its hashes may be with others.
+func closed(path string, info fs.FileInfo) error {
+	if err := private.Closed(path, info); err != nil {
+		return fmt.Errorf("%w, and change its passwords", err)
+	}
+	return nil
 }
 
 func decodeAccounts(r io.Reader) ([]Account, error) {

@@ -30,7 +30,8 @@ func TestOpenStore_RefusesAFileThatEverybodyCanRead(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(`{"version":1,"accounts":[]}`), 0o600))
 	must(t, os.Chmod(path, 0o604))
 	_, err := accounts.OpenStore(dir)
-	if err == nil || !strings.Contains(err.Error(), "mode 0604") || !strings.Contains(err.Error(), "chmod 600") {
+	if err == nil || !strings.Contains(err.Error(), "by everybody on this machine") ||
+		!strings.Contains(err.Error(), "chmod o-rwx "+path+", and change its passwords") {
 		t.Errorf("got %v", err)
 	}
 	must(t, os.Chmod(path, 0o640))

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"drawbridge/internal/private"
 	"drawbridge/internal/wholefile"
 )
 
@@ -164,8 +165,8 @@ func ownSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the key of refresh tokens: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be read by others, run: chmod 600 %s", path, path)
+	if err := private.Closed(path, info); err != nil {
+		return nil, err
 	}
 	secret, err := readSmall(path)
 	if err != nil {

@@ -111,7 +111,7 @@ func TestVault_OwnKey(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := oauth.OpenVault(dir, nil); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := oauth.OpenVault(dir, nil); err == nil || !strings.Contains(err.Error(), "chmod o-rwx") {
 		t.Errorf("a key that others can read: got %v", err)
 	}
 	if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, []byte("x"), 0o600)); err != nil {

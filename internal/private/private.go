@@ -86,8 +86,8 @@ func Folder(path string, uid int) error {
 	return nil
 }
 
-// lostAndFound is what a file system puts into its own root, for root alone.
-const lostAndFound = "lost+found"
+// LostAndFound is the folder that a file system puts into its own root, for root alone.
+const LostAndFound = "lost+found"
 
 // Tree makes sure that everything in the folder at path belongs to the user with the id uid, and where links lead to that user or
 // root, and calls each, which may be nil, with what is no link. Where links lead is not walked through. What goes meanwhile is no
@@ -98,7 +98,7 @@ func Tree(path string, uid int, each func(path string, info fs.FileInfo) error) 
 		return err
 	}
 	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() && e.Name() == lostAndFound && filepath.Dir(path) == root {
+		if err == nil && e.IsDir() && e.Name() == LostAndFound && filepath.Dir(path) == root {
 			return fs.SkipDir
 		}
 		if err == nil {
