@@ -52,6 +52,15 @@ func OpenCA(dir string) (*CA, error) {
 	return readCA(dir)
 }
 
+// CheckCA tells what OpenCA would refuse of the CA that it finds in dir, and makes nothing.
+func CheckCA(dir string) error {
+	_, err := readCA(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // Certificate is the CA's own certificate. It must not be changed.
 func (ca *CA) Certificate() *x509.Certificate { return ca.cert }
 

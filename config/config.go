@@ -32,7 +32,7 @@ type Config struct {
 	// them.
 	Accounts []Account `yaml:"accounts,omitempty"`
 
-	// What encrypts refresh tokens at rest, 16 bytes at least, as a value, {file: PATH} or {env: NAME}. Default: a key
+	// What encrypts refresh tokens at rest, 32 bytes at least, as a value, {file: PATH} or {env: NAME}. Default: a key
 	// made in data_dir.
 	TokenKey secret.Secret `yaml:"token_key,omitempty"`
 

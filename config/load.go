@@ -138,7 +138,7 @@ func (c *Config) readRules(v value) {
 }
 
 // minTokenKey is how long a text that encrypts tokens must be, in bytes.
-const minTokenKey = 16
+const minTokenKey = 32
 
 func checkTokenKey(text string) *mistake {
 	if len(text) < minTokenKey {

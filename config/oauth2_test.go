@@ -230,9 +230,9 @@ func TestParse_OAuth2_WorkloadIdentity(t *testing.T) {
 
 func TestParse_TokenKeyOfAVariable(t *testing.T) {
 	env := machine
-	env.Lookup = func(name string) (string, bool) { return "sixteen bytes ok", name == "TOKEN_KEY" }
+	env.Lookup = func(name string) (string, bool) { return "thirty-two bytes are enough, here", name == "TOKEN_KEY" }
 	c, err := config.Parse("drawbridge.yaml", []byte("token_key: {env: TOKEN_KEY}"), env)
-	if err != nil || c.TokenKey.Reveal() != "sixteen bytes ok" {
+	if err != nil || c.TokenKey.Reveal() != "thirty-two bytes are enough, here" {
 		t.Errorf("%v, %v", c, err)
 	}
 	equal(t, "default", config.Default().TokenKey.Reveal(), "")

@@ -117,7 +117,7 @@ func TestReference_ExamplesLoad(t *testing.T) {
 	text := proseLine.ReplaceAllString(string(read(t, "reference.yaml")), "")
 	text = commented.ReplaceAllString(text, "$1$2")
 	write(t, filepath.Join(folder, "drawbridge"), []byte("hunter2"), 0o600)
-	write(t, filepath.Join(folder, "token-key"), []byte("hunter2 hunter2 hunter2"), 0o600)
+	write(t, filepath.Join(folder, "token-key"), []byte("hunter2 hunter2 hunter2 hunter2 hunter2"), 0o600)
 	write(t, filepath.Join(folder, "snmp-auth"), []byte("hunter2 hunter2"), 0o600)
 	write(t, filepath.Join(folder, "snmp-privacy"), []byte("hunter2 hunter2"), 0o600)
 	certificate, key := pair(t, folder, "app")

@@ -123,7 +123,7 @@ func TestSecrets_OfEveryKey(t *testing.T) {
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "hash"), []byte("\xef\xbb\xbf"+goodHash+"\r\n"), 0o600)
 	write(t, filepath.Join(folder, "quoted"), []byte(`"`+goodHash+`"`), 0o600)
-	write(t, filepath.Join(folder, "key"), []byte(utf16Of("MDEyMzQ1Njc4OWFiY2RlZg==\r\n")), 0o600)
+	write(t, filepath.Join(folder, "key"), []byte(utf16Of("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\r\n")), 0o600)
 	write(t, filepath.Join(folder, "dsn"), []byte("host=localhost\n user=drawbridge\n"), 0o600)
 	write(t, filepath.Join(folder, "community"), []byte("kept\r\n"), 0o600)
 	c, err := in(folder, "token_key: {file: key}\naccounts: [{login: a, password: {file: hash}}]\n"+
@@ -132,7 +132,7 @@ func TestSecrets_OfEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "hash", c.Accounts[0].Password.Reveal(), goodHash)
-	equal(t, "token_key", c.TokenKey.Reveal(), "MDEyMzQ1Njc4OWFiY2RlZg==")
+	equal(t, "token_key", c.TokenKey.Reveal(), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	equal(t, "community", c.Inventory.Enrich.SNMP.Community.Reveal(), "kept")
 	equal(t, "dsn", c.Inventory.DSN.Reveal(), "host=localhost\n user=drawbridge")
 	_, err = in(folder, "accounts: [{login: a, password: {file: quoted}}]")

@@ -113,15 +113,20 @@ func (b *bridge) certificateInfo() []web.CertificateInfo {
 	return all
 }
 
+// issues reports whether the local CA has a part in a configuration.
+func issues(cfg *config.Config) bool {
+	all := slices.Clone(cfg.Certificates)
+	if c := cfg.Admin.Certificate; c != nil {
+		all = append(all, *c)
+	}
+	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
+	return slices.ContainsFunc(all, local)
+}
+
 // authority is the local CA in the forms that devices import; empty where there is none, or where the configuration has it issue
 // nothing: to look at a page must not make one.
 func (b *bridge) authority() web.CA {
-	issuing := slices.Clone(b.cfg().Certificates)
-	if c := b.cfg().Admin.Certificate; c != nil {
-		issuing = append(issuing, *c)
-	}
-	local := func(c config.Certificate) bool { return c.File == nil } // ACME has it until it has issued
-	if !slices.ContainsFunc(issuing, local) {
+	if !issues(b.cfg()) {
 		return web.CA{}
 	}
 	ca, err := certs.OpenCA(b.data.file(certificates))

@@ -82,12 +82,26 @@ func openDataDir(path string) (*dataDir, error) {
 	return &dataDir{path: path, lock: lock}, nil
 }
 
-// closeToOthers gives the directory mode 0700, unless it holds what is not ours: then it was named by mistake.
+// closeToOthers gives the directory mode 0700, unless it was named by mistake.
 func closeToOthers(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at the data directory: %w", err)
 	}
+	if info.Mode().Perm() == 0o700 {
+		return nil
+	}
+	if err := namedByMistake(path, info); err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
+		return fmt.Errorf("close the data directory %s to others: %w", path, err)
+	}
+	return nil
+}
+
+// namedByMistake refuses a directory that is open to others and holds what is not ours.
+func namedByMistake(path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
@@ -100,9 +114,6 @@ func closeToOthers(path string) error {
 	if len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
 		return fmt.Errorf("the data directory %s is open to others and holds other things: name a folder of its own in data_dir, "+
 			"or close it: chmod 700 %s", path, path)
-	}
-	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a directory needs its execute bit
-		return fmt.Errorf("close the data directory %s to others: %w", path, err)
 	}
 	return nil
 }

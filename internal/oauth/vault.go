@@ -161,6 +161,19 @@ func ownSecret(path string) ([]byte, error) {
 			return nil, fmt.Errorf("make a key for refresh tokens: %w", err)
 		}
 	}
+	return readSecret(path)
+}
+
+// CheckVault tells what OpenVault would refuse of the key that it finds in dataDir, and makes nothing.
+func CheckVault(dataDir string) error {
+	_, err := readSecret(filepath.Join(dataDir, "token.key"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func readSecret(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the key of refresh tokens: %w", err)

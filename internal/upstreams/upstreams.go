@@ -122,12 +122,25 @@ func rootsOf(u config.Upstream) (*x509.CertPool, error) {
 
 // OpenVault opens where refresh tokens are kept in a data directory; nil where no upstream of the configuration has any.
 func OpenVault(cfg *config.Config, dataDir string) (*oauth.Vault, error) {
-	for _, u := range cfg.Upstreams {
-		if u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode {
-			return oauth.OpenVault(dataDir, []byte(cfg.TokenKey.Reveal()))
-		}
+	if !keepsTokens(cfg) {
+		return nil, nil
 	}
-	return nil, nil
+	return oauth.OpenVault(dataDir, []byte(cfg.TokenKey.Reveal()))
+}
+
+// CheckVault tells what OpenVault would refuse of what the data directory has, and makes nothing.
+func CheckVault(cfg *config.Config, dataDir string) error {
+	if !keepsTokens(cfg) || !cfg.TokenKey.Empty() {
+		return nil
+	}
+	return oauth.CheckVault(dataDir)
+}
+
+// keepsTokens reports whether an upstream of the configuration has refresh tokens.
+func keepsTokens(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool {
+		return u.OAuth2 != nil && u.OAuth2.Flow == config.FlowDeviceCode
+	})
 }
 
 // TokenOptions say where the tokens of an upstream come from, one that takes any.
