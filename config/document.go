@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"drawbridge/internal/textfile"
 )
 
 // Bounds of a configuration file. Aliases count as often as they are used.
@@ -25,6 +27,7 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		d.faultOfFile(0, 0, wrong("split off what does not belong here", "the file is larger than %s", FormatSize(maxFile)))
 		return nil
 	}
+	data = textfile.Decode(data)
 	if !utf8.Valid(data) {
 		line, column := invalidAt(data)
 		d.faultOfFile(line, column, wrong("save the file as UTF-8", "the file is not UTF-8 text"))
@@ -117,6 +120,10 @@ func (d *decoder) syntaxFault(data []byte, err error) {
 		}
 		text = part[2]
 	}
+	if line, column, m := unquoted(data, line); m != nil {
+		d.faultOfFile(line, column, m)
+		return
+	}
 	line, column := beginOf(data, line)
 	d.faultOfFile(line, column, inPlainWords(text))
 }
@@ -155,6 +162,7 @@ var plainWords = []struct{ says, problem, mend string }{
 	{"unknown anchor", "a value begins with *, and no anchor (&) of this name stands above",
 		"put a value that begins with * in single quotes"},
 	{"contains itself", "an alias (*) stands inside of what it stands for", "write the value out"},
+	{"hexdecimal", "a backslash in double quotes begins no known escape", "use single quotes"},
 	{"escape", "a backslash in double quotes begins no known escape", "use single quotes"},
 	{"control characters", "the file holds control characters", "delete them"},
 }

@@ -16,8 +16,8 @@ func newValidate() *cobra.Command {
 	c := withJSON(&cobra.Command{
 		Use:   "validate",
 		Short: "Check the whole configuration",
-		Long: "Checks the whole configuration and prints every fault with file, line, column, key and mend. What serve would refuse " +
-			"of the data directory is told too, as far as this user may look into it; no network is asked, and nothing is changed. Exit 1 on a fault.",
+		Long: "Checks the whole configuration and prints every fault with file, line, column, key and mend. What serve would refuse of the " +
+			"data directory is told too, as far as this user may look into it. No network is asked and nothing is changed. Exit 1 on a fault.",
 		Example: "  drawbridge validate --config drawbridge.yaml",
 		RunE:    func(c *cobra.Command, _ []string) error { return validate(c, path) },
 	})
