@@ -13,30 +13,34 @@ func TestParse_SaysWhichValueToQuote(t *testing.T) {
 		return "name: x\nlisteners:\n  - name: imaps\n    protocol: imap\n    " + line + "\n    tls: implicit\n"
 	}
 	for text, says := range map[string]string{
-		entry("address: [::1]:993"):                                              "f.yaml:5:14: a value begins with [, which begins a list in YAML; put it in quotes: \"[::1]:993\"",
-		entry("address: [::]:993   # all"):                                       "f.yaml:5:14: a value begins with [, which begins a list in YAML; put it in quotes: \"[::]:993\"",
-		entry("address: [2001:db8::1]:993"):                                      "f.yaml:5:14: a value begins with [",
-		entry("address: [fe80::1%eth0]:993"):                                     "f.yaml:5:14: a value begins with [",
-		entry("proxy_protocol: [::1, 10.0.0.1]"):                                 "f.yaml:5:22: an address begins with a colon; put it in quotes: \"::1\"",
-		entry("address: *:993"):                                                  "f.yaml:5:14: a value begins with * or &",
-		"listeners: [{name: a, address: [::1]:993}]\n":                           "f.yaml:1:32: a value begins with [",
-		"listeners: [{name: a, address: :993}]\n":                                "f.yaml:1:32: a value begins with a character that YAML keeps for itself",
-		"name: x\nadmin: {address: [::1]:8025}\n":                                "f.yaml:2:18: a value begins with [",
-		"name: x\r\nadmin:\r\n  address: [::1]:8025\r\n":                         "f.yaml:3:12: a value begins with [",
+		entry("address: [::1]:993"):                      "f.yaml:5:14: a value begins with [, which begins a list in YAML; put it in quotes: \"[::1]:993\"",
+		entry("address: [::]:993   # all"):               "f.yaml:5:14: a value begins with [, which begins a list in YAML",
+		entry("address: [2001:db8::1]:993"):              "f.yaml:5:14: a value begins with [",
+		entry("address: [fe80::1%eth0]:993"):             "f.yaml:5:14: a value begins with [",
+		entry("proxy_protocol: [::1, 10.0.0.1]"):         "f.yaml:5:22: an address begins with a colon; put it in quotes: \"::1\"",
+		entry("address: *:993"):                          "f.yaml:5:14: a value begins with * or &",
+		"listeners: [{name: a, address: [::1]:993}]\n":   "f.yaml:1:32: a value begins with [",
+		"listeners: [{name: a, address: :993}]\n":        "f.yaml:1:32: a value begins with a character that YAML keeps for itself",
+		"name: x\nadmin: {address: [::1]:8025}\n":        "f.yaml:2:18: a value begins with [",
+		"name: x\r\nadmin:\r\n  address: [::1]:8025\r\n": "f.yaml:3:12: a value begins with [",
+
 		"upstreams:\n  x:\n    auth: passthrough\n    imap: [2001:db8::1]:993\n": "f.yaml:4:11: a value begins with [",
-		"accounts:\n  - login: @hunter2\n":                                       "f.yaml:2:12: a value begins with a character that YAML keeps for itself",
-		"accounts:\n  - login: `hunter2`\n":                                      "f.yaml:2:12: a value begins with a character",
-		"accounts:\n  - login: a\n    password: %hunter2\n":                      "f.yaml:3:15: a value begins with a character",
-		"accounts:\n  - login: *@x\n":                                            "f.yaml:2:12: a value begins with * or &",
-		"contact: call: hunter2\n":                                               "f.yaml:1:10: a value holds a colon and a blank",
-		"name: x\ncontact: \"it\" and hunter2\n":                                 "f.yaml:2:10: a value goes on behind its closing quote",
-		"name: x\ncontact: [it] and hunter2\n":                                   "f.yaml:2:10: a value begins with [",
-		"name: x\ncontact: {it} and hunter2\n":                                   "f.yaml:2:10: a value begins with {",
-		"name: x\ncontact: |hunter2\n":                                           "f.yaml:2:10: a value begins with a character",
-		"name: x\ndata_dir: \"C:\\hunter2\"\n":                                   "f.yaml:2:1: a backslash in double quotes begins no known escape; use single quotes",
-		"name: x\nadmin:\n\taddress: y\n":                                        "f.yaml:3:1: a tab indents this line",
-		"name: x\n  drain: 2m\n":                                                 "f.yaml:2:3: a colon stands where none can",
-		"name: x\nname: y\n":                                                     "f.yaml:2:1: name: the key stands here a second time",
+
+		"accounts:\n  - login: @hunter2\n":  "f.yaml:2:12: a value begins with a character that YAML keeps for itself",
+		"accounts:\n  - login: `hunter2`\n": "f.yaml:2:12: a value begins with a character",
+
+		"accounts:\n  - login: a\n    password: %hunter2\n": "f.yaml:3:15: a value begins with a character",
+
+		"accounts:\n  - login: *@x\n":            "f.yaml:2:12: a value begins with * or &",
+		"contact: call: hunter2\n":               "f.yaml:1:10: a value holds a colon and a blank",
+		"name: x\ncontact: \"it\" and hunter2\n": "f.yaml:2:10: a value goes on behind its closing quote",
+		"name: x\ncontact: [it] and hunter2\n":   "f.yaml:2:10: a value begins with [",
+		"name: x\ncontact: {it} and hunter2\n":   "f.yaml:2:10: a value begins with {",
+		"name: x\ncontact: |hunter2\n":           "f.yaml:2:10: a value begins with a character",
+		"name: x\ndata_dir: \"C:\\hunter2\"\n":   "f.yaml:2:1: a backslash in double quotes begins no known escape",
+		"name: x\nadmin:\n\taddress: y\n":        "f.yaml:3:1: a tab indents this line",
+		"name: x\n  drain: 2m\n":                 "f.yaml:2:3: a colon stands where none can",
+		"name: x\nname: y\n":                     "f.yaml:2:1: name: the key stands here a second time",
 	} {
 		_, err := config.Parse("f.yaml", []byte(text), machine)
 		if err == nil || !strings.HasPrefix(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
