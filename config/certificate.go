@@ -104,6 +104,7 @@ func (a *ACME) read(o *object) {
 	if a.HTTP == "" && a.TLSALPN == "" {
 		o.fault(wrong(`write http: ":80" or tls_alpn: ":443"`, "with both challenges off nothing can be issued"))
 	}
+	o.checkProxy()
 }
 
 // publicName is a name that an ACME service can check over HTTP or TLS.

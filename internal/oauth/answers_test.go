@@ -2,6 +2,9 @@ package oauth_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -128,6 +131,34 @@ func TestToken_UntrustedCertificateNamesCA(t *testing.T) {
 	})
 	s := open(t, o)
 	contains(t, fail(t, s, imap, oauth.Network).Sentence, "entra.test", "as ca")
+}
+
+func TestToken_NoSecretToACertificateThatCanBeForged(t *testing.T) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key       *rsa.PrivateKey
+		algorithm x509.SignatureAlgorithm
+		says      string
+	}{
+		{small, x509.SHA256WithRSA, "an RSA key of 1024 bits"},
+		{good, x509.SHA1WithRSA, "a signature by SHA1-RSA"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEntraOf(t, c.key, c.algorithm)
+			s := open(t, e.options())
+			contains(t, fail(t, s, imap, oauth.Network).Sentence, c.says, "TLS inspection")
+			if e.requests() != 0 {
+				t.Error("a request was made")
+			}
+		})
+	}
 }
 
 func TestToken_UnreachableEntraIsTold(t *testing.T) {

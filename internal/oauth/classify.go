@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"drawbridge/internal/chain"
 	"drawbridge/internal/protocol"
 )
 
@@ -126,7 +127,11 @@ func (n narrator) garbage(o outcome) *Error {
 func (n narrator) network(o outcome) *Error {
 	mend := classMends[Network]
 	var certificate *tls.CertificateVerificationError
+	var weak *chain.WeakError
 	switch {
+	case errors.As(o.err, &weak):
+		mend = "such a certificate can be forged: exempt the authority from TLS inspection on the way, or have the inspection issue RSA " +
+			"keys of 2048 bits and signatures with SHA-256"
 	case errors.As(o.err, &certificate):
 		mend = "give the authority's root as ca, or exempt it from TLS inspection on the way"
 	case n.flow == ManagedIdentity:
