@@ -23,7 +23,9 @@ type WeakError struct {
 }
 
 // Error says it, with the certificate's subject quoted.
-func (e *WeakError) Error() string { return fmt.Sprintf("%q has %s", e.Certificate.Subject.String(), e.What) }
+func (e *WeakError) Error() string {
+	return fmt.Sprintf("%q has %s", e.Certificate.Subject.String(), e.What)
+}
 
 // Verify is VerifyConnection of a [tls.Config] that verifies: it refuses a server none of whose verified chains is strong,
 // resumed sessions included. The error is a *[tls.CertificateVerificationError] about a *[WeakError].

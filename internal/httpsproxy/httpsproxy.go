@@ -70,7 +70,7 @@ func namesProxy(text string) bool {
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		u, err = url.Parse("http://" + text) // a host and port, as httpproxy takes it
 	}
-	if err != nil || u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), strange) || strings.Trim(u.Path, "/") != "" || strings.HasPrefix(u.Path, "//") {
+	if err != nil || u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), strange) || u.Path != "" && u.Path != "/" {
 		return false
 	}
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {

@@ -83,7 +83,8 @@ func TestChoose_WhatNamesNoProxyIsAnErrorThatDoesNotQuoteIt(t *testing.T) {
 				t.Errorf("%s=%q: got %v", variable, text, err)
 				continue
 			}
-			if said := bad.Error() + bad.Mend(); strings.Contains(said, "127.0.0.1") || strings.Contains(said, "pw") || strings.Contains(said, "3128") {
+			said := bad.Error() + bad.Mend()
+			if strings.Contains(said, "127.0.0.1") || strings.Contains(said, "pw") || strings.Contains(said, "3128") {
 				t.Errorf("%s=%q is quoted: %s", variable, text, said)
 			}
 		}
