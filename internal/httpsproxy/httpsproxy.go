@@ -25,7 +25,7 @@ func (e *Error) Error() string { return "environment variable " + e.Variable + "
 
 // Mend is what to write instead.
 func (e *Error) Mend() string {
-	return "write http://host:port, in a user name or password each of %, @, /, : and # as its percent code (%25, %40, %2F, %3A, %23)"
+	return "write http://host:port, in a user name or password each of %, @, /, :, ? and # as its percent code (%25, %40, %2F, %3A, %3F, %23)"
 }
 
 // Choose returns what chooses the proxy for a request's address: nil where it goes directly. The error is an *[Error].
@@ -70,7 +70,10 @@ func namesProxy(text string) bool {
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		u, err = url.Parse("http://" + text) // a host and port, as httpproxy takes it
 	}
-	if err != nil || u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), strange) || u.Path != "" && u.Path != "/" {
+	if err != nil || u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), strange) {
+		return false
+	}
+	if u.Path != "" && u.Path != "/" || strings.ContainsAny(text, "?#") { // a password may end there that was not encoded
 		return false
 	}
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {

@@ -60,6 +60,8 @@ func TestChoose_WhatNamesNoProxyIsAnErrorThatDoesNotQuoteIt(t *testing.T) {
 		"user:p%zx@127.0.0.1:3128",
 		"http://user:pw/x@127.0.0.1:3128",
 		"http://user:pw#x@127.0.0.1:3128",
+		"http://user:12#x@127.0.0.1:3128",
+		"http://user:12?x@127.0.0.1:3128",
 		"http://proxy:3128x",
 		"http://proxy:70000",
 		"http://proxy:0",
