@@ -264,3 +264,31 @@ func TestParse_HTTPSProxyThatNamesNone(t *testing.T) {
 		}
 	}
 }
+
+func TestParse_ExternalAccount(t *testing.T) {
+	for keys, says := range map[string]string{
+		"{id: kid-1, key: zWNDZM6e_w}":         "",
+		"{id: kid-1, key: 'zWNDZM6e/w=='}":     "",
+		"{id: kid-1, key: {env: HMAC}}":        "",
+		"{id: kid-1}":                          `external_account: "key" is missing`,
+		"{key: zWNDZM6e_w}":                    `external_account: "id" is missing`,
+		"{id: 'kid 1', key: zWNDZM6e_w}":       "external_account.id",
+		"{id: kid-1, key: 'hunter2 is none'}":  "external_account.key: this is no key in base64",
+		"{id: kid-1, key: {env: NONE}}":        "external_account.key",
+		"{id: kid-1, key: zWNDZM6e_w, mac: x}": "external_account.mac",
+	} {
+		env := machine
+		env.Lookup = func(name string) (string, bool) { return "zWNDZM6e_w", name == "HMAC" }
+		c, err := config.Parse("drawbridge.yaml",
+			[]byte("certificates:\n  - acme: {names: [bridge.contoso.com], external_account: "+keys+"}\n"), env)
+		if (err == nil) != (says == "") || err != nil && (!strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: got %v, want %q", keys, err, says)
+		}
+		if says != "" {
+			continue
+		}
+		if x := c.Certificates[0].ACME.ExternalAccount; x.ID != "kid-1" || x.Key.Empty() {
+			t.Errorf("%s: %+v", keys, x)
+		}
+	}
+}

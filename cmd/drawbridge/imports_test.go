@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"internal/trial":    {"config", "inventory", "internal/terminal"},
 	"internal/doctor": {"proxy/imaplogin", "proxy/pop3login", "config", "proxy", "proxy/login", "internal/accounts", "internal/upstreams", "internal/oauth",
 		"inventory"},
-	"internal/control": {"inventory", "internal/accounts", "internal/web"},
+	"internal/control": {"certs", "inventory", "internal/accounts", "internal/web"},
 	"internal/watch":   {"inventory"},
 	"internal/web":     {"inventory", "config", "internal/watch"},
 
