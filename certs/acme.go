@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3/acme"
 	"go.uber.org/zap"
 
 	"drawbridge/internal/pemfile"
@@ -28,6 +29,7 @@ type acmeIssuer struct {
 	config *certmagic.Config
 	http   challengeAddress
 	alpn   challengeAddress
+	bound  bool                    // to an external account
 	inner  []*certmagic.ACMEIssuer // tried in turn; two where the challenges have different hosts
 	log    *zap.Logger
 }
@@ -43,7 +45,7 @@ func (a *authority) newACME(e *ACME, names []string, log *zap.Logger) (*managed,
 	if err != nil {
 		return nil, err
 	}
-	iss := &acmeIssuer{names: names, keys: new(keyring), log: log}
+	iss := &acmeIssuer{names: names, keys: new(keyring), bound: e.External != nil, log: log}
 	if iss.http, err = parseChallengeAddress(e.HTTPAddress); err != nil {
 		return nil, fmt.Errorf("acme: http: %w", err)
 	}
@@ -56,7 +58,7 @@ func (a *authority) newACME(e *ACME, names []string, log *zap.Logger) (*managed,
 	iss.config = a.config(iss.keys, iss)
 	iss.inner = iss.clients(certmagic.ACMEIssuer{
 		CA: e.Directory, Email: e.Email, Agreed: true, TrustedRoots: roots,
-		DisableDistributedSolvers: true, Logger: a.log,
+		DisableDistributedSolvers: true, Logger: a.log, ExternalAccount: e.External.binding(),
 	})
 	return &managed{subject: subjectOf(names), issuer: iss, config: iss.config, storage: a.storage}, nil
 }
@@ -89,7 +91,7 @@ func (a *acmeIssuer) PreCheck(ctx context.Context, _ []string, _ bool) error {
 	for _, inner := range a.inner {
 		errs = append(errs, inner.PreCheck(ctx, a.names, false))
 	}
-	return errors.Join(errs...)
+	return a.explain(errors.Join(errs...))
 }
 
 // Issue orders one certificate for all names with the key of the request, which has one name only.
@@ -111,7 +113,32 @@ func (a *acmeIssuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*
 		}
 		errs = append(errs, err)
 	}
-	return nil, errors.Join(errs...)
+	return nil, a.explain(errors.Join(errs...))
+}
+
+// explain puts before an error of the service which key of the configuration mends it.
+func (a *acmeIssuer) explain(err error) error {
+	var said acme.Problem
+	if !errors.As(err, &said) {
+		return err
+	}
+	switch register := strings.Contains(err.Error(), "registering account"); {
+	case said.Type == acme.ProblemTypeExternalAccountRequired && !a.bound:
+		return fmt.Errorf("the ACME service serves its own customers only: write the id and key that it gave you into "+
+			"acme.external_account: %w", err)
+	case a.bound && register:
+		return fmt.Errorf("the ACME service does not take acme.external_account: compare its id and key with what the service gave you: %w", err)
+	}
+	return err
+}
+
+// binding is what certmagic wants of an external account, nil where there is none.
+func (e *ExternalAccount) binding() *acme.EAB {
+	if e == nil {
+		return nil
+	}
+	key := strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(e.Key.Reveal())
+	return &acme.EAB{KeyID: e.ID, MACKey: key}
 }
 
 func (a *acmeIssuer) request(csr *x509.CertificateRequest) (*x509.CertificateRequest, error) {

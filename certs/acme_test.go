@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"drawbridge/certs"
+	"drawbridge/internal/secret"
 )
 
 // pebble is a real ACME server. Its validators look names up at a name server of the test's own, which knows every name at
@@ -35,6 +38,7 @@ type pebble struct {
 type pebbleOptions struct {
 	httpPort, tlsPort int
 	address           string // to listen on; "": any
+	customer          string // the one external account that may register, with customerKey; "": anybody
 	life              time.Duration
 }
 
@@ -47,7 +51,12 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.life / time.Second)}}
 	authority := ca.New(quiet, store, "", "rsa", 0, 1, profiles)
 	validator := va.New(quiet, o.httpPort, o.tlsPort, true, nameServer(t), store)
-	front := wfe.New(quiet, store, validator, authority, []string{"pebble.test"}, true, false, 1, 1)
+	front := wfe.New(quiet, store, validator, authority, []string{"pebble.test"}, true, o.customer != "", 1, 1)
+	if o.customer != "" {
+		if err := store.AddExternalAccountKeyByID(o.customer, customerKey); err != nil {
+			t.Fatal(err)
+		}
+	}
 	server := httptest.NewUnstartedServer(front.Handler())
 	server.Config.ErrorLog = quiet
 	if o.address != "" {
@@ -67,6 +76,9 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 }
 
 func (p *pebble) directory() string { return p.URL + wfe.DirectoryPath }
+
+// customerKey has characters in which the alphabets of base64 differ, and would be padded.
+const customerKey = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12-_w"
 
 // nameServer answers over TCP, as Pebble asks.
 func nameServer(t *testing.T) string {
@@ -142,6 +154,44 @@ func TestACME(t *testing.T) {
 			again := newSource(t, o)
 			if again.List()[0].Serial != s.List()[0].Serial || again.List()[0].Fallback {
 				t.Error("a restart does not find the certificate")
+			}
+		})
+	}
+}
+
+func TestACME_ExternalAccount(t *testing.T) {
+	padded := strings.NewReplacer("-", "+", "_", "/").Replace(customerKey) + "=="
+	for name, c := range map[string]struct {
+		account *certs.ExternalAccount
+		says    string // "": issued
+	}{
+		"as the service gave it":  {&certs.ExternalAccount{ID: "customer-1", Key: secret.New(customerKey)}, ""},
+		"in the other alphabet":   {&certs.ExternalAccount{ID: "customer-1", Key: secret.New(padded)}, ""},
+		"none":                    {nil, "write the id and key that it gave you into acme.external_account"},
+		"another customer":        {&certs.ExternalAccount{ID: "customer-2", Key: secret.New(customerKey)}, "does not take"},
+		"another customer's key":  {&certs.ExternalAccount{ID: "customer-1", Key: secret.New("c29tZXRoaW5nIGVsc2U")}, "does not take"},
+		"a key that is no base64": {&certs.ExternalAccount{ID: "customer-1", Key: secret.New("#canary#")}, "base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, port := freeAddress(t)
+			p := newPebble(t, pebbleOptions{httpPort: port, customer: "customer-1"})
+			log, logs := observed()
+			s := newSource(t, certs.Options{Dir: t.TempDir(), Logger: log, Entries: []certs.Entry{{ACME: &certs.ACME{
+				Names: []string{"bridge.contoso.test"}, Directory: p.directory(), CAFile: p.caFile, HTTPAddress: address, External: c.account,
+			}}}})
+			stop := start(t, s)
+			defer stop()
+			if c.says == "" {
+				until(t, "a certificate of Pebble", issued(s))
+				return
+			}
+			until(t, "a refusal", func() bool { return s.List()[0].LastError != "" })
+			said := s.List()[0].LastError
+			if !strings.Contains(said, c.says) {
+				t.Errorf("it says %q, want %q", said, c.says)
+			}
+			if text := said + fmt.Sprint(logs.All()); strings.Contains(text, customerKey) || strings.Contains(text, "canary") {
+				t.Errorf("the key is told: %s", text)
 			}
 		})
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"drawbridge/internal/secret"
 )
 
 // Entry is one entry of `certificates`. Exactly one field is set.
@@ -33,6 +35,13 @@ type ACME struct {
 	CAFile         string   // PEM of roots for the directory, besides the system's; may be empty
 	HTTPAddress    string   // where HTTP-01 is answered while an order is under way; "" switches it off
 	TLSALPNAddress string   // where TLS-ALPN-01 is answered; "" switches it off
+	External       *ExternalAccount
+}
+
+// ExternalAccount is the account at an ACME service that serves its own customers only (RFC 8555, section 7.3.4).
+type ExternalAccount struct {
+	ID  string
+	Key secret.Secret // of the HMAC, in base64 of either alphabet, padded or not
 }
 
 // File asks for a certificate that others keep. Its files are read again when they change.

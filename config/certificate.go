@@ -1,9 +1,11 @@
 package config
 
 import (
+	"encoding/base64"
 	"strings"
 
 	"drawbridge/internal/pemfile"
+	"drawbridge/internal/secret"
 )
 
 // letsEncrypt is the ACME directory that is asked where the file names none.
@@ -48,11 +50,23 @@ type ACME struct {
 	// The text of the file that CA names; nil without one. Not a key.
 	CAPEM []byte `yaml:"-"`
 
+	// The account at a service that serves its own customers only; left out: none.
+	ExternalAccount *ExternalAccount `yaml:"external_account,omitempty"`
+
 	// The address that answers HTTP-01 challenges; "" switches it off.
 	HTTP string `yaml:"http"`
 
 	// The address that answers TLS-ALPN-01 challenges; "" switches it off.
 	TLSALPN string `yaml:"tls_alpn"`
+}
+
+// ExternalAccount is a customer's account at an ACME service (RFC 8555, section 7.3.4).
+type ExternalAccount struct {
+	// The account's key identifier, as the service gave it.
+	ID string `yaml:"id" jsonschema:"required,minLength=1"`
+
+	// The account's HMAC key in base64, as the service gave it, as a value, {file: PATH} or {env: NAME}.
+	Key secret.Secret `yaml:"key" jsonschema:"required"`
 }
 
 // CertificateFile names a certificate and its key, as PEM files.
@@ -100,11 +114,36 @@ func (a *ACME) read(o *object) {
 	scalar(o, "email", &a.Email, maybe(mailAddress))
 	scalar(o, "directory", &a.Directory, httpsURL)
 	o.readCA(&a.CA, &a.CAPEM)
+	o.group("external_account", func(o *object) {
+		a.ExternalAccount = &ExternalAccount{}
+		a.ExternalAccount.read(o)
+	})
 	scalar(o, "http", &a.HTTP, maybe(listenAddress))
 	scalar(o, "tls_alpn", &a.TLSALPN, maybe(listenAddress))
 	if a.HTTP == "" && a.TLSALPN == "" {
 		o.fault(wrong(`write http: ":80" or tls_alpn: ":443"`, "with both challenges off nothing can be issued"))
 	}
+	o.checkProxy()
+}
+
+func (e *ExternalAccount) read(o *object) {
+	o.required("id", "the key identifier that the service gave you")
+	o.required("key", "{file: PATH} of the HMAC key that the service gave you")
+	scalar(o, "id", &e.ID, textThat(isKeyID, "write the key identifier that the service gave you", "%s is none"))
+	o.use("key", func(v value) { v.secret(&e.Key, hmacKey) })
+}
+
+func isKeyID(text string) bool {
+	return text != "" && len(text) <= 1024 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// hmacKey judges a key in base64 of either alphabet, padded or not.
+func hmacKey(text string) *mistake {
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+	if key, err := base64.RawStdEncoding.DecodeString(plain); err != nil || len(key) == 0 {
+		return wrong("write the HMAC key as the service gave it", "this is no key in base64")
+	}
+	return nil
 }
 
 // publicName is a name that an ACME service can check over HTTP or TLS.

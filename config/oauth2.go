@@ -108,6 +108,9 @@ func (a *OAuth2) read(o *object) {
 	if a.Flow != "" {
 		a.checkFlow(o)
 	}
+	if a.Flow != FlowManagedIdentity { // which asks its own machine
+		o.checkProxy()
+	}
 	o.d.warnOfEnd(o.path+".client_secret_expires", "client_secret", a.ClientSecretExpires,
 		"make a new secret in the app registration and write it and its date here")
 }

@@ -237,3 +237,65 @@ func TestParse_TokenKeyOfAVariable(t *testing.T) {
 	}
 	equal(t, "default", config.Default().TokenKey.Reveal(), "")
 }
+
+func TestParse_HTTPSProxyThatNamesNone(t *testing.T) {
+	const ids = "tenant: contoso.com, client_id: 11111111-2222-3333-4444-555555555555, "
+	const canary = "http://user:hunter2%zx@127.0.0.1:3128"
+	acme := "certificates:\n  - acme: {names: [bridge.contoso.com]}\n"
+	for _, test := range []struct{ name, text, variable, value, says, warns string }{
+		{"oauth2", withKeys(ids + "client_secret: x"), "HTTPS_PROXY", canary, "auth.oauth2: environment variable HTTPS_PROXY names no proxy", ""},
+		{"lower case", withKeys(ids + "client_secret: x"), "https_proxy", canary, "environment variable https_proxy names no proxy", ""},
+		{"a user's flow", withKeys(ids + "flow: password"), "HTTPS_PROXY", canary, "HTTPS_PROXY names no proxy", ""},
+		{"the machine's own identity", withKeys("flow: managed_identity"), "HTTPS_PROXY", canary, "", ""},
+		{"acme", acme, "HTTPS_PROXY", canary, "certificates[0].acme: environment variable HTTPS_PROXY names no proxy", ""},
+		{"nobody who asks", "name: bridge-1\n", "HTTPS_PROXY", canary, "", ""},
+		{"a proxy", withKeys(ids + "client_secret: x"), "HTTPS_PROXY", "http://proxy:3128", "", ""},
+		{"another variable", withKeys(ids + "client_secret: x"), "ALL_PROXY", "socks5://user:hunter2@proxy", "", "ALL_PROXY is not used"},
+		{"another variable, acme", acme, "all_proxy", "socks5://user:hunter2@proxy", "", "all_proxy is not used"},
+	} {
+		env := machine
+		env.Lookup = func(name string) (string, bool) { return test.value, name == test.variable }
+		c, err := config.Parse("drawbridge.yaml", []byte(test.text), env)
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.says)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the variable is quoted: %v", test.name, err)
+		}
+		if c == nil {
+			continue
+		}
+		warnings := strings.Join(c.Warnings, "\n")
+		if !strings.Contains(warnings, test.warns) || strings.Contains(warnings, "hunter2") {
+			t.Errorf("%s: warnings: %s", test.name, warnings)
+		}
+	}
+}
+
+func TestParse_ExternalAccount(t *testing.T) {
+	for keys, says := range map[string]string{
+		"{id: kid-1, key: zWNDZM6e_w}":         "",
+		"{id: kid-1, key: 'zWNDZM6e/w=='}":     "",
+		"{id: kid-1, key: {env: HMAC}}":        "",
+		"{id: kid-1}":                          `external_account: "key" is missing`,
+		"{key: zWNDZM6e_w}":                    `external_account: "id" is missing`,
+		"{id: 'kid 1', key: zWNDZM6e_w}":       "external_account.id",
+		"{id: kid-1, key: 'hunter2 is none'}":  "external_account.key: this is no key in base64",
+		"{id: kid-1, key: {env: NONE}}":        "external_account.key",
+		"{id: kid-1, key: zWNDZM6e_w, mac: x}": "external_account.mac",
+	} {
+		env := machine
+		env.Lookup = func(name string) (string, bool) { return "zWNDZM6e_w", name == "HMAC" }
+		c, err := config.Parse("drawbridge.yaml",
+			[]byte("certificates:\n  - acme: {names: [bridge.contoso.com], external_account: "+keys+"}\n"), env)
+		if (err == nil) != (says == "") || err != nil && (!strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: got %v, want %q", keys, err, says)
+		}
+		if says != "" {
+			continue
+		}
+		if x := c.Certificates[0].ACME.ExternalAccount; x.ID != "kid-1" || x.Key.Empty() {
+			t.Errorf("%s: %+v", keys, x)
+		}
+	}
+}

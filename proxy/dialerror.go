@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"drawbridge/internal/chain"
 	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/login"
 )
@@ -56,7 +58,7 @@ func (u *Upstream) tlsError(err error, name string) error {
 	switch {
 	case errors.As(err, &unverified):
 		e.Step = StepCert
-		e.Sentence = u.certificateSentence(unverified.Err, name)
+		e.Sentence = u.certificateSentence(unverified, name)
 	case errors.Is(err, context.DeadlineExceeded) || login.IsTimeout(err):
 		e.Sentence = fmt.Sprintf("the upstream %s did not complete the TLS handshake in time "+
 			"(upstreams.%s.dial_timeout: %s)", u.o.Name, u.o.Name, u.o.DialTimeout)
@@ -84,11 +86,19 @@ func isVersionError(err error) bool {
 	return strings.Contains(err.Error(), "server selected unsupported protocol version")
 }
 
-func (u *Upstream) certificateSentence(err error, name string) string {
+func (u *Upstream) certificateSentence(unverified *tls.CertificateVerificationError, name string) string {
+	err := unverified.Err
 	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) { // of a signature that it does not check, crypto/x509 says that nobody knows who made it
+		err = cmp.Or(chain.Weakness(unverified.UnverifiedCertificates), err)
+	}
+	var weak *chain.WeakError
 	var wrong x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &weak):
+		return fmt.Sprintf("the certificate of the upstream %s could be forged, since %v: nothing below RSA with 2048 bits and SHA-256 is "+
+			"trusted, have it issued anew there", u.o.Name, weak)
 	case errors.As(err, &unknown):
 		return fmt.Sprintf("the certificate of the upstream %s is signed by an unknown authority: name its root in upstreams.%s.ca "+
 			"if it is yours", u.o.Name, u.o.Name)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"drawbridge/internal/chain"
 	"drawbridge/inventory"
 	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/limits"
@@ -62,7 +63,8 @@ func (u *Upstream) Name() string { return u.o.Name }
 // Turns are the limits of this upstream's sessions and dials, nil where there are none.
 func (u *Upstream) Turns() *limits.Turns { return u.o.Turns }
 
-// tlsConfig is the configuration of every TLS session with this upstream: 1.2 or newer, verified for serverName.
+// tlsConfig is the configuration of every TLS session with this upstream: 1.2 or newer, verified for serverName by a
+// chain that nobody can forge.
 func (u *Upstream) tlsConfig(serverName string) *tls.Config {
 	minimum := uint16(tls.VersionTLS12)
 	if u.o.TLS13Only {
@@ -73,6 +75,7 @@ func (u *Upstream) tlsConfig(serverName string) *tls.Config {
 		ServerName:         serverName,
 		RootCAs:            u.o.Roots,
 		ClientSessionCache: u.sessions,
+		VerifyConnection:   chain.Verify,
 	}
 }
 

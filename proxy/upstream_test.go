@@ -118,6 +118,17 @@ func dialFails(t *testing.T, name string, o UpstreamOptions, step, says string) 
 
 func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 	root, stranger := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	small := tlstest.NewKeyOf(t, 1024)
+	smallRoot := tlstest.NewAuthorityOf(t, small, x509.SHA256WithRSA)
+	sha1Root := tlstest.NewAuthorityOf(t, tlstest.SharedKey(), x509.SHA1WithRSA)
+	trust := func(a *tlstest.Authority) func(*UpstreamOptions) {
+		return func(o *UpstreamOptions) { o.Roots = a.Pool }
+	}
+	in12 := func(cert *tls.Certificate) *tls.Config {
+		cfg := serverConfig(cert)
+		cfg.MaxVersion = tls.VersionTLS12
+		return cfg
+	}
 	good := root.Issue(t, "mail.test", inAnHour())
 	limited := func(maximum uint16) *tls.Config {
 		cfg := serverConfig(good)
@@ -142,6 +153,15 @@ func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 		{"TLS 1.0 only", limited(tls.VersionTLS10), nil, StepTLS, "TLS 1.2 or newer"},
 		{"1.2 only where 1.3 is asked for", limited(tls.VersionTLS12), func(o *UpstreamOptions) { o.TLS13Only = true }, StepTLS, "TLS 1.3"},
 		{"plain text", nil, nil, StepTLS, "mail"},
+		{"RSA of 1,024 bits", serverConfig(root.IssueOf(t, "mail.test", small, x509.SHA256WithRSA)), nil, StepCert, "RSA key of 1024 bits"},
+		{"RSA of 1,024 bits in 1.2", in12(root.IssueOf(t, "mail.test", small, x509.SHA256WithRSA)), nil, StepCert, "RSA key of 1024 bits"},
+		{"RSA of 2,040 bits", serverConfig(root.IssueOf(t, "mail.test", tlstest.NewKeyOf(t, 2040), x509.SHA256WithRSA)), nil, StepCert,
+			"RSA key of 2040 bits"},
+		{"root of 1,024 bits", serverConfig(smallRoot.Issue(t, "mail.test", inAnHour())), trust(smallRoot), StepCert, "RSA key of 1024 bits"},
+		{"signed by SHA-1", serverConfig(root.IssueOf(t, "mail.test", tlstest.SharedKey(), x509.SHA1WithRSA)), nil, StepCert, "SHA1-RSA"},
+		{"signed by SHA-1, in 1.2", in12(root.IssueOf(t, "mail.test", tlstest.SharedKey(), x509.SHA1WithRSA)), nil, StepCert, "SHA1-RSA"},
+		{"trusted, self-signed by SHA-1", serverConfig(sha1Root.Own()), trust(sha1Root), StepCert, "SHA1-RSA"},
+		{"trusted, self-signed, 1,024 bits", serverConfig(smallRoot.Own()), trust(smallRoot), StepCert, "RSA key of 1024 bits"},
 	} {
 		m := newMailHost(t, "127.0.0.1", 0, c.cfg)
 		o := upstreamTo(m.port(), root.Pool, "127.0.0.1")
@@ -152,6 +172,17 @@ func TestUpstream_NoByteOfACredentialToWhoCannotProveItself(t *testing.T) {
 		heard := m.application()
 		if c.cfg == nil && !strings.HasPrefix(heard, "\x16") || c.cfg != nil && heard != "" {
 			t.Errorf("%s: the upstream was sent %q", c.name, heard)
+		}
+	}
+}
+
+func TestUpstream_RootsOwnSignatureBySHA1ProvesNothingAndIsTaken(t *testing.T) {
+	root := tlstest.NewAuthorityOf(t, tlstest.NewKey(t), x509.SHA1WithRSA)
+	m := newMailHost(t, "127.0.0.1", 0, serverConfig(root.Issue(t, "mail.test", inAnHour())))
+	u := NewUpstream(upstreamTo(m.port(), root.Pool, "127.0.0.1"))
+	for dial := range 2 { // the second resumes
+		if d, err := greeted(t, u); err != nil || d.TLS.Resumed != (dial == 1) {
+			t.Errorf("dial %d: %v, resumed %t", dial, err, d.TLS.Resumed)
 		}
 	}
 }

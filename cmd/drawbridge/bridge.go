@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/control"
@@ -181,6 +182,7 @@ func (b *bridge) controlHandler() http.Handler {
 			b.ledger.CatchUpSoon(ctx)
 			return b.ledger.Current()
 		},
+		Certificates: func() []certs.Facts { return b.holds().certs.List() },
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/internal/terminal"
 )
 
@@ -122,15 +123,30 @@ func newCertsList() *cobra.Command {
 		Short:   "List the listeners' certificates",
 		Example: "  drawbridge certs list --config drawbridge.yaml --json",
 	}), func(c *cobra.Command, _ []string, cfg *config.Config) error {
-		return inDataDir(cfg, func(dir string) error {
-			s, err := openCertificates(context.Background(), cfg, dir, zap.NewNop())
-			if err != nil {
-				return err
-			}
-			list := s.List()
-			return answer(c, list, func(w io.Writer) error { return printCertificates(w, list) })
-		})
+		list, err := listCertificates(c.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		return answer(c, list, func(w io.Writer) error { return printCertificates(w, list) })
 	})
+}
+
+// listCertificates asks the running bridge, which alone knows what could not be issued or renewed; while none runs it looks at
+// what is stored.
+func listCertificates(ctx context.Context, cfg *config.Config) (list []certs.Facts, err error) {
+	remote := func() (err error) {
+		list, err = control.Certificates(ctx, cfg.DataDir)
+		return err
+	}
+	local := func() error {
+		s, err := openCertificates(ctx, cfg, filepath.Join(cfg.DataDir, certificates), zap.NewNop())
+		if err == nil {
+			list = s.List()
+		}
+		return err
+	}
+	err = onData(ctx, cfg, remote, local, certificates)
+	return list, err
 }
 
 func printCertificates(out io.Writer, list []certs.Facts) error {
@@ -189,8 +205,12 @@ func openCertificates(ctx context.Context, cfg *config.Config, dir string, logge
 func certificateEntry(ctx context.Context, c config.Certificate) certs.Entry {
 	switch {
 	case c.ACME != nil:
-		return certs.Entry{ACME: &certs.ACME{Names: c.ACME.Names, Email: c.ACME.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CA,
-			HTTPAddress: c.ACME.HTTP, TLSALPNAddress: c.ACME.TLSALPN}}
+		e := &certs.ACME{Names: c.ACME.Names, Email: c.ACME.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CA,
+			HTTPAddress: c.ACME.HTTP, TLSALPNAddress: c.ACME.TLSALPN}
+		if x := c.ACME.ExternalAccount; x != nil {
+			e.External = &certs.ExternalAccount{ID: x.ID, Key: x.Key}
+		}
+		return certs.Entry{ACME: e}
 	case c.File != nil:
 		return certs.Entry{File: &certs.File{Certificate: c.File.Certificate, Key: c.File.Key}}
 	}

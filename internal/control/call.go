@@ -1,5 +1,5 @@
 // Package control is the socket of a data directory, control.sock, from both ends. Handler is what the running bridge
-// answers there, RemoteAccounts, RemoteStock and Ready are how commands ask it. Each question is a call, which says once for
+// answers there, RemoteAccounts, RemoteStock, Certificates and Ready are how commands ask it. Each question is a call, which says once for
 // both ends its path and what goes over the wire: JSON over HTTP, by a socket that only the bridge's owner can open.
 package control
 
@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/certs"
 	"drawbridge/internal/web"
 )
 
@@ -57,7 +58,8 @@ type Options struct {
 	Accounts  Accounts
 	Unknown   Unknown
 	// Stock is called at each question, and may bring the inventory up to now first.
-	Stock func(context.Context) Stock
+	Stock        func(context.Context) Stock
+	Certificates func() []certs.Facts
 }
 
 // Handler answers what the owner of the data directory asks: the bridge's health, and the questions of RemoteAccounts and
@@ -67,6 +69,7 @@ func Handler(o Options) http.Handler {
 	mux.Handle("/", web.Health(o.Readiness))
 	serveAccounts(mux, o.Accounts, o.Unknown)
 	serveStock(mux, o.Stock)
+	serveCertificates(mux, o.Certificates)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if limit := within(r.URL.Path); limit > answerTime {
 			answer, end := http.NewResponseController(w), time.Now().Add(limit)

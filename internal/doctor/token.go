@@ -214,7 +214,7 @@ func (t *tokenCheckup) mend(e *oauth.Error) []string {
 		return shell.newEnterpriseApplication()
 	case e.Class == oauth.Consent && t.mailbox == "":
 		return shell.grant(roles(protocol.Names()))
-	case e.Class == oauth.SignInAgain && t.mailbox != "":
+	case t.mailbox != "" && (e.Class == oauth.SignInAgain || e.Class == oauth.Policy && t.upstream.OAuth2.Flow == config.FlowDeviceCode):
 		return t.signIn()
 	}
 	return nil

@@ -188,6 +188,9 @@ func (h *Hello) Key() string {
 	}
 	// JA3 alone keeps the order between suites and kinds of an SSLv2-format hello, and its lack marks a broken one.
 	text = appendText(text, h.JA3)
+	if h.odd != nil { // the forms of extensions are kept nowhere else
+		text = appendText(text, h.odd.Sentence)
+	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }

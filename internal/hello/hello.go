@@ -72,6 +72,7 @@ type Hello struct {
 
 	// partial says that the hello was not read to its end, so nothing can be concluded from what it lacks.
 	partial bool
+	odd     *Oddity // of an extension
 }
 
 // None returns the hello of a device that spoke, but no TLS.

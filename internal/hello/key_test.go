@@ -35,6 +35,8 @@ func TestKey_DiffersWhereTheHelloDoes(t *testing.T) {
 		"protocols":       func(d *draft) { d.extensions[3] = extALPN("im", "ap") },
 		"extension order": func(d *draft) { d.extensions[0], d.extensions[1] = d.extensions[1], d.extensions[0] },
 		"versions":        func(d *draft) { d.extensions = append(d.extensions, extVersions(0x0304)) },
+		"an odd share":    func(d *draft) { d.extensions = append(d.extensions, ext(51, []byte{0, 4, 0, 23, 0, 0})) },
+		"a good share":    func(d *draft) { d.extensions = append(d.extensions, ext(51, []byte{0, 5, 0, 23, 0, 1, 4})) },
 		"no extensions":   func(d *draft) { d.extensions = nil },
 	} {
 		d := base()
@@ -45,8 +47,8 @@ func TestKey_DiffersWhereTheHelloDoes(t *testing.T) {
 	add("SSLv2 format, a kind first", sslv2(0x0303, 0, 0x010080, 0x2f))
 	add("SSLv2 format, a kind last", sslv2(0x0303, 0, 0x2f, 0x010080))
 	seen[hello.None().Key()] = "none"
-	if len(seen) != 17 {
-		t.Errorf("%d keys, want 17", len(seen))
+	if len(seen) != 19 {
+		t.Errorf("%d keys, want 19", len(seen))
 	}
 }
 

@@ -78,9 +78,9 @@ func (h *Hello) judgeable() bool {
 }
 
 func (h *Hello) offersKeyExchange() bool {
-	return slices.ContainsFunc(h.Suites, func(id uint16) bool {
-		return isECDHERSAWithAES(id) || h.MaxVersion == TLS13 && isTLS13Suite(id)
-	})
+	// TLS 1.3 leaves the choice of a group to nobody: without one its suites are worth nothing (RFC 8446, section 9.2).
+	in13 := h.MaxVersion == TLS13 && h.Groups != nil
+	return slices.ContainsFunc(h.Suites, func(id uint16) bool { return isECDHERSAWithAES(id) || in13 && isTLS13Suite(id) })
 }
 
 // offersGroup tells whether P-256 or P-384 can be agreed on. A hello without the extension leaves the choice to

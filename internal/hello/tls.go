@@ -109,6 +109,9 @@ func (h *Hello) readExtensions(c cursor) error {
 		if err := h.readExtension(kind, data); err != nil {
 			return err
 		}
+		if h.odd == nil {
+			h.odd = oddity(kind, data, len(c) == 0)
+		}
 	}
 	return nil
 }

@@ -2,9 +2,15 @@ package oauth_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +136,34 @@ func TestToken_UntrustedCertificateNamesCA(t *testing.T) {
 	contains(t, fail(t, s, imap, oauth.Network).Sentence, "entra.test", "as ca")
 }
 
+func TestToken_NoSecretToACertificateThatCanBeForged(t *testing.T) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key       *rsa.PrivateKey
+		algorithm x509.SignatureAlgorithm
+		says      string
+	}{
+		{small, x509.SHA256WithRSA, "an RSA key of 1024 bits"},
+		{good, x509.SHA1WithRSA, "a signature by SHA1-RSA"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEntraOf(t, c.key, c.algorithm)
+			s := open(t, e.options())
+			contains(t, fail(t, s, imap, oauth.Network).Sentence, c.says, "TLS inspection")
+			if e.requests() != 0 {
+				t.Error("a request was made")
+			}
+		})
+	}
+}
+
 func TestToken_UnreachableEntraIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntra(t)
@@ -179,11 +213,104 @@ func TestExplain(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := oauth.Explain(test.error, test.codes)
+			got := oauth.Explain(oauth.DeviceCode, test.error, test.codes)
 			if got.Class != test.class || got.Code != test.code || got.Mend == "" {
 				t.Errorf("got %+v, want %s %s and a mend", got, test.class, test.code)
 			}
 		})
+	}
+}
+
+// TestExplain_AdviceFitsCodeAndFlow has of each answer what must be said to whom, and what must not.
+func TestExplain_AdviceFitsCodeAndFlow(t *testing.T) {
+	const app, workload, machine, device, password = oauth.ClientCredentials, oauth.WorkloadIdentity, oauth.ManagedIdentity, oauth.DeviceCode,
+		oauth.Password
+	for _, c := range []struct {
+		flow  oauth.Flow
+		error string
+		code  int
+		class oauth.Class
+		says  string
+		not   string
+	}{
+		{app, "access_denied", 53003, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{app, "invalid_grant", 530032, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{workload, "access_denied", 53003, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{machine, "access_denied", 53003, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{app, "access_denied", 0, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{app, "interaction_required", 50076, oauth.Policy, "policies for workload identities", "client_credentials"},
+		{device, "invalid_grant", 53003, oauth.Policy, "device code", "which no device can do"},
+		{device, "invalid_grant", 530032, oauth.Policy, "device code", "which no device can do"},
+		{device, "invalid_grant", 50076, oauth.Policy, "account login {mailbox}", "which no device can do"},
+		{device, "interaction_required", 50079, oauth.Policy, "account login {mailbox}", "which no device can do"},
+		{device, "invalid_grant", 50074, oauth.Policy, "account login {mailbox}", "which no device can do"},
+		{device, "invalid_grant", 53000, oauth.Policy, "client_credentials", "account login"},
+		{password, "invalid_grant", 50076, oauth.Policy, "flow client_credentials", "account login"},
+		{password, "invalid_grant", 53003, oauth.Policy, "flow client_credentials", "account login"},
+		{password, "invalid_grant", 530035, oauth.Policy, "security defaults", "account login"},
+
+		{app, "invalid_client", 700030, oauth.Configuration, "subject is not authorized", "clock"},
+		{app, "invalid_client", 700030, oauth.Configuration, "trustedCertificateSubjects", "NTP"},
+		{app, "invalid_client", 700027, oauth.Configuration, "client_certificate", "clock"},
+		{workload, "invalid_client", 700027, oauth.Configuration, "Federated credentials", "client_certificate"},
+		{workload, "invalid_client", 50012, oauth.Configuration, "Federated credentials", "client_certificate"},
+		{app, "invalid_client", 700024, oauth.Configuration, "clock", "projected"},
+		{workload, "invalid_client", 700024, oauth.Configuration, "AZURE_FEDERATED_TOKEN_FILE", "client_certificate"},
+		{app, "invalid_client", 7000215, oauth.Configuration, "ID was pasted", "clock"},
+		{app, "invalid_client", 7000222, oauth.SecretExpired, "client_secret", "clock"},
+		{app, "invalid_client", 700025, oauth.Configuration, "to No", "remove client_secret"},
+		{password, "invalid_client", 7000218, oauth.Configuration, "to Yes", "client_secret and reload"},
+		{app, "unauthorized_client", 700016, oauth.Configuration, "client_id and tenant", "cloud"},
+
+		{app, "invalid_request", 90051, oauth.Configuration, "set cloud", "by itself"},
+		{device, "invalid_request", 90051, oauth.Configuration, "set cloud", "by itself"},
+		{app, "invalid_request", 900382, oauth.Configuration, "set cloud", "by itself"},
+		{app, "invalid_request", 90002, oauth.Configuration, "cloud with where the tenant lives", "by itself"},
+		{app, "invalid_scope", 1002012, oauth.Configuration, "set cloud", "own resource"},
+
+		{app, "invalid_grant", 65001, oauth.Consent, "IMAP.AccessAsApp", "AccessAsUser"},
+		{device, "invalid_grant", 65001, oauth.Consent, "IMAP.AccessAsUser.All", "AccessAsApp"},
+		{password, "invalid_grant", 65001, oauth.Consent, "POP.AccessAsUser.All", "AccessAsApp"},
+		{machine, "invalid_grant", 65001, oauth.Consent, "New-MgServicePrincipalAppRoleAssignment", "App registrations"},
+		{password, "consent_required", 0, oauth.Consent, "IMAP.AccessAsUser.All", "AccessAsApp"},
+
+		{password, "invalid_grant", 50126, oauth.WrongPassword, "the device's password", "account login"},
+		{password, "invalid_grant", 50034, oauth.WrongPassword, "userPrincipalName", "correct the device's password"},
+		{password, "invalid_grant", 50056, oauth.WrongPassword, "no password", "correct the device's password"},
+		{password, "invalid_grant", 50053, oauth.AccountFault, "sign-in log", "account login"},
+		{password, "invalid_grant", 50055, oauth.AccountFault, "into the device", "account login"},
+		{device, "invalid_grant", 50055, oauth.AccountFault, "account login {mailbox}", "into the device"},
+		{password, "invalid_grant", 50057, oauth.AccountFault, "shared mailbox", "account login"},
+		{device, "invalid_grant", 50057, oauth.AccountFault, "enable sign-in", "into the device"},
+
+		{machine, "invalid_request", 0, oauth.Configuration, "assign a managed identity", "client_id and"},
+		{machine, "unauthorized_client", 700016, oauth.Configuration, "assign a managed identity", "app registration's"},
+		{machine, "invalid_resource", 500011, oauth.Configuration, "has Exchange Online", "assign a managed identity"},
+		{machine, "server_error", 0, oauth.Unavailable, "by itself", "authority"},
+	} {
+		var codes []int
+		if c.code != 0 {
+			codes = []int{c.code}
+		}
+		got := oauth.Explain(c.flow, c.error, codes)
+		said := got.Means + ": " + got.Mend
+		if got.Class != c.class || !strings.Contains(said, c.says) || strings.Contains(said, c.not) {
+			t.Errorf("%s, %s, %d: got %s, %q, want %s and %q, not %q", c.flow, c.error, c.code, got.Class, said, c.class, c.says, c.not)
+		}
+	}
+}
+
+func TestToken_ManagedIdentityIsNotToldOfAnAuthority(t *testing.T) {
+	for _, body := range []string{"<html>", "{}", `{"access_token":"x","expires_on":"5","token_type":"Bearer"}`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		t.Setenv("IDENTITY_ENDPOINT", server.URL)
+		t.Setenv("IDENTITY_HEADER", "h")
+		s := open(t, oauth.Options{Name: "exchange-online", Flow: oauth.ManagedIdentity})
+		sentence := fail(t, s, imap, oauth.Unavailable).Sentence
+		if strings.Contains(sentence, "authority") || strings.Contains(sentence, "HTTPS_PROXY") {
+			t.Errorf("%s: %s", body, sentence)
+		}
+		server.Close()
 	}
 }
 

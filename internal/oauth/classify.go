@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"drawbridge/internal/chain"
 	"drawbridge/internal/protocol"
 )
 
@@ -55,7 +56,7 @@ func (n narrator) fault(o outcome, err error, mailbox string) (*Error, scope) {
 	case o.answer.Error != "":
 		return n.refused(o, mailbox), entrys
 	case o.stranger():
-		return n.tell(o, Explanation{Class: WrongPassword, Means: "it does not know the account's domain", Mend: classMends[WrongPassword]},
+		return n.tell(o, Explanation{Class: WrongPassword, Means: "it does not know the account's domain", Mend: mendOf(n.flow, WrongPassword)},
 			mailbox), entrys
 	}
 	return n.garbage(o), entrys
@@ -63,7 +64,7 @@ func (n narrator) fault(o outcome, err error, mailbox string) (*Error, scope) {
 
 // refused explains an error in OAuth2's own form.
 func (n narrator) refused(o outcome, mailbox string) *Error {
-	x := Explain(o.answer.Error, o.answer.Codes)
+	x := Explain(n.flow, o.answer.Error, o.answer.Codes)
 	switch {
 	case n.flow == Password && o.answer.Error == "invalid_grant" && x.Means == "":
 		// Without any number it means what RFC 6749, section 5.2 says. With an unknown one it may be a new kind of policy:
@@ -72,14 +73,11 @@ func (n narrator) refused(o outcome, mailbox string) *Error {
 		if len(o.answer.Codes) == 0 {
 			x.Class = WrongPassword
 		}
-		x.Mend = classMends[x.Class]
+		x.Mend = mendOf(n.flow, x.Class)
 	case n.flow == Password && x.Class == SignInAgain:
-		x.Class, x.Mend = AccountFault, classMends[AccountFault]
+		x.Class, x.Mend = AccountFault, mendOf(n.flow, AccountFault)
 	case n.flow != DeviceCode && n.flow != Password && (x.Class == SignInAgain || x.Class == WrongPassword):
-		x.Class, x.Mend = Configuration, classMends[Configuration]
-	}
-	if n.flow == ManagedIdentity && x.Class == Configuration {
-		x.Mend = "assign a managed identity to this machine and, where it has several, set client_id to the one meant"
+		x.Class, x.Means, x.Mend = Configuration, "", mendOf(n.flow, Configuration)
 	}
 	return n.tell(o, x, mailbox)
 }
@@ -118,15 +116,22 @@ func (n narrator) overloaded(o outcome) *Error {
 
 // garbage is an answer that no Entra ID gives: a proxy's login page, a redirect, something else on that address.
 func (n narrator) garbage(o outcome) *Error {
+	mend := "check authority and HTTPS_PROXY: redirects are not followed, and a proxy must pass it unchanged"
+	if n.flow == ManagedIdentity {
+		mend = "flow managed_identity needs a machine in Azure that has an identity: check what answers at that address"
+	}
 	return &Error{Class: Unavailable, RetryAfter: o.retry, Sentence: n.sentence(
-		fmt.Sprintf("the answer of %s is not one of a token service (HTTP %d)", o.host, o.status),
-		"check authority and HTTPS_PROXY: redirects are not followed, and a proxy must pass it unchanged")}
+		fmt.Sprintf("the answer of %s is not one of a token service (HTTP %d)", o.host, o.status), mend)}
 }
 
 func (n narrator) network(o outcome) *Error {
 	mend := classMends[Network]
 	var certificate *tls.CertificateVerificationError
+	var weak *chain.WeakError
 	switch {
+	case errors.As(o.err, &weak):
+		mend = "such a certificate can be forged: exempt the authority from TLS inspection on the way, or have the inspection issue RSA " +
+			"keys of 2048 bits and signatures with SHA-256"
 	case errors.As(o.err, &certificate):
 		mend = "give the authority's root as ca, or exempt it from TLS inspection on the way"
 	case n.flow == ManagedIdentity:
@@ -153,7 +158,7 @@ func (n narrator) unasked(err error) *Error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return n.error(Network, "there was no time to ask", mendWait)
 	}
-	return n.error(Configuration, "no request could be made", n.fill(classMends[Configuration], ""))
+	return n.error(Configuration, "no request could be made", n.fill(mendOf(n.flow, Configuration), ""))
 }
 
 // error is an Error of which no more is known than its sentence.
@@ -241,7 +246,11 @@ func (n narrator) stale() *Error {
 }
 
 func (n narrator) unusable(err error) *Error {
-	return n.error(Unavailable, "it gave "+err.Error(), "check authority and this machine's clock (NTP)")
+	mend := "check authority and this machine's clock (NTP)"
+	if n.flow == ManagedIdentity {
+		mend = "check this machine's clock (NTP), or restart the machine"
+	}
+	return n.error(Unavailable, "it gave "+err.Error(), mend)
 }
 
 func (n narrator) full() *Error {

@@ -56,7 +56,7 @@ func (f deviceFetcher) slot(mailbox string) string {
 // policy or a passing fault stands in the way.
 func (o outcome) retires() bool {
 	return o.answer.Error == "invalid_grant" && o.status < http.StatusInternalServerError &&
-		o.status != http.StatusTooManyRequests && Explain(o.answer.Error, o.answer.Codes).Class == SignInAgain
+		o.status != http.StatusTooManyRequests && Explain(DeviceCode, o.answer.Error, o.answer.Codes).Class == SignInAgain
 }
 
 // Login signs in for mailbox, with flow DeviceCode only: show is given the code that a person must enter at url, and

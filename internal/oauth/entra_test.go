@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -73,12 +74,22 @@ type entra struct {
 // newEntra starts a stand-in that lives in memory, so that it works under a fake clock.
 func newEntra(t *testing.T) *entra {
 	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newEntraOf(t, key, x509.ECDSAWithSHA256)
+}
+
+// newEntraOf shows a certificate with key, which it signs itself by algorithm.
+func newEntraOf(t *testing.T, key crypto.Signer, algorithm x509.SignatureAlgorithm) *entra {
+	t.Helper()
 	e := &entra{
 		host: "entra.test", life: time.Hour, conns: make(chan net.Conn), done: make(chan struct{}),
 		realm: `{"ver":"1.0","account_type":"Managed","domain_name":"contoso.com","cloud_instance_name":"x","cloud_audience_urn":"urn:x"}`,
 	}
 	var certificate tls.Certificate
-	certificate, e.root = newCertificate(t, e.host)
+	certificate, e.root = newCertificate(t, e.host, key, algorithm)
 	server := &http.Server{
 		Handler:   e,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
@@ -312,16 +323,12 @@ func contains(t *testing.T, text string, words ...string) {
 }
 
 // newCertificate makes a server's certificate and its root.
-func newCertificate(t *testing.T, host string) (tls.Certificate, []byte) {
+func newCertificate(t *testing.T, host string, key crypto.Signer, algorithm x509.SignatureAlgorithm) (tls.Certificate, []byte) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
 		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, SignatureAlgorithm: algorithm,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -227,6 +227,28 @@ func TestProxy_IsHonoured(t *testing.T) {
 	s.Close()
 }
 
+func TestProxy_ThatCannotBeReadIsNotPassedBy(t *testing.T) {
+	for _, variable := range []string{"HTTPS_PROXY", "https_proxy"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "http://user:hunter2%zx@127.0.0.1:3128")
+			s, err := oauth.New(newEntra(t).options())
+			if err == nil {
+				s.Close()
+				t.Fatal("taken, so Entra ID is asked past the proxy")
+			}
+			contains(t, err.Error(), variable+" names no proxy", "exchange-online")
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the variable is quoted: %v", err)
+			}
+			machine, err := oauth.New(oauth.Options{Name: "exchange-online", Flow: oauth.ManagedIdentity})
+			if err != nil {
+				t.Fatalf("the machine's own identity needs no proxy: %v", err)
+			}
+			machine.Close()
+		})
+	}
+}
+
 // tunnel is a proxy's CONNECT whose far end is the stand-in.
 func tunnel(t *testing.T, e *entra, w http.ResponseWriter, r *http.Request, connects chan<- string) {
 	connects <- r.Host

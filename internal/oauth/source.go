@@ -35,10 +35,9 @@ func New(o Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := newAuthorityClient(s.authority, s.roots, s.dial)
-	if s.Flow == ManagedIdentity {
-		// The machine's own metadata service answers for the one who asks: no proxy.
-		client = newClient(&observer{next: newTransport(s.dial)})
+	client, err := newFlowClient(&s)
+	if err != nil {
+		return nil, fmt.Errorf("oauth2 of upstream %s: %w", o.Name, err)
 	}
 	f, err := newFetcher(&s, client)
 	if err != nil {
@@ -48,6 +47,15 @@ func New(o Options) (*Source, error) {
 		settings: s, narrator: newNarrator(&s), fetcher: f, client: client, keys: newKeyring(s.Flow),
 		slots: make(chan struct{}, maxRequests), entries: make(map[string]*entry),
 	}, nil
+}
+
+// newFlowClient returns the one client that all requests of a Source go through.
+func newFlowClient(s *settings) (*http.Client, error) {
+	if s.Flow == ManagedIdentity {
+		// The machine's own metadata service answers for the one who asks: no proxy.
+		return newClient(&observer{next: newTransport(s.dial)}), nil
+	}
+	return newAuthorityClient(s.authority, s.roots, s.dial)
 }
 
 // Close ends the requests under way and waits for them. Who waits for one reads an error.

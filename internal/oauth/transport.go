@@ -12,12 +12,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
+	"drawbridge/internal/chain"
+	"drawbridge/internal/httpsproxy"
 )
 
 // Every bound of a request.
@@ -39,13 +41,17 @@ type errElsewhere struct{ host string }
 func (e *errElsewhere) Error() string { return "a request to " + e.host + " was not made" }
 
 // newAuthorityClient returns a client that speaks to u's host only, by HTTPS, through HTTPS_PROXY where it is set, and
-// follows no redirect.
-func newAuthorityClient(u *url.URL, roots *x509.CertPool, dial dialer) *http.Client {
-	through := httpproxy.FromEnvironment().ProxyFunc()
+// follows no redirect. The error says that HTTPS_PROXY names none.
+func newAuthorityClient(u *url.URL, roots *x509.CertPool, dial dialer) (*http.Client, error) {
+	through, err := httpsproxy.Choose(os.LookupEnv)
+	var unreadable *httpsproxy.Error
+	if errors.As(err, &unreadable) {
+		return nil, fmt.Errorf("%w: %s", err, unreadable.Mend())
+	}
 	t := newTransport(dial)
 	t.Proxy = func(r *http.Request) (*url.URL, error) { return through(r.URL) }
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
-	return newClient(&observer{next: t, only: hostOf(u)})
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, VerifyConnection: chain.Verify}
+	return newClient(&observer{next: t, only: hostOf(u)}), nil
 }
 
 // newClient returns a client that follows no redirect.

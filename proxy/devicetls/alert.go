@@ -15,12 +15,15 @@ import (
 
 // Alert descriptions that we send ourselves (RFC 8446, section 6).
 const (
-	AlertCloseNotify       = 0
-	AlertUnexpectedMessage = 10
-	AlertHandshakeFailure  = 40
-	AlertDecodeError       = 50
-	AlertProtocolVersion   = 70
-	AlertInternalError     = 80
+	AlertCloseNotify           = 0
+	AlertUnexpectedMessage     = 10
+	AlertHandshakeFailure      = 40
+	AlertIllegalParameter      = 47
+	AlertDecodeError           = 50
+	AlertProtocolVersion       = 70
+	AlertInternalError         = 80
+	AlertInappropriateFallback = 86
+	AlertMissingExtension      = 109
 )
 
 const (
@@ -109,6 +112,10 @@ var receivedMeaning = map[string]string{
 	"user_canceled":           "the device broke the handshake off",
 }
 
+// blamesDevice are the alerts by which the engine says that what the device sent is against the protocol (RFC 8446, section 6.2).
+var blamesDevice = map[string]bool{"unexpected_message": true, "illegal_parameter": true, "decode_error": true, "decrypt_error": true,
+	"bad_record_mac": true, "missing_extension": true, "unsupported_extension": true}
+
 // handshakeError puts a failed handshake into words.
 func handshakeError(err error, info inventory.TLS, h *hello.Hello) *TLSError {
 	e := &TLSError{Err: err}
@@ -121,9 +128,9 @@ func handshakeError(err error, info inventory.TLS, h *hello.Hello) *TLSError {
 	case info.AlertSent == "no_application_protocol":
 		e.Sentence = "the device asked for another protocol than this listener " +
 			"speaks (ALPN " + strings.Join(h.ALPN, ", ") + "): check the port it uses"
-	case info.AlertSent == "inappropriate_fallback":
-		e.Sentence = "the device fell back to " + versionName(h.MaxVersion) + " after a failed attempt with a newer version, which could be an " +
-			"attacker's doing: look at its earlier sessions"
+	case blamesDevice[info.AlertSent]:
+		e.Sentence = "the device sent what TLS does not allow (" + strings.TrimPrefix(err.Error(), "tls: ") + "): update its firmware, or look " +
+			"for what changes its packets on the way"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Sentence = "so many handshakes were computing that this one had no turn in time (limits.handshakes, 16 a source): find out who " +
 			"connects so often"

@@ -76,7 +76,7 @@ func TestAlert_SentencesSayWhatToDo(t *testing.T) {
 		{inventory.TLS{AlertReceived: "record_overflow"}, io.EOF, "record_size"},
 		{inventory.TLS{AlertReceived: "decrypt_error"}, io.EOF, "decrypt_error"},
 		{inventory.TLS{AlertSent: alertAppProto}, io.EOF, "h2"},
-		{inventory.TLS{AlertSent: alertFallback}, io.EOF, "TLS 1.1"},
+		{inventory.TLS{AlertSent: alertIllegal}, errors.New("tls: invalid client key share"), "not allow (invalid client key share): update"},
 		{inventory.TLS{}, os.ErrDeadlineExceeded, "limits.handshake_timeout"},
 		{inventory.TLS{}, io.EOF, "closed the connection"},
 		{inventory.TLS{}, syscall.ECONNRESET, "closed the connection"},

@@ -16,6 +16,7 @@ const (
 	classFull  class = iota // as it comes
 	classTLS12              // offers TLS 1.3 but lacks what that takes
 	classRSA                // TLS 1.2 without a signature scheme that crypto/tls uses: RSA key exchange signs nothing
+	classRSA12              // the same of a hello that offers TLS 1.3
 	classTLS11              // the same without RSA key exchange: up to TLS 1.1 the signature is not negotiated
 	classes
 )
@@ -41,24 +42,30 @@ func classify(permitted Permitted) (class, *TLSError) {
 	if len(versions) == 0 {
 		return 0, permitted.Profile.noVersion(h)
 	}
-	if h.FallbackSCSV && h.MaxVersion < hello.TLS13 {
-		return classFull, nil // crypto/tls answers inappropriate_fallback (RFC 7507), in no other class
+	if odd := h.Oddity(); odd != nil {
+		return 0, &TLSError{alert: odd.Alert, Sentence: odd.Sentence}
 	}
+	if h.FallbackSCSV && h.MaxVersion < hello.TLS13 { // every listener has TLS 1.3 (RFC 7507, section 3)
+		return 0, &TLSError{alert: AlertInappropriateFallback, Sentence: "the device fell back to " + versionName(h.MaxVersion) +
+			" after a failed attempt with a newer version, which could be an attacker's doing: look at its earlier sessions"}
+	}
+	nearest := lacksSuite
 	for i, v := range versions {
-		c, ok := permitted.serves(v)
+		c, lacks := permitted.serves(v)
 		switch {
-		case !ok:
-			continue
-		case i == 0 || c == classRSA:
+		case lacks != lacksNothing:
+			nearest = max(nearest, lacks)
+		case i == 0:
 			return c, nil
+		case c == classRSA:
+			return classRSA12, nil
 		case v == tls.VersionTLS12:
 			return classTLS12, nil
 		default:
 			return classTLS11, nil
 		}
 	}
-	return 0, &TLSError{alert: AlertHandshakeFailure, Sentence: "the device offers no cipher suite that this listener has " +
-		"(listeners[].ciphers): " + suiteNames(h.Suites)}
+	return 0, permitted.refuse(nearest)
 }
 
 // unspeakable refuses the hellos that no version of crypto/tls reads.
@@ -82,33 +89,68 @@ func (p *Profile) noVersion(h *hello.Hello) *TLSError {
 		" at most, this listener takes " + versionName(hello.Version(p.MinVersion)) + " and newer (listeners[].min_version)"}
 }
 
-// serves reports whether crypto/tls, held to version v, finds a suite and can sign, and in which class.
-func (p Permitted) serves(v uint16) (class, bool) {
+// serves tells what crypto/tls, held to version v, lacks to serve the hello, and in which class it does where that is nothing.
+func (p Permitted) serves(v uint16) (class, lack) {
 	h := p.Hello
 	if v == tls.VersionTLS13 {
-		return classFull, share(h.Suites, suites13) && share(h.Signatures, pssSchemes) && share(h.Groups, groups13)
+		switch {
+		case !share(h.Suites, suites13):
+			return classFull, lacksSuite
+		case !share(h.Groups, groups13):
+			return classFull, lacksGroup
+		case !share(h.Signatures, pssSchemes):
+			return classFull, lacksSignature
+		}
+		return classFull, lacksNothing
 	}
-	ecdhe, rsa := p.keyExchanges(v)
-	if v == tls.VersionTLS12 && ecdhe && !share(h.Signatures, rsaSchemes) {
-		return classRSA, rsa
+	found := p.keyExchanges(v)
+	ecdhe := found[ecdheRSA] && share(h.Groups, curves)
+	switch {
+	case !ecdhe && !found[plainRSA]:
+		return classFull, found.lack()
+	case len(h.PointFormats) > 0 && !slices.Contains(h.PointFormats, uncompressed):
+		return classFull, lacksPoints // whatever the key exchange
+	case v == tls.VersionTLS12 && ecdhe && !share(h.Signatures, rsaSchemes):
+		if !found[plainRSA] {
+			return classFull, lacksSignature
+		}
+		return classRSA, lacksNothing
 	}
-	return classFull, ecdhe || rsa
+	return classFull, lacksNothing
 }
 
-// keyExchanges tells which key exchanges the suites allow that both sides have at version v, 1.2 or older.
-func (p Permitted) keyExchanges(v uint16) (ecdhe, rsa bool) {
-	curve := share(p.Hello.Groups, curves)
+// uncompressed is the one point format that everybody has (RFC 8422, section 5.1.2).
+const uncompressed = 0
+
+// keyExchange is a kind of cipher suite, by what it takes besides itself.
+type keyExchange int
+
+const (
+	plainRSA   keyExchange = iota
+	ecdheRSA               // takes a curve
+	ecdheECDSA             // takes a certificate that no listener has
+	ofOtherVersion
+	keyExchanges
+)
+
+type keyExchangesFound [keyExchanges]bool
+
+// keyExchanges tells which kinds stand among the suites that both sides have, for version v, 1.2 or older.
+func (p Permitted) keyExchanges(v uint16) (found keyExchangesFound) {
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		if !slices.Contains(s.SupportedVersions, v) || !slices.Contains(p.Suites, s.ID) {
-			continue
-		}
-		if rsaKeyExchange(s.ID) {
-			rsa = true
-		} else if strings.HasPrefix(s.Name, "TLS_ECDHE_RSA_") {
-			ecdhe = ecdhe || curve
+		switch {
+		case !slices.Contains(p.Suites, s.ID):
+		case !slices.Contains(s.SupportedVersions, v):
+			found[ofOtherVersion] = true
+		case rsaKeyExchange(s.ID):
+			found[plainRSA] = true
+		case strings.HasPrefix(s.Name, "TLS_ECDHE_RSA_"):
+			found[ecdheRSA] = true
+		default:
+			found[ecdheECDSA] = true
 		}
 	}
-	return ecdhe, rsa
+	return found
 }
 
 // rsaKeyExchange reports whether a suite of crypto/tls sends the secret encrypted to the certificate's key.

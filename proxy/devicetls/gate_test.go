@@ -128,7 +128,8 @@ type answered struct {
 	alert          string
 	record         uint16 // version of the record that carried the alert
 	version, suite uint16 // of the ServerHello
-	done           bool   // all that the server says before the client has to speak again
+	random         [32]byte
+	done           bool // all that the server says before the client has to speak again
 }
 
 // readAnswer reads the server's first flight.
@@ -166,6 +167,7 @@ func (a *answered) read(b []byte) {
 		switch b[0] {
 		case 2: // ServerHello
 			a.version = binary.BigEndian.Uint16(body)
+			copy(a.random[:], body[2:])
 			rest := body[35+int(body[34]):]
 			a.suite = binary.BigEndian.Uint16(rest)
 			if i := slices.Index(list16(aes13, tls.TLS_AES_256_GCM_SHA384, tls.TLS_CHACHA20_POLY1305_SHA256), a.suite); i >= 0 {

@@ -59,8 +59,10 @@ func (p Profile) configure(cfg *tls.Config, c class) {
 	switch c {
 	case classTLS12:
 		cfg.MaxVersion = tls.VersionTLS12
-	case classRSA:
+	case classRSA12:
 		cfg.MaxVersion = tls.VersionTLS12
+		fallthrough
+	case classRSA: // which offers no TLS 1.3: without a bound it is told that we have it (RFC 8446, section 4.1.3)
 		cfg.CipherSuites = slices.DeleteFunc(slices.Clone(p.Suites), func(id uint16) bool { return !rsaKeyExchange(id) })
 	case classTLS11:
 		cfg.MaxVersion = tls.VersionTLS11

@@ -28,7 +28,10 @@ type examples struct {
 const minimal = `
 certificates:
   - local_ca: {names: [bridge.contoso.local, 10.20.0.5]}
-  - acme: {names: [bridge.contoso.com], email: it@contoso.com}
+  - acme:
+      names: [bridge.contoso.com]
+      email: it@contoso.com
+      external_account: {id: contoso-1, key: b2YtYS1maWxl}
 upstreams:
   exchange-online: {imap: outlook.office365.com:993, pop3: outlook.office365.com:995, auth: passthrough}
   with-a-secret:

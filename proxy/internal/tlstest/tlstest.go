@@ -24,9 +24,16 @@ type Authority struct {
 // NewAuthority returns a new root.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
-	a := &Authority{Key: NewKey(t), Pool: x509.NewCertPool()}
+	return NewAuthorityOf(t, NewKey(t), x509.SHA256WithRSA)
+}
+
+// NewAuthorityOf returns a new root with key, which it signs by algorithm.
+func NewAuthorityOf(t testing.TB, key *rsa.PrivateKey, algorithm x509.SignatureAlgorithm) *Authority {
+	t.Helper()
+	a := &Authority{Key: key, Pool: x509.NewCertPool()}
 	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SignatureAlgorithm: algorithm, DNSNames: []string{"mail.test"}}
 	a.Cert = a.sign(t, root, root, a.Key)
 	a.Pool.AddCert(a.Cert)
 	return a
@@ -35,7 +42,13 @@ func NewAuthority(t testing.TB) *Authority {
 // NewKey returns a new RSA key.
 func NewKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	return NewKeyOf(t, 2048)
+}
+
+// NewKeyOf returns a new RSA key of so many bits, 1024 at least.
+func NewKeyOf(t testing.TB, bits int) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +71,26 @@ func (a *Authority) sign(t testing.TB, leaf, parent *x509.Certificate, key *rsa.
 // Issue returns a certificate for name that is valid until notAfter.
 func (a *Authority) Issue(t testing.TB, name string, notAfter time.Time) *tls.Certificate {
 	t.Helper()
-	key := SharedKey()
+	return a.issue(t, name, notAfter, SharedKey(), x509.SHA256WithRSA)
+}
+
+// IssueOf returns a certificate for name with key, signed by algorithm, that is valid for an hour.
+func (a *Authority) IssueOf(t testing.TB, name string, key *rsa.PrivateKey, algorithm x509.SignatureAlgorithm) *tls.Certificate {
+	t.Helper()
+	return a.issue(t, name, time.Now().Add(time.Hour), key, algorithm)
+}
+
+// Own is the root's own certificate as a server shows it, for mail.test.
+func (a *Authority) Own() *tls.Certificate {
+	return &tls.Certificate{Certificate: [][]byte{a.Cert.Raw}, PrivateKey: a.Key}
+}
+
+func (a *Authority) issue(t testing.TB, name string, notAfter time.Time, key *rsa.PrivateKey,
+	algorithm x509.SignatureAlgorithm) *tls.Certificate {
+	t.Helper()
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: notAfter,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, SignatureAlgorithm: algorithm,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	return &tls.Certificate{Certificate: [][]byte{a.sign(t, leaf, a.Cert, key).Raw}, PrivateKey: key}
 }
