@@ -193,6 +193,9 @@ What email-oauth2-proxy has is an account for each address, without a password: 
 	})
 }
 
+// errNoAccounts is a file that was read and has nobody who could log in.
+var errNoAccounts = errors.New("it has no account that could be taken over: see the notes, or name its format by --format")
+
 func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) error {
 	in, err := openOr(c.InOrStdin(), file)
 	if err != nil {
@@ -204,6 +207,12 @@ func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) e
 		return fmt.Errorf("read the file to import: %w", err)
 	}
 	what, err := accounts.ImportAs(c.Context(), format, text, accounts.CSVOptions{Location: cfg.Timezone})
+	for _, n := range what.Notes {
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), "note: "+n)
+	}
+	if err == nil && len(what.Accounts) == 0 {
+		err = errNoAccounts
+	}
 	if err == nil {
 		err = withAccounts(c.Context(), cfg, func(w control.Accounts) error { return w.Import(c.Context(), what.Accounts) })
 	}
@@ -218,9 +227,6 @@ func importAccounts(c *cobra.Command, cfg *config.Config, file, format string) e
 		told.Accounts = append(told.Accounts, a.Login)
 	}
 	return answer(c, told, func(w io.Writer) error {
-		for _, n := range told.Notes {
-			_, _ = fmt.Fprintln(c.ErrOrStderr(), "note: "+n)
-		}
 		_, err := fmt.Fprintf(w, "Imported %s.\n", plural(len(told.Accounts), "account"))
 		return err
 	})

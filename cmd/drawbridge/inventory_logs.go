@@ -30,11 +30,7 @@ func readLogs(c *cobra.Command, names []string, totals bool) (found, error) {
 		}
 	}
 	_ = in.bar.Finish()
-	if in.stats.Bad > 0 {
-		were := map[bool]string{true: "was", false: "were"}[in.stats.Bad == 1]
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s %s torn or damaged and left out, %s read.\n", plural(int(in.stats.Bad), "line"), were,
-			plural(int(in.stats.Lines), "line"))
-	}
+	in.tellLeftOut(c.ErrOrStderr())
 	if in.stats.Lines == 0 {
 		return found{}, errors.New("there is no session record in these files: are they the bridge's log (log.output) or its journal?")
 	}
@@ -43,6 +39,24 @@ func readLogs(c *cobra.Command, names []string, totals bool) (found, error) {
 	}
 	devices := in.fold.Devices(advisor.Judge)
 	return found{devices: slices.Values(devices), days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
+}
+
+// tellLeftOut says what of the bridge's could not be read, and what gives it whole.
+func (in *logFiles) tellLeftOut(w io.Writer) {
+	s := in.stats
+	for _, left := range []struct {
+		n   int64
+		why string
+	}{
+		{s.Bad, "torn or damaged"},
+		{s.Withheld, "left out by journalctl, which writes null for what is long: export them by journalctl --all -o json"},
+		{s.Console, "written for people (log.format: console) and cannot be counted: take the journal in the data directory, or set log.format: json"},
+	} {
+		if left.n > 0 {
+			were := map[bool]string{true: "was", false: "were"}[left.n == 1]
+			_, _ = fmt.Fprintf(w, "%s %s %s; %s read.\n", plural(int(left.n), "line"), were, left.why, plural(int(s.Lines), "line"))
+		}
+	}
 }
 
 // logFiles is one reading of log files.
@@ -70,8 +84,7 @@ func (in *logFiles) read(ctx context.Context, name string) error {
 			_ = in.bar.Set64(in.done + read)
 		}})
 	in.done += last
-	in.stats.Lines += stats.Lines
-	in.stats.Bad += stats.Bad
+	in.stats.Add(stats)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}

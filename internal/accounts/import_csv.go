@@ -3,13 +3,14 @@ package accounts
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"drawbridge/internal/sheet"
 )
 
 // maxRows is how many accounts ImportCSV reads at most.
@@ -27,12 +28,12 @@ func CSVColumns() []string {
 		"mailboxes", "any_mailbox"}
 }
 
-// ImportCSV reads accounts from CSV, UTF-8, with commas or semicolons. The first line names the columns, CSVColumns in any
-// order, of which login is required; an empty field is a default. A field with several values has blanks, | or ; between
-// them. Passwords are hashed, on all CPUs, some 25 ms each; one that is an argon2id hash already is taken as it is. The
+// ImportCSV reads accounts from CSV in any form in which spreadsheets save it (package sheet). The first line names the columns,
+// CSVColumns in any order, of which login is required; an empty field is a default. A field with several values has blanks, | or ;
+// between them. Passwords are hashed, on all CPUs, some 25 ms each; one that is an argon2id hash already is taken as it is. The
 // error joins all faults, each with its line, and then nothing is imported. No error or note quotes a password.
 func ImportCSV(ctx context.Context, r io.Reader, o CSVOptions) (Import, error) {
-	text, err := readImport(r)
+	text, as, err := readImport(r)
 	if err != nil {
 		return Import{}, err
 	}
@@ -40,7 +41,7 @@ func ImportCSV(ctx context.Context, r io.Reader, o CSVOptions) (Import, error) {
 	if err != nil {
 		return Import{}, err
 	}
-	notes := csvNotes(rows)
+	notes := csvNotes(rows, as)
 	if err := hashRows(ctx, rows, o.Parameters); err != nil {
 		return Import{}, err
 	}
@@ -58,30 +59,19 @@ func accountsOf(rows []csvRow) (list []Account) {
 }
 
 // readRows reads all rows and checks them, but for their passwords.
-func readRows(text []byte, o CSVOptions) ([]csvRow, error) {
-	c := csv.NewReader(bytes.NewReader(text))
-	c.Comma = comma(text)
-	c.FieldsPerRecord = -1 // checked here, so that the lines that follow are read too
-	header, err := c.Read()
+func readRows(text string, o CSVOptions) ([]csvRow, error) {
+	table, err := sheet.NewReader(text, "login")
 	if err != nil {
 		return nil, fmt.Errorf("line 1: it must name the columns, such as login,mailbox,password,sources: %w", err)
 	}
-	if err := checkHeader(header); err != nil {
+	if err := checkHeader(table.Header()); err != nil {
 		return nil, err
 	}
-	rows, wrong := readRecords(c, header, o)
+	rows, wrong := readRecords(table, o)
 	if err := checkRows(rows); err != nil {
 		wrong = append(wrong, err)
 	}
 	return rows, errors.Join(wrong...)
-}
-
-func comma(text []byte) rune {
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	if bytes.Contains(first, []byte(";")) && !bytes.Contains(first, []byte(",")) {
-		return ';'
-	}
-	return ','
 }
 
 // checkHeader brings the names of the columns into the form in which they are known.
@@ -91,7 +81,7 @@ func checkHeader(header []string) error {
 	}
 	var wrong []error
 	for i, name := range header {
-		header[i] = fold(strings.TrimSpace(name))
+		header[i] = sheet.Name(name)
 		if csvColumns[header[i]] == nil {
 			wrong = append(wrong, fmt.Errorf("line 1: no column is named %q: take %s", name, strings.Join(CSVColumns(), ", ")))
 		}
@@ -106,21 +96,20 @@ func checkHeader(header []string) error {
 }
 
 // readRecords reads to the end, whatever is wrong with a line.
-func readRecords(c *csv.Reader, header []string, o CSVOptions) (rows []csvRow, wrong []error) {
+func readRecords(table *sheet.Reader, o CSVOptions) (rows []csvRow, wrong []error) {
 	for {
-		fields, err := c.Read()
+		record, err := table.Next()
 		if errors.Is(err, io.EOF) {
 			return rows, wrong
 		}
 		if len(rows)+len(wrong) >= maxRows {
 			return rows, append(wrong, fmt.Errorf("more than %d lines: split the file", maxRows))
 		}
-		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-			wrong = append(wrong, fmt.Errorf("line %d: %w", bad.Line, bad.Err))
+		if err != nil {
+			wrong = append(wrong, err)
 			continue
 		}
-		line, _ := c.FieldPos(0)
-		row, err := readRow(line, fields, header, o)
+		row, err := readRow(record, table.Header(), o)
 		if err != nil {
 			wrong = append(wrong, err)
 		}
@@ -147,8 +136,11 @@ func checkRows(rows []csvRow) error {
 	return errors.Join(wrong...)
 }
 
-func csvNotes(rows []csvRow) []string {
+func csvNotes(rows []csvRow, as sheet.Encoding) []string {
 	var notes []string
+	if as == sheet.Windows1252 {
+		notes = append(notes, "the file was read as Windows-1252: where names or passwords have accents, look at them, or save it as CSV UTF-8")
+	}
 	without := 0
 	for _, r := range rows {
 		switch {
@@ -193,11 +185,13 @@ func ImportAs(ctx context.Context, format string, text []byte, o CSVOptions) (Im
 	return ImportCSV(ctx, bytes.NewReader(text), o)
 }
 
-// formatOf tells by the first line that is no comment: a [section] begins an INI file, and no column has such a name.
+// formatOf tells by the first line that is no comment: a [section] begins an INI file, and no column has such a name. What is
+// wrong with the text the importers say.
 func formatOf(text []byte) string {
-	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\uFEFF"))) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 || line[0] == '#' {
+	decoded, _, _ := readImport(bytes.NewReader(text))
+	for line := range strings.Lines(decoded) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
 		if line[0] == '[' {
@@ -208,14 +202,5 @@ func formatOf(text []byte) string {
 	return FormatCSV
 }
 
-// readImport reads a file to import, less the mark that Excel puts in front.
-func readImport(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxImport+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the file to import: %w", err)
-	}
-	if len(text) > maxImport {
-		return nil, fmt.Errorf("the file to import is larger than %d MiB: split it", maxImport>>20)
-	}
-	return bytes.TrimPrefix(text, []byte("\uFEFF")), nil
-}
+// readImport reads a file to import, however its characters were written.
+func readImport(r io.Reader) (string, sheet.Encoding, error) { return sheet.Text(r, maxImport) }

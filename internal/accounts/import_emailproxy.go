@@ -1,8 +1,6 @@
 package accounts
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -10,19 +8,12 @@ import (
 	"strings"
 )
 
-// section is one part of an INI file as Python's configparser reads it.
-type section struct {
-	name string
-	line int
-	keys map[string]string // by their names in lower case
-}
-
 // ImportEmailOAuth2Proxy reads the configuration of github.com/simonrob/email-oauth2-proxy. Each section named like an
 // address becomes an account with that login and mailbox. It has no password: that proxy keeps none, its clients'
 // passwords only encrypt the tokens, which are not taken over. Until one is added, or Entra ID checks passwords (flow
 // password), a Book takes no such account. Notes say what was left out. The error joins all faults, each with its line.
 func ImportEmailOAuth2Proxy(r io.Reader) (Import, error) {
-	text, err := readImport(r)
+	text, _, err := readImport(r)
 	if err != nil {
 		return Import{}, err
 	}
@@ -60,33 +51,62 @@ func (t *takeover) note(format string, args ...any) {
 }
 
 func (t *takeover) account(s section) {
-	if strings.HasPrefix(s.name, "@") {
-		t.note("line %d: [%s] is for all addresses: add an account \"*%s\" with its mailboxes and sources yourself", s.line, s.name, s.name)
+	host, tenant := authorityOf(s)
+	if why := whyLeftOut(s, host, tenant); why != "" {
+		t.note("line %d: %s was left out: %s", s.line, s.name, why)
 		return
 	}
-	host, tenant := authorityOf(s.keys["token_url"])
-	if host != "" && !isMicrosoft(host) {
-		t.note("line %d: %s was left out: it gets its tokens from %s, and Drawbridge logs in to Exchange Online", s.line, s.name, host)
-		return
-	}
-	t.rows = append(t.rows, csvRow{line: s.line, account: Account{Login: s.name, Mailbox: s.name}})
 	t.secrets = t.secrets || s.keys["client_secret"] != "" || s.keys["client_secret_encrypted"] != ""
-	if app := application(tenant, s.keys["client_id"]); app != "" && len(t.apps) < maxApps && !slices.Contains(t.apps, app) {
+	t.application(tenant, s.keys["client_id"])
+	switch domain, catchAll := strings.CutPrefix(s.name, "@"); {
+	case catchAll && domain == "":
+		t.note("line %d: [@] is for every address of every domain, which no account is: add one for each domain, its pattern with its mailboxes "+
+			"and sources, yourself", s.line)
+	case catchAll:
+		t.note("line %d: [%s] is for all addresses: add an account \"*%s\" with its mailboxes and sources yourself", s.line, s.name, s.name)
+	default:
+		t.rows = append(t.rows, csvRow{line: s.line, account: Account{Login: s.name, Mailbox: s.name}})
+	}
+}
+
+// whyLeftOut says why a section is none of Exchange Online's; empty: it is.
+func whyLeftOut(s section, host, tenant string) string {
+	switch {
+	case host != "" && !isMicrosoft(host):
+		return "it gets its tokens from " + host + ", and Drawbridge logs in to Exchange Online"
+	case strings.Contains(s.keys["client_id"], "***") || strings.HasPrefix(fold(s.name), "your."):
+		return "it is as the template has it, with words to be replaced"
+	case tenant == "consumers":
+		return "it is a personal account of Outlook.com, and Drawbridge logs in to an organization's Exchange Online"
+	}
+	return ""
+}
+
+// application notes which application the accounts used, to be written into the configuration.
+func (t *takeover) application(tenant, client string) {
+	if client == "" || len(t.apps) == maxApps {
+		return
+	}
+	app := fmt.Sprintf("tenant %q, client_id %q", tenant, client)
+	switch tenant {
+	case "":
+		app = fmt.Sprintf("client_id %q", client)
+	case "common", "organizations":
+		app = fmt.Sprintf("client_id %q (in place of the tenant %q write your organization's)", client, tenant)
+	}
+	if !slices.Contains(t.apps, app) {
 		t.apps = append(t.apps, app)
 	}
 }
 
-// application tells which application the accounts used, to be written into the configuration.
-func application(tenant, client string) string {
-	if client == "" || strings.Contains(client, "***") { // as the sample file has it
-		return ""
+// authorityOf takes the host and the tenant from token_url, https://login.microsoftonline.com/TENANT/oauth2/v2.0/token; where there is
+// none the scope may tell that it is Google's.
+func authorityOf(s section) (host, tenant string) {
+	const google = "mail.google.com"
+	if s.keys["token_url"] == "" && strings.Contains(s.keys["oauth2_scope"], google) {
+		return google, ""
 	}
-	return fmt.Sprintf("tenant %q, client_id %q", tenant, client)
-}
-
-// authorityOf takes the host and the tenant from https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.
-func authorityOf(tokenURL string) (host, tenant string) {
-	u, err := url.Parse(tokenURL)
+	u, err := url.Parse(s.keys["token_url"])
 	if err != nil {
 		return "", ""
 	}
@@ -121,63 +141,4 @@ func (t *takeover) summary() []string {
 		t.note("the accounts used %s: set it under upstreams in drawbridge.yaml", app)
 	}
 	return t.notes
-}
-
-// parseINI reads sections and keys. Comments stand on lines of their own; an indented line goes on with the value above.
-func parseINI(text []byte) ([]section, error) {
-	var p iniParser
-	line := 0
-	for raw := range bytes.Lines(text) {
-		line++
-		p.line(line, strings.TrimRight(string(raw), "\r\n"))
-	}
-	return p.sections, errors.Join(p.wrong...)
-}
-
-type iniParser struct {
-	sections []section
-	wrong    []error
-	inValue  bool
-}
-
-func (p *iniParser) fault(line int, format string, args ...any) {
-	p.wrong = append(p.wrong, fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...)))
-}
-
-func (p *iniParser) line(n int, raw string) {
-	text := strings.TrimSpace(raw)
-	indented := raw != "" && (raw[0] == ' ' || raw[0] == '\t')
-	switch {
-	case text == "" || text[0] == '#' || text[0] == ';':
-	case indented && p.inValue:
-	case text[0] == '[':
-		p.header(n, text)
-	default:
-		p.key(n, text)
-	}
-}
-
-func (p *iniParser) header(n int, text string) {
-	p.inValue = false
-	end := strings.LastIndexByte(text, ']')
-	if end <= 1 {
-		p.fault(n, "a section is written [name]")
-		return
-	}
-	p.sections = append(p.sections, section{name: text[1:end], line: n, keys: make(map[string]string)})
-}
-
-// key reads one key and its value. No fault quotes it, since it may be a secret.
-func (p *iniParser) key(n int, text string) {
-	end := strings.IndexAny(text, "=:")
-	switch {
-	case len(p.sections) == 0:
-		p.fault(n, "it stands before the first [section]: is this email-oauth2-proxy's configuration?")
-	case end <= 0:
-		p.fault(n, "it is neither a [section] nor key = value")
-	default:
-		name := fold(strings.TrimSpace(text[:end]))
-		p.sections[len(p.sections)-1].keys[name] = strings.TrimSpace(text[end+1:])
-		p.inValue = true
-	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"drawbridge/internal/passwordhash"
 	"drawbridge/internal/secret"
+	"drawbridge/internal/sheet"
 )
 
 // csvRow is one line that was read.
@@ -39,11 +40,9 @@ var csvColumns = map[string]func(*csvRow, string, CSVOptions) error{
 	"any_mailbox":   func(r *csvRow, s string, _ CSVOptions) error { return setBool(&r.account.AnyMailbox, s) },
 }
 
-// readRow reads one line; it is nil where the line is empty or cannot be told apart into columns.
-func readRow(line int, fields, header []string, o CSVOptions) (*csvRow, error) {
-	if strings.TrimSpace(strings.Join(fields, "")) == "" {
-		return nil, nil
-	}
+// readRow reads one line; it is nil where the line cannot be told apart into columns.
+func readRow(record sheet.Row, header []string, o CSVOptions) (*csvRow, error) {
+	line, fields := record.Line, record.Cells
 	if len(fields) != len(header) {
 		return nil, fmt.Errorf("line %d: it has %d fields and the first line %d: put fields with a separator inside in quotes",
 			line, len(fields), len(header))

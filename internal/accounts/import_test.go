@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"context"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -64,6 +65,60 @@ func byPOP3(a accounts.Attempt) accounts.Attempt {
 	return a
 }
 
+// What Excel writes is the same table in other clothes.
+func TestImportCSV_AsSpreadsheetsSaveIt(t *testing.T) {
+	const password = "Kennwort12"
+	for _, file := range []string{"utf16tab.csv", "trailcols.csv"} {
+		text, err := os.ReadFile("../sheet/testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkScanner(t, file, string(text), password)
+	}
+	for name, text := range map[string]string{
+		"sep":               "sep=;\r\nlogin;mailbox;password\r\nscanner1;scans@contoso.com;Kennwort12\r\n",
+		"tabs":              "login\tmailbox\tpassword\nscanner1\tscans@contoso.com\tKennwort12\n",
+		"old Mac":           "login,mailbox,password\rscanner1,scans@contoso.com,Kennwort12\r",
+		"comma in a header": "login;mailbox;password;\"aliases\"\nscanner1;scans@contoso.com;Kennwort12;\n;;;\n",
+	} {
+		checkScanner(t, name, text, password)
+	}
+}
+
+func checkScanner(t *testing.T, name, text, password string) {
+	t.Helper()
+	got, err := importCSV(text)
+	if err != nil || len(got.Accounts) != 1 {
+		t.Errorf("%s: got %+v, %v", name, got.Accounts, err)
+		return
+	}
+	a := got.Accounts[0]
+	if a.Login != "scanner1" || a.Mailbox != "scans@contoso.com" {
+		t.Errorf("%s: got %+v", name, a)
+	}
+	a.Sources, a.Expires = nil, time.Time{}
+	mustVerify(t, book(t, accounts.Options{}, a), attempt("scanner1", password))
+}
+
+// A password is never hashed as bytes that mean no character, and never quoted.
+func TestImportCSV_CodePages(t *testing.T) {
+	got, err := importCSV("login;password\na;fl\xfcgel\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustVerify(t, book(t, accounts.Options{Unchecked: true}, got.Accounts...), attempt("a", "flügel"))
+	wantContains(t, strings.Join(got.Notes, "\n"), "the file was read as Windows-1252")
+	for name, text := range map[string]string{
+		"no Windows-1252": "login;password\na;secret1\nb;sec\x81ret\n",
+		"half a UTF-16":   "\xff\xfel\x00o\x00g\x00i\x00n\x00\n\x00a\x00\n\x00\x00\xd8\n\x00",
+	} {
+		_, err := importCSV(text)
+		if err == nil || !strings.Contains(err.Error(), "line 3: it has a character that cannot be read as") || strings.Contains(err.Error(), "sec") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestImportCSV_TakesSemicolons(t *testing.T) {
 	got, err := importCSV("login;password;sources\na;12345678;10.0.0.1 10.0.0.2\n")
 	if err != nil || len(got.Accounts) != 1 || len(got.Accounts[0].Sources) != 2 {
@@ -123,7 +178,7 @@ func TestImportCSV_Header(t *testing.T) {
 }
 
 func TestImportCSV_Bounds(t *testing.T) {
-	if _, err := importCSV("login\n" + strings.Repeat("\n", 17<<20)); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+	if _, err := importCSV("login\n" + strings.Repeat("\n", 17<<20)); err == nil || !strings.Contains(err.Error(), "more than 16 MiB") {
 		t.Errorf("got %v", err)
 	}
 	_, err := importCSV("login,mailbox\n" + strings.Repeat("a\n", 20_001))

@@ -7,20 +7,26 @@ import (
 	"errors"
 	"io"
 
-	"github.com/valyala/fastjson"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"drawbridge/inventory"
 )
 
 // Stats counts what was read.
 type Stats struct {
-	Lines int64 // handed on
-	Bad   int64 // torn, not JSON, longer than 1 MiB, or with a field of a wrong type; a stream that is cut off is one
+	Lines    int64 // handed on
+	Bad      int64 // torn, not JSON, longer than 1 MiB, or with a field of a wrong type; a stream that is cut off is one
+	Withheld int64 // that journalctl left out, since they are long: null in place of the message
+	Console  int64 // records for people (log.format: console), which tell too little to be read
 }
 
-func (s *Stats) add(o Stats) {
+// Add adds what was read elsewhere.
+func (s *Stats) Add(o Stats) {
 	s.Lines += o.Lines
 	s.Bad += o.Bad
+	s.Withheld += o.Withheld
+	s.Console += o.Console
 }
 
 // LogOptions say how a log is read. The zero value works.
@@ -29,10 +35,12 @@ type LogOptions struct {
 	Progress func(read int64)
 }
 
-// ReadLog hands each line of a bridge in r to each, in order, and reads to the end in constant memory. r may be plain,
-// gzip or Zstandard, several of them one after the other, and be cut off anywhere, which counts as a bad line and is no
-// error. Lines of others are passed over, and so is what syslog, journald and containers put before the brace of a line;
-// a line that Docker or journald wrapped into JSON of their own is unwrapped. The Line is valid during the call.
+// ReadLog hands each line of a bridge in r to each, in order, and reads to the end in bounded memory. r may be plain,
+// gzip or Zstandard, several of them one after the other, UTF-16 as PowerShell redirects it, and be cut off anywhere, which counts
+// as a bad line and is no error. Lines of others are passed over, and so is what syslog, journald and containers put before the
+// brace of a line; what collectors wrapped into JSON of their own is unwrapped, what they cut into pieces is put together, and
+// objects may follow one another on a line, as in an array. What looks as if it were a bridge's and cannot be read is counted.
+// The Line is valid during the call.
 //
 // An error is that of r, of each, or of ctx.
 func ReadLog(ctx context.Context, r io.Reader, each func(*inventory.Line) error, o LogOptions) (Stats, error) {
@@ -40,7 +48,8 @@ func ReadLog(ctx context.Context, r io.Reader, each func(*inventory.Line) error,
 	reader := logReader{parser: NewParser(), each: each}
 	plain := newPlainReader(in)
 	defer plain.Close()
-	err := reader.read(plain)
+	err := reader.read(asUTF8(plain))
+	reader.giveUpAll()
 	switch {
 	case in.err != nil:
 		err = in.err
@@ -77,47 +86,57 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// logReader reads lines that are anybody's.
-type logReader struct {
-	parser  *Parser
-	each    func(*inventory.Line) error
-	line    inventory.Line
-	partial []byte // of a line that Docker cut into pieces
-	stats   Stats
+// asUTF8 decodes r where it is UTF-16, as Windows PowerShell writes what it redirects.
+func asUTF8(r io.Reader) io.Reader {
+	in := bufio.NewReader(r)
+	switch start, _ := in.Peek(4); {
+	case bytes.HasPrefix(start, []byte{0xff, 0xfe}), bytes.HasPrefix(start, []byte{0xfe, 0xff}), string(start) == "{\x00\"\x00":
+		return transform.NewReader(in, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder())
+	}
+	return in
 }
 
+// logReader reads lines that are anybody's.
+type logReader struct {
+	parser *Parser
+	each   func(*inventory.Line) error
+	line   inventory.Line
+	pieces map[string][]byte // of lines that are not whole yet, by their stream; maxStreams of maxLine bytes at most
+	stats  Stats
+}
+
+// read reads all lines. One that is longer than the buffer may be many objects: what was not read of it is carried on.
 func (lr *logReader) read(r io.Reader) error {
-	lines := newLineReader(r)
+	in := bufio.NewReaderSize(r, maxLine)
+	var carried []byte
+	skipping := false // the rest of a line that was too long
 	for {
-		line, _, tooLong, err := lines.next()
-		if err != nil && !errors.Is(err, io.EOF) {
+		line, err := in.ReadSlice('\n')
+		full := errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !full && !errors.Is(err, io.EOF) {
 			return err // what was read of this line is part of what was cut off
 		}
-		if tooLong {
-			lr.stats.Bad++
-		} else if err := lr.take(line); err != nil {
-			return err
+		line = bytes.TrimRight(line, "\r\n")
+		if len(carried) > 0 {
+			line = append(carried, line...)
 		}
-		if err != nil {
+		done := len(line)
+		if !skipping {
+			var broken error
+			if done, broken = lr.take(line, !full, 0); broken != nil {
+				return broken
+			}
+		}
+		carried, skipping = nil, full && (skipping || len(line)-done >= maxLine)
+		switch {
+		case skipping && done < len(line):
+			lr.stats.Bad++
+		case full && !skipping:
+			carried = bytes.Clone(line[done:])
+		case errors.Is(err, io.EOF):
 			return nil
 		}
 	}
-}
-
-// take reads one line of a log.
-func (lr *logReader) take(line []byte) error {
-	ok, bad := lr.find(line)
-	if bad {
-		lr.stats.Bad++
-	}
-	if !ok {
-		return nil
-	}
-	if err := lr.each(&lr.line); err != nil {
-		return err
-	}
-	lr.stats.Lines++
-	return nil
 }
 
 // lineReader cuts a stream into lines, in constant memory whatever is in it.
@@ -144,67 +163,4 @@ func (lr *lineReader) next() (line []byte, size int64, tooLong bool, err error) 
 		line = line[:len(line)-1]
 	}
 	return line, size, false, err
-}
-
-// find reads line, which may have anything before its brace, into lr.line. A line without JSON in it is somebody else's
-// and not bad.
-func (lr *logReader) find(line []byte) (ok, bad bool) {
-	i := bytes.IndexByte(line, '{')
-	if i < 0 {
-		return false, false
-	}
-	ok, err := lr.parse(line[i:])
-	if err == nil {
-		return ok, false
-	}
-	if j := bytes.Index(line[i+1:], []byte(`{"msg":"`)); j >= 0 { // a brace in what stands before it
-		if ok, err := lr.parse(line[i+1+j:]); err == nil {
-			return ok, false
-		}
-	}
-	return false, bytes.Contains(line, []byte(`":`))
-}
-
-// parse reads JSON that is a line or has one in it.
-func (lr *logReader) parse(line []byte) (ok bool, err error) {
-	if done, err := lr.parser.quick(line, &lr.line); done {
-		return err == nil, err
-	}
-	root, err := lr.parser.object(line)
-	if err != nil {
-		return false, err
-	}
-	if root.Get("msg") == nil {
-		for _, wrapper := range [...]string{"log", "MESSAGE"} { // of Docker's json-file driver, and of journalctl -o json
-			if v := root.Get(wrapper); v != nil && v.Type() == fastjson.TypeString {
-				inner, _ := v.StringBytes()
-				return lr.unwrap(inner, wrapper == "log")
-			}
-		}
-	}
-	lr.line = inventory.Line{}
-	return lr.parser.known(root, line, &lr.line)
-}
-
-// unwrap reads a line that stood in a string. Docker cuts lines at 16 KiB; only the last piece has the newline.
-func (lr *logReader) unwrap(inner []byte, pieces bool) (ok bool, err error) {
-	whole := !pieces || bytes.HasSuffix(inner, []byte("\n"))
-	if !whole || len(lr.partial) > 0 {
-		if len(lr.partial)+len(inner) > maxLine {
-			lr.partial = lr.partial[:0]
-			return false, errTooLong
-		}
-		lr.partial = append(lr.partial, inner...)
-		inner = lr.partial
-	}
-	if !whole {
-		return false, nil
-	}
-	inner = bytes.Clone(inner) // the parser reuses what it stands in
-	lr.partial = lr.partial[:0]
-	i := bytes.IndexByte(inner, '{')
-	if i < 0 {
-		return false, nil
-	}
-	return lr.parser.Parse(inner[i:], &lr.line)
 }

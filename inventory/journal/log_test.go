@@ -104,7 +104,7 @@ func TestReadLog_CutOffAnywhere(t *testing.T) {
 		} else if n%size < len(`{"msg":`) {
 			bad = stats.Bad // too little to tell
 		}
-		if stats != (Stats{whole, bad}) {
+		if stats != (Stats{Lines: whole, Bad: bad}) {
 			t.Errorf("cut at %d: %+v, want %d and %d", n, stats, whole, bad)
 		}
 	}
@@ -140,7 +140,7 @@ func TestReadLog_Mixed(t *testing.T) {
 		"other text":         {"listening {on} 993\nfoo { bar", Stats{}},
 		"torn":               {line[:500], Stats{Bad: 1}},
 		"torn at its front":  {line[500:], Stats{Bad: 1}},
-		"two in one":         {line[:500] + line, Stats{Lines: 1}},
+		"two in one":         {line[:500] + line, Stats{Lines: 1, Bad: 1}},
 		"binary":             {"\x00\xff{\x00\n", Stats{}},
 	} {
 		contents := "before\n" + tt.log + "\n" + line + "\n"

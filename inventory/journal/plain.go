@@ -23,6 +23,7 @@ type plainReader struct {
 	now  io.Reader // the member that is read; nil between two
 	gzip *gzip.Reader
 	zstd *zstd.Decoder
+	cut  bool // errCutOff was met: nothing comes any more
 }
 
 func newPlainReader(r io.Reader) *plainReader {
@@ -37,7 +38,11 @@ func (p *plainReader) Close() {
 }
 
 // Read implements io.Reader. Its error is that of the log, or errCutOff.
-func (p *plainReader) Read(b []byte) (int, error) {
+func (p *plainReader) Read(b []byte) (n int, err error) {
+	if p.cut {
+		return 0, errCutOff
+	}
+	defer func() { p.cut = errors.Is(err, errCutOff) }()
 	for {
 		if p.now == nil {
 			if err := p.member(); err != nil {

@@ -64,7 +64,7 @@ func (r *Reader) ReadFrom(ctx context.Context, from Position,
 		finished := i < len(segments)-1
 		var read Stats
 		at, read, err = r.readSegment(ctx, at, finished, each)
-		stats.add(read)
+		stats.Add(read)
 		if err != nil {
 			return at, stats, err
 		}

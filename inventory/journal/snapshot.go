@@ -208,7 +208,7 @@ func (j *Journal) linesOf(ctx context.Context, segments []segment, each func(*in
 	for _, s := range segments {
 		_, read, err := j.readSegment(ctx, Position{Journal: j.journal, Segment: s.number, Offset: 0}, true,
 			func(l *inventory.Line, _ []byte, _ Position) error { return each(l) })
-		all.add(read)
+		all.Add(read)
 		if err != nil {
 			return all, err
 		}
