@@ -65,6 +65,9 @@ func (k *Keeper) Serve(checker *Checker, unknown *Unknown) error {
 // Find looks a login up, as Book does.
 func (k *Keeper) Find(login string) (Account, bool) { return k.book.Load().Find(login) }
 
+// Unchecked returns who an account without a password claims to be, as Book does.
+func (k *Keeper) Unchecked(a Attempt) (Claim, bool) { return k.book.Load().Unchecked(a) }
+
 // Verify checks a login, as Book does.
 func (k *Keeper) Verify(ctx context.Context, a Attempt) (Identity, error) {
 	return k.book.Load().Verify(ctx, a)

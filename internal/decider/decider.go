@@ -42,7 +42,7 @@ type Options struct {
 
 // Book is what a Decider asks of an accounts.Book, or of one that is replaced when accounts change. It is safe for concurrent use.
 type Book interface {
-	Find(login string) (accounts.Account, bool)
+	Unchecked(a accounts.Attempt) (accounts.Claim, bool)
 	Verify(ctx context.Context, a accounts.Attempt) (accounts.Identity, error)
 }
 
@@ -94,40 +94,36 @@ func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard
 
 // modern decides about a login by password at an upstream that takes tokens.
 func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
-	known, listed := d.o.Book.Find(a.Account)
-	if listed && len(known.Passwords) == 0 && u.EntraChecks() {
-		return d.checkedByEntra(ctx, u, a, protocol)
+	presented := accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol}
+	if u.EntraChecks() {
+		if claim, ok := d.o.Book.Unchecked(presented); ok {
+			return d.checkedByEntra(u, a, protocol, claim), nil
+		}
 	}
 	a.Upstream = "" // no guess at an upstream's password
-	id, err := d.checkHere(ctx, a, protocol)
+	id, err := d.checkHere(ctx, a, presented)
 	if err != nil {
 		return proxy.Decision{}, err
-	}
-	if !id.Checked {
-		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name)
 	}
 	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true,
 		Credential: tokenLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol)}}, nil
 }
 
-// checkedByEntra decides about an account without a password of its own.
-func (d *Decider) checkedByEntra(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
-	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
-	if err != nil {
-		return proxy.Decision{}, err
-	}
-	entra := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+// checkedByEntra decides about an account without a password of its own. Nobody is verified until Entra ID has answered.
+func (d *Decider) checkedByEntra(u *upstreams.Upstream, a guard.Attempt, protocol string, claim accounts.Claim) proxy.Decision {
+	entra := &entraLogin{TokenLogin: u.TokenLogin(claim.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
 	entra.Request.Password = a.Password
-	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}, nil
+	return proxy.Decision{Account: claim.Account, Mailbox: claim.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}
 }
 
-// checkHere checks a password against the accounts, slowed and bounded like any other.
-func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol string) (accounts.Identity, error) {
+// checkHere checks a password against the accounts, slowed and bounded like any other. Only an Identity, whose password was
+// right, makes the source a verified one.
+func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, presented accounts.Attempt) (accounts.Identity, error) {
 	check, err := d.o.Failures.Begin(ctx, a)
 	if err != nil {
 		return accounts.Identity{}, err
 	}
-	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	id, err := d.o.Book.Verify(ctx, presented)
 	var r *login.Refusal
 	switch {
 	case err == nil:
