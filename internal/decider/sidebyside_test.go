@@ -1,9 +1,11 @@
 package decider_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,15 +44,18 @@ func sideBySide(t *testing.T) side {
 	hash, err := accounts.Hash(secret.New("4711"), accounts.Parameters{Memory: 8, Time: 1, Threads: 1})
 	must(t, err)
 	book, err := accounts.NewBook([]accounts.Account{
-		{Login: "copier", Mailbox: "copier@contoso.test"},
+		{Login: "copier", Aliases: []string{"copy1", "copy2"}, Mailbox: "copier@contoso.test"},
 		{Login: "waiting", Mailbox: "waiting@contoso.test", Disabled: true},
-		{Login: "scanner1", Mailbox: "scans@contoso.test", Passwords: []accounts.Password{{Hash: hash}}},
+		{Login: "*@fleet.test", Mailboxes: []string{"fax1@fleet.test", "fax2@fleet.test", "fax3@fleet.test"},
+			Sources: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Passwords: []accounts.Password{{Hash: hash}}},
+		{Login: "scanner1", Aliases: []string{"scan1", "scan2", "scan3"}, Mailbox: "scans@contoso.test", Passwords: []accounts.Password{{Hash: hash}}},
 	}, accounts.Options{Unchecked: true})
 	must(t, err)
 	verified, err := guard.OpenVerified("")
 	must(t, err)
+	guesses := guard.NewGuesses(guard.GuessOptions{Upstream: "by-password", Count: 2, Per: 30 * time.Minute, Verified: verified})
 	d, err := decider.New(decider.Options{Config: cfg, Upstreams: services, Book: book, Verified: verified,
-		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified})})
+		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified, Guesses: map[string]*guard.Guesses{"by-password": guesses}})})
 	must(t, err)
 	return side{d, verified}
 }
@@ -111,4 +116,55 @@ func TestDecide_OnlyACheckedPasswordVerifiesASource(t *testing.T) {
 	if got := s.try(t, "10.0.0.7", "pop3", "copier", "whatever"); got != "let in" || s.verified.SourcesOf("copier") != 0 {
 		t.Errorf("before Entra ID was asked: %s, %d sources verified", got, s.verified.SourcesOf("copier"))
 	}
+}
+
+// TestDecide_NamesOfOneAccountAreOneToFailures, so that its password cannot be guessed at under each.
+func TestDecide_NamesOfOneAccountAreOneToFailures(t *testing.T) {
+	for name, names := range map[string][]string{
+		"aliases": {"scanner1", "scan1", "SCAN2", "scan3"},
+		"pattern": {"fax1@fleet.test", "FAX2@fleet.test", "fax3@fleet.test", "unlisted@fleet.test"},
+		"unknown": {"nobody", "nobody@x", `X\nobody`, `"nobody"@x`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := sideBySide(t)
+				for i := range 10 {
+					if got := s.try(t, "10.0.0.7", "imap", names[i%len(names)], fmt.Sprint("wrong", i)); !strings.HasPrefix(got, "reason 1 ") {
+						t.Errorf("attempt %d: %s", i, got)
+					}
+				}
+				for _, n := range names {
+					if got := s.try(t, "10.0.0.7", "imap", n, "4711"); got != "reason 6 after 0s" {
+						t.Errorf("%s, after ten wrong passwords: %s, want too many failures", n, got)
+					}
+				}
+				if got := s.try(t, "10.0.0.8", "imap", names[0], "4711"); name != "unknown" && got != "let in" {
+					t.Errorf("%s from elsewhere: %s", names[0], got)
+				}
+			})
+		})
+	}
+}
+
+// TestDecide_AliasesHaveNoGuessesOfTheirOwnAtEntra: whatever the device calls itself, Entra ID is asked as one user.
+func TestDecide_AliasesHaveNoGuessesOfTheirOwnAtEntra(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sideBySide(t)
+		for i, name := range []string{"copier", "copy1", "copy2", "COPIER"} {
+			session := &inventory.Session{Source: inventory.Source{IP: netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}, Protocol: "pop3"}
+			got, err := s.Decide(t.Context(), time.Now(), session, login.Credentials{Account: name, Password: secret.New(fmt.Sprint(i)),
+				Mechanism: login.MechanismUser})
+			must(t, err)
+			guess := got.Credential.(interface {
+				Begin(context.Context) error
+				Reject()
+			})
+			if err = guess.Begin(t.Context()); (err == nil) != (i < 2) {
+				t.Errorf("guess %d, as %s: %v", i, name, err)
+			}
+			if err == nil {
+				guess.Reject()
+			}
+		}
+	})
 }
