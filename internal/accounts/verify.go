@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (b *Book) digest(a *Attempt, l *lock) passwordmemory.Digest {
 	return b.checker.hasher.Sum(l.binding, a.Password.Reveal())
 }
 
-// check waits for its turn and does the work of one argon2id check, whatever it is for.
+// check waits for its turn and does the work of an argon2id check, whatever it is for.
 func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity, error) {
 	leave, err := b.checker.enter(ctx, a.Source, a.Login)
 	if err != nil {
@@ -112,7 +113,10 @@ func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity,
 			return id, nil
 		}
 	}
-	i := l.open(a.Password)
+	i, err := b.open(ctx, l, a.Password, no.what != "")
+	if err != nil {
+		return Identity{}, err
+	}
 	if no.what == "" && i >= 0 {
 		b.checker.memory.Remember(b.digest(&a, l), l.keys[i], a.Now)
 		return Identity{Claim: f.claim(), PasswordName: l.names[i]}, nil
@@ -120,6 +124,25 @@ func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity,
 	r := login.Refuse(login.BadCredentials, "%s", no.reason(f, i >= 0))
 	r.NotBefore = begun.Add(refusalDelay)
 	return Identity{}, r
+}
+
+// open tries a password in all its spellings and returns which one of the lock it was, or -1. Only the first that fits ends it
+// early, and that only where the login is let in: any other answer costs the same.
+func (b *Book) open(ctx context.Context, l *lock, password secret.Secret, barred bool) (which int, err error) {
+	which = -1
+	for _, spelling := range spellingsOf(password) {
+		if err := ctx.Err(); err != nil {
+			return -1, fmt.Errorf("check a password: %w", err)
+		}
+		b.checker.opened.Add(1)
+		if i := l.open(secret.New(spelling)); i >= 0 && which < 0 {
+			which = i
+		}
+		if which >= 0 && !barred {
+			break
+		}
+	}
+	return which, nil
 }
 
 func (f found) claim() Claim {
