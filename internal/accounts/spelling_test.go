@@ -44,7 +44,8 @@ func TestVerify_TakesAPasswordInTheEncodingsOfDevices(t *testing.T) {
 func TestVerify_TakesNoOtherPassword(t *testing.T) {
 	t.Parallel()
 	for kept, typed := range map[string]string{
-		"fl\u00fcgel": "flugel", "secret": "secret ", " secret": "secret", "se cret": "se  cret", "Secret": "secret", "\u00e4": "\u00f6", "10": "10\u20ac",
+		"fl\u00fcgel": "flugel", "secret": "secret ", " secret": "secret", "se cret": "se  cret", "Secret": "secret", "\u00e4": "\u00f6",
+		"10":      "10\u20ac",
 		"secret2": "  secret2",
 	} {
 		b := book(t, accounts.Options{}, accounts.Account{Login: "a", Passwords: one(hash(t, kept))})
@@ -59,7 +60,8 @@ func TestVerify_AWrongPasswordCostsTheSameForEverybody(t *testing.T) {
 	t.Parallel()
 	c := accounts.NewChecker(accounts.CheckerOptions{})
 	b := fleet(t, accounts.Options{Checker: c})
-	for typed, most := range map[string]int{"plain": 1, " blank": 2, "fl\xfcgel": 4, "fl\u00fcgel": 3, " fl\u00fcgel": 6, "\xff\xfe\xfd": 4, strings.Repeat("\u00e4", 512): 3} {
+	for typed, most := range map[string]int{"plain": 1, " blank": 2, "fl\xfcgel": 4, "fl\u00fcgel": 3, " fl\u00fcgel": 6,
+		"\xff\xfe\xfd": 4, strings.Repeat("\u00e4", 512): 3} {
 		spelled := len(accounts.SpellingsOf(secret.New(typed)))
 		if spelled < 1 || spelled > most {
 			t.Errorf("%q has %d spellings, want 1 to %d", typed, spelled, most)

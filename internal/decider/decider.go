@@ -193,8 +193,8 @@ func stricter(a, b inventory.Stage) bool {
 func (d *Decider) block(decision *proxy.Decision, spelled bool, of string) {
 	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
 	if spelled {
-		refusal = login.Refuse(login.Blocked, "the device was set to stage block as %s: set another stage there, or one for this name alone, if it is "+
-			"to read mail here again", of)
+		refusal = login.Refuse(login.Blocked, "the device was set to stage block as %s: set another stage there, or one for this name alone, if "+
+			"it is to read mail here again", of)
 	}
 	refusal.Text = d.o.Config.Contact
 	if decision.Checked {

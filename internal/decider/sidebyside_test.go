@@ -48,7 +48,8 @@ func sideBySide(t *testing.T) side {
 		{Login: "waiting", Mailbox: "waiting@contoso.test", Disabled: true},
 		{Login: "*@fleet.test", Mailboxes: []string{"fax1@fleet.test", "fax2@fleet.test", "fax3@fleet.test"},
 			Sources: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Passwords: []accounts.Password{{Hash: hash}}},
-		{Login: "scanner1", Aliases: []string{"scan1", "scan2", "scan3"}, Mailbox: "scans@contoso.test", Passwords: []accounts.Password{{Hash: hash}}},
+		{Login: "scanner1", Aliases: []string{"scan1", "scan2", "scan3"}, Mailbox: "scans@contoso.test",
+			Passwords: []accounts.Password{{Hash: hash}}},
 	}, accounts.Options{Unchecked: true})
 	must(t, err)
 	verified, err := guard.OpenVerified("")

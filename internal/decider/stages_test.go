@@ -18,7 +18,8 @@ const (
 )
 
 // stageOf is the stage at which a source is served that logs in on-premises by password.
-func stageOf(t *testing.T, stages map[string]inventory.Stage, source inventory.Source, byMAC bool, account string) (inventory.Stage, *login.Refusal) {
+func stageOf(t *testing.T, stages map[string]inventory.Stage, source inventory.Source, byMAC bool,
+	account string) (inventory.Stage, *login.Refusal) {
 	t.Helper()
 	s := &inventory.Session{Source: source, ByMAC: byMAC, Protocol: "pop3"}
 	got, err := newDecider(t, stages).Decide(t.Context(), time.Now(), s, login.Credentials{Account: account, Password: secret.New("x"),
@@ -56,7 +57,8 @@ func TestDecide_AStageHoldsForEverySpellingFromItsSource(t *testing.T) {
 				t.Errorf("set %v, typed %q: stage %s, refused %v; want %s", c.set, name, got, then, c.want)
 			}
 			for id := range c.set {
-				if _, exact := c.set["10.0.0.7/"+strings.ToLower(name)]; then != nil && len(c.set) == 1 && !exact && !strings.Contains(then.Err.Error(), id) {
+				if _, exact := c.set["10.0.0.7/"+strings.ToLower(name)]; then != nil && len(c.set) == 1 && !exact &&
+					!strings.Contains(then.Err.Error(), id) {
 					t.Errorf("%q is refused since %v, which does not say that %s was set", name, then.Err, id)
 				}
 			}

@@ -12,7 +12,8 @@ import (
 )
 
 // spellings of one account, whatever they are typed as. Those of login's own table are many more.
-var spellings = []string{"root", "Root", "root@x.com", `X\root`, "root%x.com", `"root"@x.com`, "any*root", " root", `X\root\shared`, "root@y.com"}
+var spellings = []string{"root", "Root", "root@x.com", `X\root`, "root%x.com", `"root"@x.com`, "any*root",
+	" root", `X\root\shared`, "root@y.com"}
 
 func TestFailures_SpellingsAreOnePair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -43,7 +43,8 @@ func TestVerified_PairsAreKnownForThirtyDays(t *testing.T) {
 		v.Record(printer, "Scans@Contoso.com")
 		v.Record(printer, `CONTOSO\scans`)
 		v.Record(stranger, "scans")
-		if !v.Has(printer, "scans@contoso.COM") || !v.Has(stranger, "SCANS") || !v.Has(printer, "scans") || v.Has(printer, "scan") || v.Has(netip.MustParseAddr("10.20.9.8"), "scans") {
+		if !v.Has(printer, "scans@contoso.COM") || !v.Has(stranger, "SCANS") || !v.Has(printer, "scans") || v.Has(printer, "scan") ||
+			v.Has(netip.MustParseAddr("10.20.9.8"), "scans") {
 			t.Error("pairs are mixed up, or spellings are not one")
 		}
 		if got := v.SourcesOf("scans@elsewhere"); got != 2 {

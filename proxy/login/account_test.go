@@ -14,8 +14,10 @@ var spellings = map[string][]string{
 	`.\scans`: {"scans"}, `\scans`: {"scans"}, "scans@": {"scans"}, `scans\`: {"scans"}, `CONTOSO\\scans`: {"scans"},
 	"scans@contoso.com@bridge.local": {"scans"}, `CONTOSO\scans@contoso.com`: {"scans"},
 	// with a shared mailbox behind: another mailbox, the same password
-	`CONTOSO\scans\mailbox`: {"scans"}, `scans@contoso.com\mailbox`: {"scans"}, `CONTOSO\scans\m@x`: {"scans"}, `scans@contoso.com/m@x`: {"scans"},
-	" scans": {"scans"}, "scans ": {"scans"}, " scans @x": {"scans"}, `CONTOSO\ scans`: {"scans"},
+	`CONTOSO\scans\mailbox`: {"scans"}, `scans@contoso.com\mailbox`: {"scans"},
+	`CONTOSO\scans\m@x`: {"scans"}, `scans@contoso.com/m@x`: {"scans"},
+	" scans": {"scans"}, "scans ": {"scans"}, " scans @x": {"scans"},
+	`CONTOSO\ scans`:    {"scans"},
 	"scans%contoso.com": {"scans"}, "scans%contoso.com@relay.test": {"scans"}, "scans@contoso.com%relay.test": {"scans"}, `X\scans%y`: {"scans"},
 	`"scans"@contoso.com`: {"scans"}, `"scans"`: {"scans"}, `"scans@contoso.com"`: {"scans"}, `"CONTOSO\scans"`: {"scans"},
 	`CONTOSO\"scans"`: {"scans"}, `" scans "@contoso.com`: {"scans"}, `"s\cans"@contoso.com`: {"scans"}, "'scans'": {"scans"},

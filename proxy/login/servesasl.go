@@ -93,8 +93,8 @@ func refuseToken(initial []string) (c Credentials, err error) {
 		message, _ := DecodeSASL(initial[0])
 		c, _ = TokenCredentials(message)
 	}
-	return Credentials{Account: c.Account, Mechanism: MechanismXOAUTH2}, Refuse(BadCredentials, "this listener hands no tokens of programs' own on "+
-		"(device_tokens: false): set the program to log in by password, or switch device_tokens on")
+	return Credentials{Account: c.Account, Mechanism: MechanismXOAUTH2}, Refuse(BadCredentials, "this listener hands no tokens of programs' "+
+		"own on (device_tokens: false): set the program to log in by password, or switch device_tokens on")
 }
 
 // response returns the initial response, or asks for one with prompt. "*" cancels.
