@@ -141,6 +141,8 @@ func TestParse_Example(t *testing.T) {
 	equal(t, "record_size", first.RecordSize, 4096)
 	equal(t, "allow", first.Allow, prefixes("10.20.0.0/16", "fd00:20::/32", "10.30.0.7/32"))
 	equal(t, "proxy_protocol", first.ProxyProtocol, prefixes("10.20.0.2/32"))
+	equal(t, "device_tokens", first.DeviceTokens, false)
+	equal(t, "device_tokens by default", second.DeviceTokens, true)
 	equal(t, "ciphers", second.Ciphers, config.Ciphers{Mode: "list", Suites: []uint16{0x002f, 0xc02f, 0x1301}})
 	equal(t, "tls", second.TLS, "starttls")
 	want := config.Default().Listeners[0].Limits

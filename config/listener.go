@@ -34,6 +34,9 @@ type Listener struct {
 	// The addresses and ranges that devices may connect from. Default: loopback, private and link-local ranges only.
 	Allow []netip.Prefix `yaml:"allow" jsonschema:"minItems=1"`
 
+	// Whether programs' own tokens (XOAUTH2) are handed on. With false they are neither announced nor taken.
+	DeviceTokens bool `yaml:"device_tokens"`
+
 	// Load balancers, as addresses or ranges: from them a PROXY header is required, from others it is refused.
 	ProxyProtocol []netip.Prefix `yaml:"proxy_protocol"`
 
@@ -79,6 +82,7 @@ func defaultListener() Listener {
 		Ciphers:       Ciphers{Mode: "legacy"},
 		RecordSize:    maxRecord,
 		Allow:         localRanges(),
+		DeviceTokens:  true,
 		ProxyProtocol: []netip.Prefix{},
 		Limits: Limits{
 			Sessions:          10000,
@@ -103,6 +107,7 @@ func (l *Listener) read(o *object) {
 	o.use("ciphers", l.Ciphers.read)
 	scalar(o, "record_size", &l.RecordSize, size(minRecord, maxRecord))
 	some(o, "allow", &l.Allow, prefix)
+	scalar(o, "device_tokens", &l.DeviceTokens, boolean)
 	list(o, "proxy_protocol", &l.ProxyProtocol, prefix)
 	o.group("limits", l.Limits.read)
 }

@@ -70,6 +70,9 @@ type Source struct {
 	IP                netip.Addr
 	Port              uint16
 	Name, MAC, Vendor string // reverse DNS, neighbour table, the MAC's registered owner
+	// Adapter is the MAC address that answers for IP, also where it answers for so many that MAC does not tell it, as a router
+	// does. It is not on record, and names no device: what was set for its devices holds.
+	Adapter string
 }
 
 // TLS is what one TLS handshake came to. Its zero value stands for a handshake that was not tried.
@@ -179,6 +182,16 @@ func (s *Session) sourceID() string {
 		return ""
 	}
 	return ip.String()
+}
+
+// Sources returns what stands before the account in the ids by which people may have set something for the session's device, that
+// of its own id first. Where devices are told apart by MAC address, one that has many addresses is still what it was.
+func (s *Session) Sources() []string {
+	all := []string{s.sourceID()}
+	if s.ByMAC {
+		all = append(all, s.Source.Adapter, PlainAddress(s.Source.IP).String())
+	}
+	return slices.DeleteFunc(all, func(source string) bool { return source == "" })
 }
 
 // accountName returns a verified account as a record has it.

@@ -32,6 +32,7 @@ func (s *session) open(ctx context.Context) error {
 
 func (s *session) start(c net.Conn, o login.ConnOptions) {
 	o.Notes, o.MaxBadCommands, o.RecordSize = &s.notes, s.listener.BadCommands, s.listener.RecordSize
+	o.NoTokens = s.listener.NoDeviceTokens
 	s.device = login.NewConn(c, o)
 	s.login = s.listener.Dialect.NewLogin(s.device, s.listener.Greeting, &s.notes)
 }

@@ -53,6 +53,8 @@ type Listener struct {
 	Terminate devicetls.Terminator
 	Dialect   login.Dialect
 	Greeting  login.Greeting
+	// NoDeviceTokens refuses logins by a token of the program's own, and does not announce them.
+	NoDeviceTokens bool
 	// RecordSize is the largest record of application data that a device is sent, in bytes; 0: TLS's own 16 KiB.
 	RecordSize int
 	Sessions   *limits.Sessions // may be nil: no limits

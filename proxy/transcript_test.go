@@ -26,7 +26,7 @@ import (
 // file there. Between the device and the upstream, which are the test, stands a whole bridge.
 //
 // The header of a transcript says what it is, and may have settings: "tls: starttls" begins before TLS, "upstream: starttls"
-// does so on that side, "remembered:" is what the upstream announced to an earlier session, "notice:" what the device is told
+// does so on that side, "tokens: no" takes no tokens of programs' own, "remembered:" is what the upstream announced to an earlier session, "notice:" what the device is told
 // at its login. Then lines: "D:" the device says, "B:" the bridge says to the device, "C:" the bridge says to the upstream,
 // "U:" the upstream says; "D!" and "U!" say without a line ending of their own, "D." and "U." close. "=" is what came of it:
 // credentials, "refused" and why the bridge tells the device no, "error" and why it hears no more of it, "admitted", and at
@@ -130,6 +130,7 @@ func newPlayer(t *testing.T, settings map[string]string, kind exhibits) *player 
 		w.listener.Protocol, w.listener.Dialect = kind.protocol, p.spiedOn(kind.dialect)
 		w.listener.Greeting, w.listener.BadCommands = "Drawbridge is ready.", kind.badCommands
 		w.listener.StartTLS = settings["tls"] == "starttls"
+		w.listener.NoDeviceTokens = settings["tokens"] == "no"
 		w.decider.notice, w.decider.hears = settings["notice"], p.credentials
 		w.decider.upstream = proxy.NewUpstream(proxy.UpstreamOptions{
 			Name: "mail", Addresses: map[string]string{kind.protocol: ln.Addr().String()}, ServerName: "mail.test",

@@ -108,7 +108,7 @@ func TestGuesses_VerifiedSourcesOutliveARestart(t *testing.T) {
 	w.end()
 	files, err := readTree(w.dataDir())
 	must(t, err)
-	if kept := string(files[verifiedFile]); !strings.Contains(kept, "scanner@contoso.example") || !strings.Contains(kept, "127.0.0.1") {
+	if kept := string(files[verifiedFile]); !strings.Contains(kept, `"account":"scanner"`) || !strings.Contains(kept, "127.0.0.1") {
 		t.Errorf("%s holds %q, want source and account", verifiedFile, kept)
 	}
 	w.start(w.bridge.cfg())

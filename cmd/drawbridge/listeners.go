@@ -89,6 +89,7 @@ func (b *bridge) listener(l config.Listener, terminate devicetls.Terminator) *pr
 		Terminate:        terminate,
 		Dialect:          dialects[l.Protocol],
 		Greeting:         login.Greeting(p.Greeting),
+		NoDeviceTokens:   !l.DeviceTokens,
 		RecordSize:       l.RecordSize,
 		Sessions:         b.counts.Sessions(l.Name),
 		Slots:            b.counts.Slots(l.Name),

@@ -79,6 +79,8 @@ func nameFault(name string) string {
 		return "it is empty: write the name the device logs in with"
 	case len(name) > MaxLogin:
 		return fmt.Sprintf("it is longer than %d bytes: shorten it", MaxLogin)
+	case name == "-":
+		return "- stands for those who are not known: write another name"
 	case strings.TrimSpace(name) != name:
 		return "blanks before or behind it: remove them"
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }):

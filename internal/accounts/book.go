@@ -124,17 +124,16 @@ func (b *Book) find(login string) found {
 	return found{near: near}
 }
 
-// Find returns the account that a login name leads to, without checking anything. Where that is a pattern, Login and
-// Mailbox are those of this one login.
-func (b *Book) Find(login string) (Account, bool) {
+// CountsAs returns the login, as listed, or the pattern whose password a login name is a guess at; empty: no account's. A name
+// that fits a pattern whose mailboxes do not list it is none of its logins, and counts as it all the same: failures must
+// not tell which names are listed.
+func (b *Book) CountsAs(login string) (entry string, listed bool) {
 	f := b.find(login)
-	if f.entry == nil {
-		return Account{}, false
+	switch {
+	case f.entry != nil:
+		return f.entry.account.Login, true
+	case f.near != nil:
+		return f.near.account.Login, false
 	}
-	a := f.entry.account.clone()
-	a.Mailbox = f.mailbox
-	if a.IsPattern() {
-		a.Login = f.account
-	}
-	return a, true
+	return "", false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"drawbridge/internal/fairqueue"
@@ -35,6 +36,7 @@ type Checker struct {
 	hasher *passwordmemory.Hasher
 	memory *passwordmemory.Memory[string] // the keys that passwords opened
 	shared func(netip.Addr) bool
+	opened atomic.Int64 // checks that were computed; nothing but tests looks at it
 }
 
 // NewChecker returns a Checker that remembers nothing yet.

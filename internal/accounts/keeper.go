@@ -44,7 +44,7 @@ type Added struct {
 	Existing bool // it had been there, and has one more password
 }
 
-// NewKeeper returns a Keeper that changes what is in its folder. To Find and to Verify, it must Serve.
+// NewKeeper returns a Keeper that changes what is in its folder. To answer for logins, it must Serve.
 func NewKeeper(o KeeperOptions) *Keeper { return &Keeper{o: o} }
 
 // Serve reads the accounts, so that they are found, those of now and those after each change. It comes before anything else.
@@ -62,8 +62,13 @@ func (k *Keeper) Serve(checker *Checker, unknown *Unknown) error {
 	return nil
 }
 
-// Find looks a login up, as Book does.
-func (k *Keeper) Find(login string) (Account, bool) { return k.book.Load().Find(login) }
+// CountsAs returns whose password a login name is a guess at, as Book does.
+func (k *Keeper) CountsAs(login string) (entry string, listed bool) {
+	return k.book.Load().CountsAs(login)
+}
+
+// Unchecked returns who an account without a password claims to be, as Book does.
+func (k *Keeper) Unchecked(a Attempt) (Claim, bool) { return k.book.Load().Unchecked(a) }
 
 // Verify checks a login, as Book does.
 func (k *Keeper) Verify(ctx context.Context, a Attempt) (Identity, error) {

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,14 +25,16 @@ type Attempt struct {
 	Now      time.Time // zero: the time of the call
 }
 
-// Identity is who a device is.
-type Identity struct {
+// Claim is who a device says it is, where nothing but its password is open.
+type Claim struct {
 	Account string // the login in its listed form, or where a pattern let it in as typed; lower case
 	Mailbox string // may be no address where the account has none and the login is none
 	Pattern string // the pattern that let the login in; empty: it is listed
-	// Checked says that the password was checked here. It is false only for an account without one, whose password
-	// Entra ID must check: no token that opens any mailbox may serve such an Identity.
-	Checked      bool
+}
+
+// Identity is who a device is: its password was checked here. Only Verify makes one.
+type Identity struct {
+	Claim
 	PasswordName string
 	Remembered   bool // the password was known to be right, so that nothing was computed
 }
@@ -39,7 +42,8 @@ type Identity struct {
 // Verify checks a login. What is wrong with it makes one *login.Refusal, BadCredentials, after the same work and not to
 // be told before the same time; only its Err says what it was. At most one check a CPU runs at once, and sources take
 // turns: until then Verify waits, as long as ctx lasts, whose error it then gives; when too many wait already the Refusal
-// is Unavailable. A password that was right in the last 24 hours needs no turn.
+// is Unavailable. A password that was right in the last 24 hours needs no turn. An account without a password is refused
+// like any other that is barred.
 func (b *Book) Verify(ctx context.Context, a Attempt) (Identity, error) {
 	if a.Now.IsZero() {
 		a.Now = time.Now()
@@ -51,14 +55,25 @@ func (b *Book) Verify(ctx context.Context, a Attempt) (Identity, error) {
 	}
 	no := f.entry.bar(&a)
 	if no.what == "" {
-		if f.entry.lock == nil {
-			return f.identity(), nil
-		}
 		if id, ok := b.remembered(&a, f); ok {
 			return id, nil
 		}
 	}
 	return b.check(ctx, a, f, no)
+}
+
+// Unchecked returns who a device says it is where the account has no password here and nothing else bars the login: Entra
+// ID must check the password, and no token that opens any mailbox may serve a Claim. Anybody else is for Verify, those
+// who are barred too, or they would not be counted.
+func (b *Book) Unchecked(a Attempt) (Claim, bool) {
+	if a.Now.IsZero() {
+		a.Now = time.Now()
+	}
+	f := b.find(a.Login)
+	if f.entry == nil || f.entry.lock != nil || f.entry.account.bar(&a).what != "" {
+		return Claim{}, false
+	}
+	return f.claim(), true
 }
 
 // remembered answers for a password that was right lately. It is asked only where nothing else bars the login: else the
@@ -73,9 +88,7 @@ func (b *Book) remembered(a *Attempt, f found) (Identity, bool) {
 	if i < 0 {
 		return Identity{}, false
 	}
-	id := f.identity()
-	id.Checked, id.PasswordName, id.Remembered = true, l.names[i], true
-	return id, true
+	return Identity{Claim: f.claim(), PasswordName: l.names[i], Remembered: true}, true
 }
 
 // digest stands for a password together with the lock it is tried on.
@@ -83,7 +96,7 @@ func (b *Book) digest(a *Attempt, l *lock) passwordmemory.Digest {
 	return b.checker.hasher.Sum(l.binding, a.Password.Reveal())
 }
 
-// check waits for its turn and does the work of one argon2id check, whatever it is for.
+// check waits for its turn and does the work of an argon2id check, whatever it is for.
 func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity, error) {
 	leave, err := b.checker.enter(ctx, a.Source, a.Login)
 	if err != nil {
@@ -100,24 +113,44 @@ func (b *Book) check(ctx context.Context, a Attempt, f found, no bar) (Identity,
 			return id, nil
 		}
 	}
-	i := l.open(a.Password)
+	i, err := b.open(ctx, l, a.Password, no.what != "")
+	if err != nil {
+		return Identity{}, err
+	}
 	if no.what == "" && i >= 0 {
 		b.checker.memory.Remember(b.digest(&a, l), l.keys[i], a.Now)
-		id := f.identity()
-		id.Checked, id.PasswordName = true, l.names[i]
-		return id, nil
+		return Identity{Claim: f.claim(), PasswordName: l.names[i]}, nil
 	}
 	r := login.Refuse(login.BadCredentials, "%s", no.reason(f, i >= 0))
 	r.NotBefore = begun.Add(refusalDelay)
 	return Identity{}, r
 }
 
-func (f found) identity() Identity {
-	id := Identity{Account: f.account, Mailbox: f.mailbox}
-	if f.entry.account.IsPattern() {
-		id.Pattern = f.entry.account.Login
+// open tries a password in all its spellings and returns which one of the lock it was, or -1. Only the first that fits ends it
+// early, and that only where the login is let in: any other answer costs the same.
+func (b *Book) open(ctx context.Context, l *lock, password secret.Secret, barred bool) (which int, err error) {
+	which = -1
+	for _, spelling := range spellingsOf(password) {
+		if err := ctx.Err(); err != nil {
+			return -1, fmt.Errorf("check a password: %w", err)
+		}
+		b.checker.opened.Add(1)
+		if i := l.open(secret.New(spelling)); i >= 0 && which < 0 {
+			which = i
+		}
+		if which >= 0 && !barred {
+			break
+		}
 	}
-	return id
+	return which, nil
+}
+
+func (f found) claim() Claim {
+	c := Claim{Account: f.account, Mailbox: f.mailbox}
+	if f.entry.account.IsPattern() {
+		c.Pattern = f.entry.account.Login
+	}
+	return c
 }
 
 // bar is why an account may not log in whatever the password, and what to do about it. Without what there is none.
@@ -133,9 +166,17 @@ func (f found) unknown() bar {
 	return bar{"no account has this login", "add it (`drawbridge account list --unknown` has the line), or correct the device"}
 }
 
-// bar checks all but the password.
+// bar checks all but the password, and whether there is one.
 func (e *entry) bar(a *Attempt) bar {
-	c := &e.account
+	if no := e.account.bar(a); no.what != "" || e.lock != nil {
+		return no
+	}
+	return bar{"the account " + e.account.Login + " has no password here, and its upstream has none checked by Entra ID",
+		"give it one (drawbridge account add), or lead it to an upstream with flow: password"}
+}
+
+// bar checks all that is said of an account but its password.
+func (c *Account) bar(a *Attempt) bar {
 	switch {
 	case c.Disabled:
 		return bar{"the account " + c.Login + " is disabled", "enable it, or retire the device"}

@@ -46,37 +46,40 @@ func TestVerify_LetsIn(t *testing.T) {
 		change          func(*accounts.Attempt)
 		want            accounts.Identity
 	}{
-		{login: "scanner1", password: "secret-1", want: accounts.Identity{Account: "scanner1", Mailbox: "Scans@contoso.com"}},
-		{login: "SCANNER1", password: "secret-1", want: accounts.Identity{Account: "scanner1", Mailbox: "Scans@contoso.com"}},
-		{login: `contoso\Scanner1`, password: "secret-1", want: accounts.Identity{Account: "scanner1", Mailbox: "Scans@contoso.com"}},
-		{login: `user@contoso.com\shared`, password: "secret-1", want: accounts.Identity{Account: "scanner1", Mailbox: "Scans@contoso.com"}},
-		{login: "desk", password: "for the desk", want: accounts.Identity{Account: "desk", Mailbox: "desk", PasswordName: "reception"}},
-		{login: "desk", password: "for below", want: accounts.Identity{Account: "desk", Mailbox: "desk", PasswordName: "basement"}},
-		{login: "young", password: "young", want: accounts.Identity{Account: "young", Mailbox: "young"}},
-		{login: "near", password: "near", want: accounts.Identity{Account: "near", Mailbox: "near"}},
-		{login: "near", password: "near", change: from("::ffff:10.20.3.9"), want: accounts.Identity{Account: "near", Mailbox: "near"}},
-		{login: "near", password: "near", change: from("192.0.2.7"), want: accounts.Identity{Account: "near", Mailbox: "near"}},
-		{login: "near", password: "near", change: from("fe80::7%eth0"), want: accounts.Identity{Account: "near", Mailbox: "near"}},
-		{login: "pop", password: "pop", change: by("pop3"), want: accounts.Identity{Account: "pop", Mailbox: "pop"}},
-		{login: "FAX1@contoso.com", password: "shared", want: accounts.Identity{Account: "fax1@contoso.com", Mailbox: "Fax1@contoso.com",
-			Pattern: "*@contoso.com"}},
-		{login: "fax3@contoso.com", password: "faxes", want: accounts.Identity{Account: "fax3@contoso.com", Mailbox: "fax3@contoso.com",
-			Pattern: "fax*@contoso.com"}},
-		{login: "Some.One@any.example", password: "any", want: accounts.Identity{Account: "some.one@any.example",
-			Mailbox: "some.one@any.example", Pattern: "*@any.example"}},
+		{login: "scanner1", password: "secret-1", want: identity(accounts.Claim{Account: "scanner1", Mailbox: "Scans@contoso.com"}, "")},
+		{login: "SCANNER1", password: "secret-1", want: identity(accounts.Claim{Account: "scanner1", Mailbox: "Scans@contoso.com"}, "")},
+		{login: `contoso\Scanner1`, password: "secret-1", want: identity(accounts.Claim{Account: "scanner1", Mailbox: "Scans@contoso.com"}, "")},
+		{login: `user@contoso.com\shared`, password: "secret-1", want: identity(accounts.Claim{Account: "scanner1", Mailbox: "Scans@contoso.com"}, "")},
+		{login: "desk", password: "for the desk", want: identity(accounts.Claim{Account: "desk", Mailbox: "desk"}, "reception")},
+		{login: "desk", password: "for below", want: identity(accounts.Claim{Account: "desk", Mailbox: "desk"}, "basement")},
+		{login: "young", password: "young", want: identity(accounts.Claim{Account: "young", Mailbox: "young"}, "")},
+		{login: "near", password: "near", want: identity(accounts.Claim{Account: "near", Mailbox: "near"}, "")},
+		{login: "near", password: "near", change: from("::ffff:10.20.3.9"), want: identity(accounts.Claim{Account: "near", Mailbox: "near"}, "")},
+		{login: "near", password: "near", change: from("192.0.2.7"), want: identity(accounts.Claim{Account: "near", Mailbox: "near"}, "")},
+		{login: "near", password: "near", change: from("fe80::7%eth0"), want: identity(accounts.Claim{Account: "near", Mailbox: "near"}, "")},
+		{login: "pop", password: "pop", change: by("pop3"), want: identity(accounts.Claim{Account: "pop", Mailbox: "pop"}, "")},
+		{login: "FAX1@contoso.com", password: "shared", want: identity(accounts.Claim{Account: "fax1@contoso.com", Mailbox: "Fax1@contoso.com",
+			Pattern: "*@contoso.com"}, "")},
+		{login: "fax3@contoso.com", password: "faxes", want: identity(accounts.Claim{Account: "fax3@contoso.com", Mailbox: "fax3@contoso.com",
+			Pattern: "fax*@contoso.com"}, "")},
+		{login: "Some.One@any.example", password: "any", want: identity(accounts.Claim{Account: "some.one@any.example",
+			Mailbox: "some.one@any.example", Pattern: "*@any.example"}, "")},
 	}
 	for _, test := range tests {
 		a := attempt(test.login, test.password)
 		if test.change != nil {
 			test.change(&a)
 		}
-		test.want.Checked = true
 		got := mustVerify(t, b, a)
 		got.Remembered = false // two rows share a password
 		if got != test.want {
 			t.Errorf("%s from %s: got %+v, want %+v", test.login, a.Source, got, test.want)
 		}
 	}
+}
+
+func identity(c accounts.Claim, password string) accounts.Identity {
+	return accounts.Identity{Claim: c, PasswordName: password}
 }
 
 func from(source string) func(*accounts.Attempt) {
@@ -125,14 +128,20 @@ func TestVerify_LeavesAnAccountWithoutPasswordToEntra(t *testing.T) {
 		accounts.Account{Login: "user@contoso.com"},
 		accounts.Account{Login: "far@contoso.com", Sources: networks("10.99.0.0/16")},
 		accounts.Account{Login: "a", Passwords: one(hash(t, "p"))})
-	id := mustVerify(t, b, attempt("User@contoso.com", "whatever"))
-	if want := (accounts.Identity{Account: "user@contoso.com", Mailbox: "user@contoso.com"}); id != want {
-		t.Errorf("got %+v, want %+v", id, want)
+	claim, ok := b.Unchecked(attempt("User@contoso.com", "whatever"))
+	if want := (accounts.Claim{Account: "user@contoso.com", Mailbox: "user@contoso.com"}); !ok || claim != want {
+		t.Errorf("got %+v, %v; want %+v", claim, ok, want)
 	}
-	_, err := b.Verify(context.Background(), attempt("far@contoso.com", "whatever"))
-	got, want := refusedWith(t, err), "the account far@contoso.com may not log in from this address: add it"
-	if !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want %q…", got, want)
+	for name, says := range map[string]string{
+		"User@contoso.com": "the account user@contoso.com has no password here, and its upstream has none checked by Entra ID: give it one",
+		"far@contoso.com":  "the account far@contoso.com may not log in from this address: add it",
+		"a":                "wrong password",
+	} {
+		if _, ok := b.Unchecked(attempt(name, "whatever")); ok != (name == "User@contoso.com") {
+			t.Errorf("%s is left to Entra ID: %v", name, ok)
+		}
+		_, err := b.Verify(context.Background(), attempt(name, "whatever"))
+		wantContains(t, refusedWith(t, err), says)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,14 +36,15 @@ type Options struct {
 	Failures *guard.Failures
 	// Verified tells whom the bridge knows.
 	Verified *guard.Verified
-	// Stage returns the stage that people set a device to, empty where they did not; nil: none is set. It must not wait,
-	// and be safe for concurrent use.
-	Stage func(device string) inventory.Stage
+	// Stages returns the stages that people set the devices of a source to, by account; nil: none is set. It must not wait,
+	// and be safe for concurrent use. What it returns is not changed.
+	Stages func(source string) map[string]inventory.Stage
 }
 
 // Book is what a Decider asks of an accounts.Book, or of one that is replaced when accounts change. It is safe for concurrent use.
 type Book interface {
-	Find(login string) (accounts.Account, bool)
+	CountsAs(login string) (entry string, listed bool)
+	Unchecked(a accounts.Attempt) (accounts.Claim, bool)
 	Verify(ctx context.Context, a accounts.Attempt) (accounts.Identity, error)
 }
 
@@ -94,40 +96,41 @@ func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard
 
 // modern decides about a login by password at an upstream that takes tokens.
 func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
-	known, listed := d.o.Book.Find(a.Account)
-	if listed && len(known.Passwords) == 0 && u.EntraChecks() {
-		return d.checkedByEntra(ctx, u, a, protocol)
+	presented := accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol}
+	if u.EntraChecks() {
+		if claim, ok := d.o.Book.Unchecked(presented); ok {
+			return d.checkedByEntra(u, a, protocol, claim), nil
+		}
 	}
 	a.Upstream = "" // no guess at an upstream's password
-	id, err := d.checkHere(ctx, a, protocol)
+	var listed bool
+	if a.Entry, listed = d.o.Book.CountsAs(a.Account); listed {
+		a.Account = a.Entry // one password, by whatever name
+	}
+	id, err := d.checkHere(ctx, a, presented)
 	if err != nil {
 		return proxy.Decision{}, err
-	}
-	if !id.Checked {
-		return proxy.Decision{}, fmt.Errorf("the account %s has no password here, and upstream %s does not have it checked", id.Account, u.Name)
 	}
 	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true,
 		Credential: tokenLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol)}}, nil
 }
 
-// checkedByEntra decides about an account without a password of its own.
-func (d *Decider) checkedByEntra(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
-	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
-	if err != nil {
-		return proxy.Decision{}, err
-	}
-	entra := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+// checkedByEntra decides about an account without a password of its own. Nobody is verified until Entra ID has answered.
+func (d *Decider) checkedByEntra(u *upstreams.Upstream, a guard.Attempt, protocol string, claim accounts.Claim) proxy.Decision {
+	a.Account = claim.Mailbox // the user there, by whatever name here
+	entra := &entraLogin{TokenLogin: u.TokenLogin(claim.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
 	entra.Request.Password = a.Password
-	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}, nil
+	return proxy.Decision{Account: claim.Account, Mailbox: claim.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}
 }
 
-// checkHere checks a password against the accounts, slowed and bounded like any other.
-func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol string) (accounts.Identity, error) {
+// checkHere checks a password against the accounts, slowed and bounded like any other. Only an Identity, whose password was
+// right, makes the source a verified one.
+func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, presented accounts.Attempt) (accounts.Identity, error) {
 	check, err := d.o.Failures.Begin(ctx, a)
 	if err != nil {
 		return accounts.Identity{}, err
 	}
-	id, err := d.o.Book.Verify(ctx, accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol})
+	id, err := d.o.Book.Verify(ctx, presented)
 	var r *login.Refusal
 	switch {
 	case err == nil:
@@ -144,10 +147,7 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol strin
 // was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
 func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
 	decision.Stage = inventory.StageBridge
-	if d.o.Stage == nil {
-		return
-	}
-	set := d.o.Stage(s.DeviceOf(account))
+	set, of := d.setFor(s, account)
 	if set == "" {
 		return
 	}
@@ -160,12 +160,42 @@ func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.De
 	case inventory.StageWarn:
 		decision.Notice = "This device uses outdated encryption." // said to the device
 	case inventory.StageBlock:
-		d.block(decision)
+		d.block(decision, of != s.DeviceOf(account), of)
 	}
 }
 
-func (d *Decider) block(decision *proxy.Decision) {
+// setFor returns the stage that people set for a session's device, and under which id: its own, or one that differs in how the
+// account is spelled, or in what is known of the source. Of several of those the strictest holds: a device must not come out
+// of a block by another spelling. Whoever wants one of them served sets that one.
+func (d *Decider) setFor(s *inventory.Session, account string) (set inventory.Stage, of string) {
+	if d.o.Stages == nil {
+		return "", ""
+	}
+	own := s.DeviceOf(account)
+	for _, source := range s.Sources() {
+		for name, stage := range d.o.Stages(source) {
+			id := source + "/" + name
+			switch {
+			case id == own:
+				return stage, own
+			case login.IsSpellingOf(account, name) && stricter(stage, set):
+				set, of = stage, id
+			}
+		}
+	}
+	return set, of
+}
+
+func stricter(a, b inventory.Stage) bool {
+	return b == "" || slices.Index(inventory.Stages(), a) > slices.Index(inventory.Stages(), b)
+}
+
+func (d *Decider) block(decision *proxy.Decision, spelled bool, of string) {
 	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
+	if spelled {
+		refusal = login.Refuse(login.Blocked, "the device was set to stage block as %s: set another stage there, or one for this name alone, if "+
+			"it is to read mail here again", of)
+	}
 	refusal.Text = d.o.Config.Contact
 	if decision.Checked {
 		decision.Credential = blocked{refusal: refusal}

@@ -25,9 +25,10 @@ func house() *config.Config {
 		Upstreams: []config.Upstream{
 			{Name: "online", IMAP: "imap.test:993", OAuth2: &config.OAuth2{Flow: "client_credentials", Tenant: "contoso.test",
 				ClientID: "app-1", ClientSecret: secret.New("s")}},
-			{Name: "on-prem", IMAP: "mail.test:993"},
+			{Name: "on-prem", IMAP: "mail.test:993", POP3: "mail.test:995"},
 		},
-		Rules: []config.Rule{{Match: config.Match{Account: []string{"on-*@*"}}, Upstream: "on-prem"}},
+		Rules: []config.Rule{{Match: config.Match{Account: []string{"on-*@*"}}, Upstream: "on-prem"},
+			{Match: config.Match{Protocol: []string{"pop3"}}, Upstream: "on-prem"}},
 	}
 }
 
@@ -47,9 +48,22 @@ func newDecider(t *testing.T, stages map[string]inventory.Stage) *decider.Decide
 	must(t, err)
 	d, err := decider.New(decider.Options{Config: cfg, Upstreams: services, Book: book, Verified: verified,
 		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified}),
-		Stage:    func(device string) inventory.Stage { return stages[device] }})
+		Stages:   setTo(stages)})
 	must(t, err)
 	return d
+}
+
+// setTo has the stages of ids as a Decider asks for them.
+func setTo(stages map[string]inventory.Stage) func(source string) map[string]inventory.Stage {
+	return func(source string) map[string]inventory.Stage {
+		of := map[string]inventory.Stage{}
+		for id, stage := range stages {
+			if from, account, _ := strings.Cut(id, "/"); from == source {
+				of[account] = stage
+			}
+		}
+		return of
+	}
 }
 
 // TestDecide_IsOneTable of logins, each at a Decider that saw none before.

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"sync"
@@ -15,6 +16,7 @@ import (
 type Facts struct {
 	Name        string // from reverse DNS and proven, lower case, without the last dot; 253 characters at most
 	MAC         string // 00:00:48:01:02:03
+	Adapter     string // the MAC address that answers for it, also where that is no device's: a router's, or contested
 	Vendor      string // who made the network adapter, as the IEEE writes it; 80 characters at most
 	RandomMAC   bool   // MAC was chosen by software: it has no vendor, and may change
 	Description string // SNMP's sysDescr; 256 characters at most, as are the next two
@@ -66,16 +68,16 @@ func (e *Enricher) Facts(addr netip.Addr) Facts {
 		return Facts{}
 	}
 	now := time.Now()
-	mac := ""
+	var at adapter
 	if e.options.MACAddress {
-		mac = e.neighbours.lookup(addr, now) // before the lock: it may read the table
+		at = e.neighbours.lookup(addr, now) // before the lock: it may read the table
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	known := e.memory.Touch(addr)
-	e.noteMAC(known, mac)
+	e.noteMAC(known, at)
 	e.haveTold(addr, known)
-	if mac == "" && e.options.MACAddress && !known.missed && len(e.missed) < maxWaiting {
+	if at.raw == "" && e.options.MACAddress && !known.missed && len(e.missed) < maxWaiting {
 		known.missed, e.missed[addr] = true, true
 	}
 	if e.options.ReverseDNS && addr.Zone() == "" && known.name.start(now) {
@@ -97,10 +99,12 @@ func (e *Enricher) Vendor(mac string) (vendor string, random bool) {
 	return e.registry.Load().Lookup(hardware)
 }
 
-// noteMAC notes the MAC address of an entry, "" where the neighbour table has none at the moment, which takes nothing away.
+// noteMAC notes the adapter of an entry, an empty one where the neighbour table has none at the moment, which takes nothing away.
 // Another MAC address than before is another device: what the one before was called is asked anew, and what it
 // said of itself is forgotten. e.mu is held.
-func (e *Enricher) noteMAC(known *entry, mac string) {
+func (e *Enricher) noteMAC(known *entry, at adapter) {
+	known.facts.Adapter = cmp.Or(at.raw, known.facts.Adapter)
+	mac := at.mac
 	if mac != "" && mac != known.facts.MAC {
 		if known.facts.MAC != "" {
 			known.name.due = time.Time{}

@@ -17,9 +17,19 @@ const (
 var (
 	ProveName        = proveName
 	CleanText        = vendors.OneLine
-	Index            = index
 	SystemNeighbours = systemNeighbours
 )
+
+// Index maps addresses to the MAC addresses that are devices'.
+func Index(table []Neighbour) map[netip.Addr]string {
+	devices := make(map[netip.Addr]string)
+	for addr, a := range index(table) {
+		if a.mac != "" {
+			devices[addr] = a.mac
+		}
+	}
+	return devices
+}
 
 // Ask asks once, as an Enricher does, and returns what the device says: sysDescr, sysObjectID, sysName.
 func (s *SNMP) Ask(ctx context.Context, addr netip.Addr) (said [3]string, err error) {

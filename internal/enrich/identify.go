@@ -57,7 +57,7 @@ func (i *Identifier) Identify(s *inventory.Session) {
 		return
 	}
 	s.ByMAC = i.byMAC
-	s.Source.MAC, s.Source.Vendor = facts.MAC, facts.Vendor
+	s.Source.MAC, s.Source.Vendor, s.Source.Adapter = facts.MAC, facts.Vendor, facts.Adapter
 }
 
 // Admitted implements inventory.Recorder.

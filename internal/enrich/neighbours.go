@@ -21,20 +21,26 @@ type neighbours struct {
 	read func() ([]Neighbour, error)
 
 	mu     sync.Mutex
-	byAddr map[netip.Addr]string
+	byAddr map[netip.Addr]adapter
 	at     time.Time // of the last reading, good or bad; zero before the first
 	err    error     // of the last reading
 	failed uint64
 }
 
-// lookup returns the MAC address of addr as text, "" where the table has none.
-func (n *neighbours) lookup(addr netip.Addr, now time.Time) string {
+// adapter is the network adapter that answers for an address.
+type adapter struct {
+	mac string // the device's; empty where the adapter is a router hiding what is behind it, or another one claims the address too
+	raw string // as the table has it; empty: the table has none
+}
+
+// lookup returns the adapter of addr.
+func (n *neighbours) lookup(addr netip.Addr, now time.Time) adapter {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	mac, found := n.byAddr[addr]
+	known, found := n.byAddr[addr]
 	age := now.Sub(n.at)
 	if found && age < neighboursFresh || !n.at.IsZero() && age < neighboursAgain {
-		return mac
+		return known
 	}
 	n.refresh(now)
 	return n.byAddr[addr]
@@ -61,11 +67,11 @@ func (n *neighbours) state() (failed uint64, last error) {
 	return n.failed, n.err
 }
 
-// index maps addresses to MAC addresses. It leaves out what is no device's: an address that two adapters claim, and an adapter
+// index maps addresses to adapters. No device's MAC address is that of an address that two adapters claim, and that of an adapter
 // that answers for many IPv4 addresses, which is a router hiding what is behind it.
-func index(table []Neighbour) map[netip.Addr]string {
+func index(table []Neighbour) map[netip.Addr]adapter {
 	table = table[:min(len(table), maxNeighbours)]
-	byAddr := make(map[netip.Addr]string, len(table))
+	byAddr := make(map[netip.Addr]adapter, len(table))
 	held := make(map[string]int)
 	for _, n := range table {
 		mac, ok := textOf(n.MAC)
@@ -74,17 +80,19 @@ func index(table []Neighbour) map[netip.Addr]string {
 		}
 		addr := n.Addr.Unmap()
 		before, seen := byAddr[addr]
-		if !seen && addr.Is4() {
-			held[mac]++
+		switch {
+		case seen && before.raw != mac:
+			byAddr[addr] = adapter{raw: before.raw}
+		case !seen:
+			byAddr[addr] = adapter{mac: mac, raw: mac}
+			if addr.Is4() {
+				held[mac]++
+			}
 		}
-		if seen && before != mac {
-			mac = ""
-		}
-		byAddr[addr] = mac
 	}
-	for addr, mac := range byAddr {
-		if mac == "" || held[mac] > addressesOfOne {
-			delete(byAddr, addr)
+	for addr, a := range byAddr {
+		if held[a.mac] > addressesOfOne {
+			byAddr[addr] = adapter{raw: a.raw}
 		}
 	}
 	return byAddr

@@ -56,6 +56,22 @@ func TestIndex_LeavesOutWhatIsNoDevices(t *testing.T) {
 	}
 }
 
+// TestFacts_AdapterIsToldWhateverItHides: a device that takes many addresses, or one that another claims too, is still at its adapter.
+func TestFacts_AdapterIsToldWhateverItHides(t *testing.T) {
+	n := new(network)
+	var table []enrich.Neighbour
+	for i := range byte(9) {
+		table = append(table, enrich.Neighbour{Addr: netip.AddrFrom4([4]byte{192, 0, 2, i}), MAC: net.HardwareAddr{0, 0, 0x48, 1, 2, 3}})
+	}
+	n.set(append(table, neighbour(t, "192.0.2.20", "00:00:48:01:02:04"), neighbour(t, "192.0.2.20", "00:00:48:01:02:05"))...)
+	e := enrich.New(enrich.Options{MACAddress: true, Neighbours: n.read})
+	for addr, want := range map[string]string{"192.0.2.8": "00:00:48:01:02:03", "192.0.2.20": "00:00:48:01:02:04", "192.0.2.30": ""} {
+		if got := e.Facts(address(addr)); got.MAC != "" || got.Adapter != want {
+			t.Errorf("%s: the device has MAC %q and its adapter %q, want none and %q", addr, got.MAC, got.Adapter, want)
+		}
+	}
+}
+
 // network is an Options.Neighbours that a test changes.
 type network struct {
 	table atomic.Pointer[[]enrich.Neighbour]
@@ -79,8 +95,8 @@ func TestFacts_NeighbourHasMACAndVendorAtOnce(t *testing.T) {
 		neighbour(t, "2001:db8::7", "da:a1:19:00:00:01"))
 	e := start(t, enrich.Options{MACAddress: true, Neighbours: n.read, Learned: d.learned})
 	for addr, want := range map[string]enrich.Facts{
-		"192.0.2.10":   {MAC: "00:00:48:01:02:03", Vendor: "Seiko Epson Corporation"},
-		"2001:db8::7":  {MAC: "da:a1:19:00:00:01", RandomMAC: true},
+		"192.0.2.10":   {MAC: "00:00:48:01:02:03", Adapter: "00:00:48:01:02:03", Vendor: "Seiko Epson Corporation"},
+		"2001:db8::7":  {MAC: "da:a1:19:00:00:01", Adapter: "da:a1:19:00:00:01", RandomMAC: true},
 		"198.51.100.7": {}, // behind the router 192.0.2.1
 	} {
 		if got := e.Facts(address(addr)); got != want {
@@ -168,7 +184,7 @@ func TestFacts_AnotherMACIsAnotherDevice(t *testing.T) {
 		e.Facts(address("192.0.2.10"))
 		synctest.Wait()
 		if got, want := e.Facts(address("192.0.2.10")),
-			(enrich.Facts{Name: "second.example", MAC: "da:a1:19:00:00:01", RandomMAC: true}); got != want {
+			(enrich.Facts{Name: "second.example", MAC: "da:a1:19:00:00:01", Adapter: "da:a1:19:00:00:01", RandomMAC: true}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 		for _, want := range []string{"192.0.2.10 vendor=", "192.0.2.10 source_name=second.example", "192.0.2.10 source_mac=da:a1:19:00:00:01"} {

@@ -163,8 +163,8 @@ func (e *Enricher) lookAgain(now time.Time) {
 	e.missed = make(map[netip.Addr]bool)
 	e.mu.Unlock()
 	for addr := range missed {
-		if mac := e.neighbours.lookup(addr, now); mac != "" {
-			e.update(addr, func(known *entry) { e.noteMAC(known, mac) })
+		if at := e.neighbours.lookup(addr, now); at.raw != "" {
+			e.update(addr, func(known *entry) { e.noteMAC(known, at) })
 		}
 	}
 }

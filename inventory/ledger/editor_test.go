@@ -122,11 +122,11 @@ func TestStages_AreKeptForABridgeWithoutItsStore(t *testing.T) {
 	must(t, d.Set(t.Context(), fax, map[string]string{"owner": "y"}, "test"))
 	must(t, d.Close())
 	again := open(t, dir)
-	if got := again.Stage(scanner); got != inventory.StageBlock {
-		t.Errorf("after a restart the stage is %q, want block", got)
-	}
-	if got := again.Stage(fax); got != "" {
-		t.Errorf("a device without a stage has %q", got)
+	for id, want := range map[string]inventory.Stage{scanner: inventory.StageBlock, fax: ""} {
+		source, account, _ := strings.Cut(id, "/")
+		if got := again.Stages(source)[account]; got != want {
+			t.Errorf("after a restart the stage of %s is %q, want %q", id, got, want)
+		}
 	}
 	must(t, again.Close())
 	path := filepath.Join(dir, ledger.StagesFile)

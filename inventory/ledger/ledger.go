@@ -97,8 +97,8 @@ func (l *Ledger) Close() error {
 	return err
 }
 
-// Stage returns what a device was set to, empty where it was not. It waits for no store.
-func (l *Ledger) Stage(device string) inventory.Stage { return l.stages.of(device) }
+// Stages returns what the devices of a source were set to, by account; the caller does not change it. It waits for no store.
+func (l *Ledger) Stages(source string) map[string]inventory.Stage { return l.stages.of(source) }
 
 // tidyEvery is how often what need not be kept any longer is let go.
 const tidyEvery = time.Hour

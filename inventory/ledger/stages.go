@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"drawbridge/internal/wholefile"
@@ -18,7 +19,25 @@ import (
 // store at start still blocks what it blocked before. Its methods are safe for concurrent use.
 type setStages struct {
 	path string
-	byID atomic.Pointer[map[string]inventory.Stage]
+	set  atomic.Pointer[stageTable]
+}
+
+// stageTable is what is set at one time. It is not changed any more.
+type stageTable struct {
+	byID     map[string]inventory.Stage
+	bySource map[string]map[string]inventory.Stage // by source, then by account
+}
+
+func newStageTable(byID map[string]inventory.Stage) *stageTable {
+	t := &stageTable{byID: byID, bySource: make(map[string]map[string]inventory.Stage)}
+	for id, stage := range byID {
+		source, account, _ := strings.Cut(id, "/") // no source has a slash
+		if t.bySource[source] == nil {
+			t.bySource[source] = make(map[string]inventory.Stage)
+		}
+		t.bySource[source][account] = stage
+	}
+	return t
 }
 
 // openSetStages reads the last copy; without one no stage is set.
@@ -34,13 +53,13 @@ func openSetStages(path string) (*setStages, error) {
 			return nil, fmt.Errorf("read the stages that devices were set to: %w: remove %s, the inventory has them", err, path)
 		}
 	}
-	s.byID.Store(&stages)
+	s.set.Store(newStageTable(stages))
 	return s, nil
 }
 
-// of returns what a device was set to, empty where it was not.
-func (s *setStages) of(device string) inventory.Stage {
-	return (*s.byID.Load())[device]
+// of returns what the devices of a source were set to, by account.
+func (s *setStages) of(source string) map[string]inventory.Stage {
+	return s.set.Load().bySource[source]
 }
 
 // replace takes over what the inventory says: for every id, by key, what is set.
@@ -51,10 +70,10 @@ func (s *setStages) replace(settings map[string]map[string]string) error {
 			stages[id] = inventory.Stage(stage)
 		}
 	}
-	if maps.Equal(stages, *s.byID.Load()) {
+	if maps.Equal(stages, s.set.Load().byID) {
 		return nil
 	}
-	s.byID.Store(&stages)
+	s.set.Store(newStageTable(stages))
 	data, err := json.Marshal(stages)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (g *Guesses) answered(c *Check, v login.Verdict, now time.Time) {
 	switch v {
 	case login.Accepted:
 		g.accepted.DropOldest(func(m *memory) bool { return now.Sub(m.last) >= forgetAccepted })
-		*g.accepted.Touch(c.digest) = memory{user: c.user, last: now}
+		*g.accepted.Touch(c.digest) = memory{users: c.users, last: now}
 		g.refused.Remove(c.digest)
 	case login.Rejected:
 		g.remember(c, now)
@@ -29,16 +29,18 @@ func (g *Guesses) answered(c *Check, v login.Verdict, now time.Time) {
 
 // settle counts a guess that went up, or may have, and gives back one that did not, or was right.
 func (g *Guesses) settle(c *Check, v login.Verdict, now time.Time) {
-	u := g.users.Touch(c.user)
-	u.flying--
-	if c.stranger {
-		u.flyingOfStranger--
-	}
-	if v == login.Rejected || v == login.NoAnswer {
-		u.sent = append(u.sent, sentGuess{now, c.stranger})
-	}
-	if u.flying == 0 && !u.recent(g.o.Per, now) {
-		g.users.Remove(c.user)
+	for _, user := range c.users {
+		u := g.users.Touch(user)
+		u.flying--
+		if c.stranger {
+			u.flyingOfStranger--
+		}
+		if v == login.Rejected || v == login.NoAnswer {
+			u.sent = append(u.sent, sentGuess{now, c.stranger})
+		}
+		if u.flying == 0 && !u.recent(g.o.Per, now) {
+			g.users.Remove(user)
+		}
 	}
 }
 
@@ -53,7 +55,7 @@ func (g *Guesses) remember(c *Check, now time.Time) {
 	if now.Before(m.askAt) {
 		return
 	}
-	m.user = c.user
+	m.users = c.users
 	m.refusals++
 	m.askAt = now.Add(wait(m.refusals))
 }

@@ -12,7 +12,8 @@ type Check struct {
 	failures *Failures
 	guesses  *Guesses // nil: the password is no guess at an upstream's
 	key      pairKey
-	user     string // without domain
+	name     string   // one spelling of the account
+	users    []string // whose password it may be a guess at, the one that is checked first
 	digest   passwordmemory.Digest
 	shared   bool // the source stands for many devices
 	held     bool // as verified: neither counts nor waits
@@ -27,10 +28,10 @@ type Check struct {
 }
 
 func (f *Failures) newCheck(a Attempt) *Check {
-	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
-	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.key.account, a.Password.Reveal())
+	c := &Check{failures: f, key: a.key(), name: login.AccountKey(a.Account), shared: f.IsShared(a.Source), token: a.Token}
+	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.name, a.Password.Reveal())
 	if g := f.guessesOf(a.Upstream); g != nil && !a.Token {
-		c.guesses, c.user = g, login.UserOf(a.Account)
+		c.guesses, c.users = g, login.UsersOf(a.Account)
 	}
 	return c
 }
@@ -88,9 +89,11 @@ func (f *Failures) accepted(c *Check, now time.Time) {
 		f.verified.record(c.key, now)
 	}
 	if p := f.active[c.key]; p != nil {
-		p.tally = tally{}
+		p.tally.forgive(c.name)
 	}
-	f.pairs.Remove(c.key)
+	if t := f.pairs.Get(c.key); t != nil && t.forgive(c.name) {
+		f.pairs.Remove(c.key)
+	}
 }
 
 // refused counts a failed check, but for one of a password that was held as verified: that is held no longer.
@@ -99,7 +102,7 @@ func (f *Failures) refused(c *Check, now time.Time) {
 	if c.held {
 		return
 	}
-	c.pair.tally.add(pairBound, now)
+	c.pair.tally.addAs(c.name, now)
 	stranger := !f.verified.has(c.key, now)
 	if stranger {
 		f.accounts.Touch(c.key.account).add(accountBound, now)

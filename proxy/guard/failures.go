@@ -38,7 +38,8 @@ const (
 type Attempt struct {
 	Source   netip.Addr // with its zone, where it is link-local
 	Upstream string
-	Account  string // as typed
+	Account  string // as typed, or, where it is known, the one whose password is checked: a listed account, a user at Entra ID
+	Entry    string // the listed account, or pattern of accounts, that it counts as; empty: Account
 	Password secret.Secret
 	Token    bool // Password is a token: no guess at a password
 }

@@ -13,7 +13,6 @@ import (
 
 	"drawbridge/internal/source"
 	"drawbridge/internal/wholefile"
-	"drawbridge/proxy/login"
 )
 
 // maxVerifiedFile is more than the largest file that is ever written, in bytes.
@@ -89,9 +88,9 @@ func (v *Verified) take(l verifiedLine, now time.Time) error {
 		*v.shared.Touch(from) = l.Last
 		return nil
 	}
-	k := pairKey{from, login.AccountKey(l.Account)}
+	k := pairKey{from, entryKey(l.Account)}
 	if v.pairs.Get(k) == nil {
-		v.addUser(pairKey{from, login.UserOf(k.account)})
+		v.addUser(k)
 	}
 	*v.pairs.Touch(k) = l.Last
 	return nil

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ type Guesses struct {
 
 // memory is what is known of one password.
 type memory struct {
-	user     string
+	users    []string
 	refusals int       // since it was last accepted
 	askAt    time.Time // before, it is refused unasked
 	last     time.Time // accepted
@@ -95,7 +96,7 @@ func (g *Guesses) Lift(account string) {
 	}
 	for _, t := range [...]*lru.Table[passwordmemory.Digest, memory]{g.accepted, g.refused} {
 		for _, m := range t.All {
-			if m.user == user {
+			if slices.Contains(m.users, user) {
 				m.refusals, m.askAt = 0, time.Time{}
 			}
 		}
@@ -143,26 +144,39 @@ func (g *Guesses) ask(c *Check, now time.Time) (flight <-chan struct{}, err erro
 // strangers get none: an attack must not make the bridge forget.
 func (g *Guesses) reserve(c *Check, now time.Time) error {
 	g.users.DropOldest(func(u *guessed) bool { return u.flying == 0 && !u.recent(g.o.Per, now) })
-	c.stranger = !g.o.Verified.hasUser(c.key.source, c.user, now)
-	u := g.users.Get(c.user)
-	if u == nil && c.stranger && g.users.Len() >= maxUsers {
+	c.stranger = slices.ContainsFunc(c.users, func(user string) bool { return !g.o.Verified.hasUser(c.key.source, user, now) })
+	for _, user := range c.users {
+		if err := g.room(user, c.stranger, now); err != nil {
+			return err
+		}
+	}
+	c.guess = true
+	for _, user := range c.users {
+		u := g.users.Touch(user)
+		u.flying++
+		if c.stranger {
+			u.flyingOfStranger++
+		}
+	}
+	return nil
+}
+
+// room refuses a guess that is one too many for a user.
+func (g *Guesses) room(user string, stranger bool, now time.Time) error {
+	u := g.users.Get(user)
+	if u == nil && stranger && g.users.Len() >= maxUsers {
 		return g.exhausted("%d accounts have guesses", maxUsers)
 	}
 	if u == nil {
-		u = g.users.Touch(c.user)
+		u = new(guessed)
 	}
 	all, ofStrangers := u.count(g.o.Per, now)
 	if all >= g.o.Count {
 		return g.exhausted("%d passwords not accepted before went up for this account", all)
 	}
-	if limit := g.forStrangers(c.user, now); c.stranger && ofStrangers >= limit {
+	if limit := g.forStrangers(user, now); stranger && ofStrangers >= limit {
 		return g.exhausted("%d passwords not accepted before went up for this account from sources that never logged in to it, "+
 			"and the other %d are kept for those that did", ofStrangers, g.o.Count-limit)
-	}
-	c.guess = true
-	u.flying++
-	if c.stranger {
-		u.flyingOfStranger++
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"net/netip"
+	"strings"
 
 	"drawbridge/internal/source"
 	"drawbridge/proxy/login"
@@ -10,9 +11,26 @@ import (
 // pairKey is a source together with the account it logs in as.
 type pairKey struct {
 	source  source.Key
-	account string // folded
+	account string // a user, whatever its spelling, or a pattern of accounts
 }
 
+// pairOf is the pair of a source and a name as typed.
 func pairOf(from netip.Addr, account string) pairKey {
-	return pairKey{source.KeyOf(from), login.AccountKey(account)}
+	return pairKey{source.KeyOf(from), login.UserOf(account)}
+}
+
+// key is the pair that the attempt counts for.
+func (a Attempt) key() pairKey {
+	if a.Entry == "" {
+		return pairOf(a.Source, a.Account)
+	}
+	return pairKey{source.KeyOf(a.Source), entryKey(a.Entry)}
+}
+
+// entryKey is what a listed account counts as. A pattern, which has a *, as no user's name has, stands for itself.
+func entryKey(entry string) string {
+	if strings.Contains(entry, "*") {
+		return login.AccountKey(entry)
+	}
+	return login.UserOf(entry)
 }

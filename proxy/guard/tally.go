@@ -13,6 +13,26 @@ type bound struct {
 type tally struct {
 	times []time.Time // oldest first
 	until time.Time   // the end of the penalty
+	name  string      // of a pair: the spelling that failed last
+	mixed bool        // of a pair: it failed in several spellings
+}
+
+// addAs counts a failure of a pair, of one spelling of its account.
+func (t *tally) addAs(name string, now time.Time) {
+	before := t.count(pairBound, now)
+	t.mixed = before > 0 && (t.mixed || t.name != name)
+	t.name = name
+	t.add(pairBound, now)
+}
+
+// forgive forgets the failures of a pair whose account was verified, and reports whether there are none now. Those of other
+// spellings stay, or whoever has anna@a.com could guess at anna@b.com without end.
+func (t *tally) forgive(name string) bool {
+	if t.mixed || t.name != name {
+		return len(t.times) == 0
+	}
+	*t = tally{}
+	return true
 }
 
 // add counts one more, and begins the penalty when they are too many.

@@ -63,17 +63,16 @@ func (v *Verified) Record(from netip.Addr, account string) {
 }
 
 func (v *Verified) record(k pairKey, now time.Time) {
-	user := login.UserOf(k.account)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expire(now)
 	v.unsaved = true
 	if v.pairs.Get(k) == nil {
 		v.unsavedNew = true
-		v.addUser(pairKey{k.source, user})
+		v.addUser(k)
 	}
 	*v.pairs.Touch(k) = now
-	v.noteCrowd(k.source, user, now)
+	v.noteCrowd(k.source, k.account, now)
 }
 
 // recordToken notes a login by a token of the device's own, in memory only. It makes the pair known and says nothing
@@ -131,7 +130,6 @@ func (v *Verified) addUser(k pairKey) {
 
 // forgetUser undoes addUser for a pair that was dropped.
 func (v *Verified) forgetUser(k pairKey, _ time.Time) {
-	k.account = login.UserOf(k.account)
 	if v.users[k]--; v.users[k] > 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package imaplogin
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -14,17 +15,20 @@ import (
 // since our bound is finite (RFC 7888, section 5).
 var (
 	announcedInTLS = []imap.Cap{imap.CapIMAP4rev1, imap.CapSASLIR, imap.CapLiteralMinus, imap.CapID, imap.CapIdle,
-		imap.CapNamespace, imap.CapUIDPlus, imap.CapChildren, imap.CapUnselect,
-		imap.AuthCap(login.MechanismPlain), imap.AuthCap(login.MechanismLogin), imap.AuthCap(login.MechanismXOAUTH2)}
+		imap.CapNamespace, imap.CapUIDPlus, imap.CapChildren, imap.CapUnselect} // and AUTH=…
 	announcedInClear = []imap.Cap{imap.CapIMAP4rev1, imap.CapLiteralMinus, imap.CapID, imap.CapStartTLS, imap.CapLoginDisabled}
 )
 
 // capabilities is the list that the device may read now.
 func (l *device) capabilities() string {
-	if l.conn.Secure() {
-		return joinCaps(announcedInTLS)
+	if !l.conn.Secure() {
+		return joinCaps(announcedInClear)
 	}
-	return joinCaps(announcedInClear)
+	caps := slices.Clone(announcedInTLS)
+	for _, mechanism := range l.conn.Mechanisms() {
+		caps = append(caps, imap.AuthCap(mechanism))
+	}
+	return joinCaps(caps)
 }
 
 func joinCaps(caps []imap.Cap) string {

@@ -69,6 +69,7 @@ type Conn struct {
 	upgrade func(ctx context.Context, c net.Conn) (net.Conn, error)
 	notes   *Notes // nil for an upstream
 
+	noTokens                    bool
 	badCommands, maxBadCommands int
 	announced                   *Announced
 	afterFirstLine              time.Duration
@@ -84,6 +85,7 @@ type ConnOptions struct {
 	Secure         bool   // the connection is inside TLS already
 	Notes          *Notes // where the quirks of a device's lines go; nil for an upstream
 	MaxBadCommands int    // 0: no limit
+	NoTokens       bool   // no token of the device's own is taken
 	// Upgrade makes the connection a TLS one after STARTTLS; nil where that is not offered.
 	Upgrade func(ctx context.Context, c net.Conn) (net.Conn, error)
 	// Announced is what this upstream announced to earlier sessions; nil for a device.
@@ -95,7 +97,7 @@ type ConnOptions struct {
 
 // NewConn returns the Conn that from now on owns c.
 func NewConn(c net.Conn, o ConnOptions) *Conn {
-	k := &Conn{conn: c, secure: o.Secure, upgrade: o.Upgrade, notes: o.Notes,
+	k := &Conn{conn: c, secure: o.Secure, upgrade: o.Upgrade, notes: o.Notes, noTokens: o.NoTokens,
 		maxBadCommands: o.MaxBadCommands, announced: o.Announced, afterFirstLine: o.AfterFirstLine, recordSize: o.RecordSize}
 	k.r = bufio.NewReaderSize(connReader{k}, readBuffer)
 	return k

@@ -76,6 +76,9 @@ func CheckCredentials(c Credentials) error {
 	switch {
 	case c.Account == "":
 		return Refuse(BadCredentials, "the device logs in without a name: set it in the device")
+	case strings.Trim(c.Account, " ") == "-":
+		return Refuse(BadCredentials, "the device logs in with the name -, which stands for those who are not known: "+
+			"set its own name in the device")
 	case c.Password.Empty():
 		return Refuse(BadCredentials, "the device logs in without a password: set it in the device")
 	case len(c.Account) > maxName:

@@ -104,6 +104,8 @@ func TestSASL_RefusalsSayWhatToDo(t *testing.T) {
 	for says, c := range map[string]login.Credentials{
 		"without a name":     {Password: secret.New("x")},
 		"without a password": {Account: "anna"},
+		"the name -":         {Account: "-", Password: secret.New("x")},
+		"not known":          {Account: " - ", Password: secret.New("x"), Mechanism: login.MechanismXOAUTH2},
 		"printable ASCII":    {Account: "ännä", Password: secret.New("x")},
 		"control characters": {Account: "anna", Password: secret.New("canary\n")},
 		"password has":       {Account: "anna", Password: secret.New("canary\x01"), Mechanism: login.MechanismXOAUTH2},
@@ -112,6 +114,9 @@ func TestSASL_RefusalsSayWhatToDo(t *testing.T) {
 		if kindOf(err) != "bad credentials" || !strings.Contains(fmt.Sprint(err), says) || strings.Contains(fmt.Sprint(err), "canary") {
 			t.Errorf("%s: got %v", says, err)
 		}
+	}
+	if err := login.CheckCredentials(login.Credentials{Account: "-@contoso.com", Password: secret.New("x")}); err != nil {
+		t.Errorf("a name that only begins so: %v", err)
 	}
 	if err := login.CheckCredentials(login.Credentials{Account: "anna", Password: secret.New("\x01\t \x7f")}); err != nil {
 		t.Errorf("a password that is odd but can be sent: %v", err)

@@ -27,6 +27,14 @@ var mechanisms = map[string]func(c *Conn, initial []string) (Credentials, error)
 	"XOAUTH2": (*Conn).serveXOAUTH2,
 }
 
+// Mechanisms are the SASL mechanisms that the device may be told of, in this order.
+func (c *Conn) Mechanisms() []string {
+	if c.noTokens {
+		return []string{"PLAIN", "LOGIN"}
+	}
+	return []string{"PLAIN", "LOGIN", MechanismXOAUTH2}
+}
+
 // ServeSASL speaks a SASL mechanism with a device, whose command named it and may have brought an initial response. IMAP and POP3
 // do it alike: "+ " and a prompt, answered by a line of base64 (RFC 9051, section 6.2.2; RFC 5034, section 4). The errors
 // are ErrUnknownMechanism, ErrMalformed, both bad commands, a *ProtocolError, a *Refusal, or the connection's.
@@ -69,11 +77,24 @@ func (c *Conn) serveLogin(initial []string) (Credentials, error) {
 }
 
 func (c *Conn) serveXOAUTH2(initial []string) (Credentials, error) {
+	if c.noTokens {
+		return refuseToken(initial)
+	}
 	message, err := c.response("", initial, MaxTokenLine)
 	if err != nil {
 		return Credentials{}, err
 	}
 	return TokenCredentials(message)
+}
+
+// refuseToken refuses a token of a device's own, without asking for one that did not come by itself.
+func refuseToken(initial []string) (c Credentials, err error) {
+	if len(initial) > 0 {
+		message, _ := DecodeSASL(initial[0])
+		c, _ = TokenCredentials(message)
+	}
+	return Credentials{Account: c.Account, Mechanism: MechanismXOAUTH2}, Refuse(BadCredentials, "this listener hands no tokens of programs' "+
+		"own on (device_tokens: false): set the program to log in by password, or switch device_tokens on")
 }
 
 // response returns the initial response, or asks for one with prompt. "*" cancels.

@@ -3,6 +3,7 @@ package pop3login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"drawbridge/internal/secret"
@@ -11,15 +12,15 @@ import (
 
 // What is announced before the upstream is known. UIDL and TOP are what every server has that a device may meet.
 const (
-	capaTLS   = "+OK\r\nTOP\r\nUIDL\r\nUSER\r\nSASL PLAIN LOGIN XOAUTH2\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n"
+	capaTLS   = "+OK\r\nTOP\r\nUIDL\r\nUSER\r\nSASL %s\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n"
 	capaPlain = "+OK\r\nTOP\r\nUIDL\r\nSTLS\r\nRESP-CODES\r\n.\r\n"
 	// authList answers AUTH alone, as old Outlooks ask for it (RFC 1734 had no such form).
-	authList = "+OK\r\nPLAIN\r\nLOGIN\r\nXOAUTH2\r\n.\r\n"
+	authList = "+OK\r\n%s\r\n.\r\n"
 )
 
 func (l *device) capa(context.Context, string) (c login.Credentials, done bool, err error) {
 	if l.conn.Secure() {
-		return c, false, l.conn.WriteString(capaTLS)
+		return c, false, l.conn.WriteString(fmt.Sprintf(capaTLS, strings.Join(l.conn.Mechanisms(), " ")))
 	}
 	return c, false, l.conn.WriteString(capaPlain)
 }
@@ -79,7 +80,7 @@ func (l *device) auth(_ context.Context, args string) (c login.Credentials, done
 	fields := strings.Fields(args)
 	if len(fields) == 0 {
 		if l.conn.Secure() {
-			return c, false, l.conn.WriteString(authList)
+			return c, false, l.conn.WriteString(fmt.Sprintf(authList, strings.Join(l.conn.Mechanisms(), "\r\n")))
 		}
 		return c, false, l.say("-ERR " + useSTLS) // it only asked
 	}
