@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -35,6 +36,9 @@ type Identity struct {
 	PasswordName string
 	Remembered   bool // the password was known to be right, so that nothing was computed
 }
+
+// Entry is the login or the pattern of the list that let the device in.
+func (id Identity) Entry() string { return cmp.Or(id.Pattern, id.Account) }
 
 // Verify checks a login. What is wrong with it makes one *login.Refusal, BadCredentials, after the same work and not to
 // be told before the same time; only its Err says what it was. At most one check a CPU runs at once, and sources take

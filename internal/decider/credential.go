@@ -19,12 +19,15 @@ import (
 type guess struct {
 	failures *guard.Failures
 	attempt  guard.Attempt
+	entry    string       // of the list of accounts; empty where none is asked
 	check    *guard.Check // nil: not begun
 }
 
 // begin waits for the turn of the check, which Result ends.
 func (g *guess) begin(ctx context.Context) (err error) {
-	g.check, err = g.failures.Begin(ctx, g.attempt)
+	if g.check, err = g.failures.Begin(ctx, g.attempt); err == nil {
+		g.check.CountAs(g.entry)
+	}
 	return err
 }
 

@@ -116,7 +116,7 @@ func (d *Decider) checkedByEntra(ctx context.Context, u *upstreams.Upstream, a g
 	if err != nil {
 		return proxy.Decision{}, err
 	}
-	entra := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+	entra := &entraLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a, entry: id.Entry()}}
 	entra.Request.Password = a.Password
 	return proxy.Decision{Account: id.Account, Mailbox: id.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}, nil
 }
@@ -131,6 +131,7 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, protocol strin
 	var r *login.Refusal
 	switch {
 	case err == nil:
+		check.CountAs(id.Entry())
 		check.Done(login.Accepted)
 	case errors.As(err, &r) && r.Reason == login.BadCredentials:
 		check.Done(login.Rejected)

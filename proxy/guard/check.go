@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"time"
 
 	"drawbridge/internal/passwordmemory"
@@ -11,8 +12,10 @@ import (
 type Check struct {
 	failures *Failures
 	guesses  *Guesses // nil: the password is no guess at an upstream's
-	key      pairKey
-	user     string // without domain
+	own      pairKey  // of the address by itself, which alone is ever verified
+	key      pairKey  // what failures count for: of the /64, where the address was never verified
+	user     string   // without domain
+	entry    string   // what the account counts as where accounts are counted; empty: its user
 	digest   passwordmemory.Digest
 	shared   bool // the source stands for many devices
 	held     bool // as verified: neither counts nor waits
@@ -27,7 +30,9 @@ type Check struct {
 }
 
 func (f *Failures) newCheck(a Attempt) *Check {
-	c := &Check{failures: f, key: pairOf(a.Source, a.Account), shared: f.IsShared(a.Source), token: a.Token}
+	from := f.Standing(a.Source)
+	c := &Check{failures: f, own: pairOf(a.Source, a.Account), shared: from.Shared, token: a.Token}
+	c.key = pairKey{from.Key, c.own.account}
 	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.key.account, a.Password.Reveal())
 	if g := f.guessesOf(a.Upstream); g != nil && !a.Token {
 		c.guesses, c.user = g, login.UserOf(a.Account)
@@ -51,6 +56,10 @@ func (c *Check) begun(now time.Time, err error) (*Check, error) {
 	c.notBefore = now.Add(refusalDelay)
 	return c, nil
 }
+
+// CountAs says which entry of a list the account is, a login or a pattern, before Done: as that it counts where a source's
+// accounts are counted. Without it the account counts as its user.
+func (c *Check) CountAs(entry string) { c.entry = entry }
 
 // NotBefore is the earliest time at which the device may be told that its credentials are bad: a second after any wait.
 func (c *Check) NotBefore() time.Time { return c.notBefore }
@@ -83,9 +92,9 @@ func (c *Check) Done(v login.Verdict) {
 func (f *Failures) accepted(c *Check, now time.Time) {
 	f.held.Remember(c.digest, struct{}{}, now)
 	if c.token {
-		f.verified.recordToken(c.key, now)
+		f.verified.recordToken(c.own, now)
 	} else {
-		f.verified.record(c.key, now)
+		f.verified.record(c.own, cmp.Or(c.entry, login.UserOf(c.own.account)), now)
 	}
 	if p := f.active[c.key]; p != nil {
 		p.tally = tally{}
@@ -100,7 +109,7 @@ func (f *Failures) refused(c *Check, now time.Time) {
 		return
 	}
 	c.pair.tally.add(pairBound, now)
-	stranger := !f.verified.has(c.key, now)
+	stranger := !f.verified.has(c.own, now)
 	if stranger {
 		f.accounts.Touch(c.key.account).add(accountBound, now)
 	}

@@ -79,7 +79,7 @@ func (v *Verified) load(r io.Reader, now time.Time) error {
 
 func (v *Verified) take(l verifiedLine, now time.Time) error {
 	from, err := source.ParseKey(l.Source)
-	if err != nil {
+	if err != nil || from.IsNetwork() { // earlier builds knew whole networks; none of its addresses is known
 		return err
 	}
 	if l.Last.After(now) {
@@ -89,11 +89,7 @@ func (v *Verified) take(l verifiedLine, now time.Time) error {
 		*v.shared.Touch(from) = l.Last
 		return nil
 	}
-	k := pairKey{from, login.AccountKey(l.Account)}
-	if v.pairs.Get(k) == nil {
-		v.addUser(pairKey{from, login.UserOf(k.account)})
-	}
-	*v.pairs.Touch(k) = l.Last
+	v.touch(pairKey{from, login.AccountKey(l.Account)}, l.Last)
 	return nil
 }
 

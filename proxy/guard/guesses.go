@@ -143,7 +143,7 @@ func (g *Guesses) ask(c *Check, now time.Time) (flight <-chan struct{}, err erro
 // strangers get none: an attack must not make the bridge forget.
 func (g *Guesses) reserve(c *Check, now time.Time) error {
 	g.users.DropOldest(func(u *guessed) bool { return u.flying == 0 && !u.recent(g.o.Per, now) })
-	c.stranger = !g.o.Verified.hasUser(c.key.source, c.user, now)
+	c.stranger = !g.o.Verified.hasUser(c.own.source, c.user, now)
 	u := g.users.Get(c.user)
 	if u == nil && c.stranger && g.users.Len() >= maxUsers {
 		return g.exhausted("%d accounts have guesses", maxUsers)

@@ -13,6 +13,7 @@ type pairKey struct {
 	account string // folded
 }
 
+// pairOf is the pair of an address by itself: so verified logins are known.
 func pairOf(from netip.Addr, account string) pairKey {
-	return pairKey{source.KeyOf(from), login.AccountKey(account)}
+	return pairKey{source.AddressKey(from), login.AccountKey(account)}
 }
