@@ -251,8 +251,8 @@ func TestServer_NoMoreThanTheLimitsSessions(t *testing.T) {
 	_ = first.Close()
 	w.expect(inventory.OutcomeAbandoned, inventory.PhaseLogin, inventory.EndedByDevice, "closed the connection before it logged in")
 	for began := time.Now(); ; time.Sleep(time.Millisecond) { // the record comes before its session has left
-		if leave, _, ok := w.listener.Sessions.Enter(netip.MustParseAddr("127.0.0.1")); ok {
-			leave()
+		if place, _, ok := w.listener.Sessions.Enter(netip.MustParseAddr("127.0.0.1")); ok {
+			place.Leave()
 			break
 		} else if time.Since(began) > patience {
 			t.Fatal("the session that ended never left")

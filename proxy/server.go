@@ -201,8 +201,10 @@ func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 	}
 	// A session idles for an hour on a shallow stack: the one that admission has deepened ends here.
 	s.sessions.Go(func() {
-		defer entry.leave()
-		newSession(s, g, l, entry.conn, entry.source, started).run(ctx)
+		defer entry.place.Leave()
+		session := newSession(s, g, l, entry.conn, entry.source, started)
+		session.place = entry.place
+		session.run(ctx)
 	})
 }
 
@@ -210,7 +212,7 @@ func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 type entrance struct {
 	conn   net.Conn       // as accepted, or behind its PROXY header
 	source netip.AddrPort // set once it may come in
-	leave  func()         // gives its place back
+	place  *limits.Place  // nil: nobody counts it
 	reason string         // why it is turned away; empty: it is not
 	polite bool           // it is told so
 }
@@ -228,12 +230,12 @@ func (s *Server) admit(ctx context.Context, l *Listener, e *entrance, started ti
 		e.reason = "the source is not in listeners[].allow"
 		return
 	}
-	e.leave, e.reason = s.admission(l, e.source.Addr())
+	e.place, e.reason = s.admission(l, e.source.Addr())
 	e.polite = e.reason != ""
 }
 
 // admission decides whether a connection may become a session now.
-func (s *Server) admission(l *Listener, source netip.Addr) (leave func(), reason string) {
+func (s *Server) admission(l *Listener, source netip.Addr) (place *limits.Place, reason string) {
 	if s.isDraining() {
 		return nil, "the bridge is stopping"
 	}
@@ -243,13 +245,10 @@ func (s *Server) admission(l *Listener, source netip.Addr) (leave func(), reason
 		}
 	}
 	if l.Sessions == nil {
-		return func() {}, ""
+		return nil, ""
 	}
-	leave, reason, ok := l.Sessions.Enter(source)
-	if ok {
-		return leave, ""
-	}
-	return nil, reason
+	place, reason, _ = l.Sessions.Enter(source)
+	return place, reason
 }
 
 // turnAway notes a connection that becomes no session, and tells the device where that is due.
@@ -267,9 +266,8 @@ func (s *Server) turnAway(l *Listener, e *entrance) {
 
 // closeTurnedAway lets the device read why, unless so many are being turned away that this itself would be a burden.
 func (s *Server) closeTurnedAway(c net.Conn) {
-	const most = 256
 	defer s.turningAway.Add(-1)
-	if s.turningAway.Add(1) > most {
+	if s.turningAway.Add(1) > limits.MaxTurnedAway {
 		_ = c.Close()
 		return
 	}

@@ -22,6 +22,7 @@ type session struct {
 	server   *Server
 	decider  Decider // of the generation it began with, like the listener
 	listener *Listener
+	place    *limits.Place // among the listener's sessions; nil: nobody counts it
 	record   *inventory.Session
 	notes    login.Notes
 
@@ -130,6 +131,7 @@ func (s *session) logIn(ctx context.Context) error {
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
+	s.place.Promote()
 	return s.admit()
 }
 

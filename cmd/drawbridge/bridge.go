@@ -250,7 +250,7 @@ func (b *bridge) recordSizeWarnings() []string {
 
 func (b *bridge) logStart() {
 	b.tell(inventory.BridgeStart)
-	for _, w := range b.recordSizeWarnings() {
+	for _, w := range append(b.recordSizeWarnings(), filesWarnings(b.cfg(), openFiles())...) {
 		b.logs.Events.Warn(w)
 	}
 	for _, l := range b.server.Sockets {
@@ -313,8 +313,9 @@ func (b *bridge) openGuard(*config.Config) (err error) {
 	}
 	b.gateways.addresses = enrich.DefaultGateways()
 	b.failures = guard.NewFailures(guard.FailureOptions{Verified: b.verified, Gateways: b.gateways.addresses})
-	b.counts = limits.NewCounts(b.failures.IsShared)
-	b.checker = accounts.NewChecker(accounts.CheckerOptions{Shared: b.failures.IsShared})
+	b.counts = limits.NewCounts(b.failures.Standing)
+	b.counts.SetFiles(openFiles())
+	b.checker = accounts.NewChecker(accounts.CheckerOptions{Standing: b.failures.Standing})
 	b.unknown = accounts.NewUnknown()
 	return nil
 }

@@ -25,18 +25,19 @@ const (
 type CheckerOptions struct {
 	// Parallel is how many checks run at once; 0: one a CPU.
 	Parallel int
-	// Shared tells which sources stand for many devices: there the names take turns, not the source. It may be nil.
-	Shared func(netip.Addr) bool
+	// Standing tells what a source counts as; nil: nothing is known of any. Where it stands for many devices the names take
+	// turns, not the source.
+	Standing func(netip.Addr) source.Standing
 }
 
 // Checker is what outlives a Book: the turns of password checks, and which passwords were right. It is safe for concurrent
 // use, by several Books at once.
 type Checker struct {
-	turns  *fairqueue.Slots[turnKey]
-	hasher *passwordmemory.Hasher
-	memory *passwordmemory.Memory[string] // the keys that passwords opened
-	shared func(netip.Addr) bool
-	opened atomic.Int64 // checks that were computed; nothing but tests looks at it
+	turns    *fairqueue.Slots[turnKey]
+	hasher   *passwordmemory.Hasher
+	memory   *passwordmemory.Memory[string] // the keys that passwords opened
+	standing func(netip.Addr) source.Standing
+	opened   atomic.Int64 // checks that were computed; nothing but tests looks at it
 }
 
 // NewChecker returns a Checker that remembers nothing yet.
@@ -44,11 +45,11 @@ func NewChecker(o CheckerOptions) *Checker {
 	if o.Parallel <= 0 {
 		o.Parallel = runtime.GOMAXPROCS(0)
 	}
-	if o.Shared == nil {
-		o.Shared = func(netip.Addr) bool { return false }
+	if o.Standing == nil {
+		o.Standing = source.Unknown
 	}
 	return &Checker{turns: newTurns(o.Parallel), hasher: passwordmemory.NewHasher(),
-		memory: passwordmemory.New[string](maxRemembered, rememberFor), shared: o.Shared}
+		memory: passwordmemory.New[string](maxRemembered, rememberFor), standing: o.Standing}
 }
 
 // How many checks may wait for their turn, and how many of them of one source.
@@ -71,8 +72,9 @@ func newTurns(parallel int) *fairqueue.Slots[turnKey] {
 // enter waits for the turn of a check, which the caller ends by leave, once. The error is a *login.Refusal, Unavailable, where
 // too many wait, else ctx's.
 func (c *Checker) enter(ctx context.Context, from netip.Addr, name string) (leave func(), err error) {
-	k := turnKey{source: source.KeyOf(from)}
-	if c.shared(from) {
+	as := c.standing(from)
+	k := turnKey{source: as.Key}
+	if as.Shared {
 		// The name as typed, known or not: else waiting would tell which names there are.
 		k.login = fold(name[:min(len(name), MaxLogin)])
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"drawbridge/internal/accounts"
+	"drawbridge/internal/source"
 	"drawbridge/proxy/login"
 )
 
@@ -78,11 +79,30 @@ func TestTurns_OneAtATimeASource(t *testing.T) {
 	})
 }
 
+// A verified address takes turns by itself: a flood from others of its /64 delays it by one check.
+func TestTurns_VerifiedAddressTakesTurnsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		device := netip.MustParseAddr("2001:db8::7")
+		standing := func(a netip.Addr) source.Standing {
+			if a == device {
+				return source.Standing{Key: source.AddressKey(a), Known: true}
+			}
+			return source.Unknown(a)
+		}
+		o := &order{t: t, checker: accounts.NewChecker(accounts.CheckerOptions{Parallel: 1, Standing: standing})}
+		for i := range 3 {
+			o.wait(fmt.Sprintf("2001:db8::bad:%d", i), fmt.Sprintf("storm%d", i))
+		}
+		o.wait("2001:db8::7", "printer")
+		o.want("storm0", "printer", "storm1", "storm2")
+	})
+}
+
 func TestTurns_NamesTakeTurnsWhereASourceIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		shared := func(netip.Addr) bool { return true }
-		o := &order{t: t, checker: accounts.NewChecker(accounts.CheckerOptions{Parallel: 2, Shared: shared})}
+		shared := func(a netip.Addr) source.Standing { return source.Standing{Key: source.AddressKey(a), Shared: true} }
+		o := &order{t: t, checker: accounts.NewChecker(accounts.CheckerOptions{Parallel: 2, Standing: shared})}
 		o.wait("10.0.0.1", "a")
 		o.wait("10.0.0.1", "A")
 		o.wait("10.0.0.1", "b")

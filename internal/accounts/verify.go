@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -38,6 +39,9 @@ type Identity struct {
 	PasswordName string
 	Remembered   bool // the password was known to be right, so that nothing was computed
 }
+
+// Entry is the login or the pattern of the list that lets the device in.
+func (c Claim) Entry() string { return cmp.Or(c.Pattern, c.Account) }
 
 // Verify checks a login. What is wrong with it makes one *login.Refusal, BadCredentials, after the same work and not to
 // be told before the same time; only its Err says what it was. At most one check a CPU runs at once, and sources take

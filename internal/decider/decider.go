@@ -117,7 +117,7 @@ func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Att
 
 // checkedByEntra decides about an account without a password of its own. Nobody is verified until Entra ID has answered.
 func (d *Decider) checkedByEntra(u *upstreams.Upstream, a guard.Attempt, protocol string, claim accounts.Claim) proxy.Decision {
-	a.Account = claim.Mailbox // the user there, by whatever name here
+	a.Account, a.Crowd = claim.Mailbox, claim.Entry() // the user there, by whatever name here
 	entra := &entraLogin{TokenLogin: u.TokenLogin(claim.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
 	entra.Request.Password = a.Password
 	return proxy.Decision{Account: claim.Account, Mailbox: claim.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/internal/hello"
+	"drawbridge/internal/source"
 	"drawbridge/proxy/limits"
 	"drawbridge/proxy/login"
 )
@@ -27,6 +28,7 @@ type Wire struct {
 	ctx         context.Context // of the handshake in progress: ends the wait for a slot
 	handshaking bool
 	holding     bool
+	slot        source.Key        // that it holds
 	shown       [sha256.Size]byte // of the leaf that the device was shown
 
 	mu         sync.Mutex
@@ -228,16 +230,17 @@ func (w *Wire) acquireSlot() error {
 	if w.slots == nil || w.holding {
 		return nil
 	}
-	if err := w.slots.Acquire(w.ctx, w.source); err != nil {
+	slot, err := w.slots.Acquire(w.ctx, w.source)
+	if err != nil {
 		return fmt.Errorf("wait for a handshake's turn: %w", err)
 	}
-	w.holding = true
+	w.slot, w.holding = slot, true
 	return nil
 }
 
 func (w *Wire) releaseSlot() {
 	if w.holding {
-		w.slots.Release(w.source)
+		w.slots.Release(w.slot)
 		w.holding = false
 	}
 }

@@ -295,7 +295,7 @@ func TestWire_AlertIsNotOvertakenByAReset(t *testing.T) {
 
 // Slots are few: one that is held by a device which takes its time in the handshake would be missed by all the others.
 func TestWire_SlotIsHeldOnlyWhileTheHandshakeComputes(t *testing.T) {
-	slots := limits.NewSlots(1)
+	slots := limits.NewSlots(1, nil)
 	terminate := NewStandardTerminator(legacyProfile(t))
 	slow, stalled := tlstest.TCPPair(t)
 	defer func() { _ = slow.Close() }()
@@ -344,11 +344,12 @@ func terminateOn(terminate Terminator, c net.Conn, slots *limits.Slots) error {
 }
 
 func TestWire_HandshakeThatGetsNoSlot(t *testing.T) {
-	slots := limits.NewSlots(1)
-	if err := slots.Acquire(t.Context(), inventorySource); err != nil {
+	slots := limits.NewSlots(1, nil)
+	slot, err := slots.Acquire(t.Context(), inventorySource)
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer slots.Release(inventorySource)
+	defer slots.Release(slot)
 	ours, theirs := tlstest.TCPPair(t)
 	defer func() { _ = ours.Close() }()
 	w := NewWire(theirs, inventorySource, slots)

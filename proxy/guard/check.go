@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"time"
 
 	"drawbridge/internal/passwordmemory"
@@ -11,8 +12,10 @@ import (
 type Check struct {
 	failures *Failures
 	guesses  *Guesses // nil: the password is no guess at an upstream's
-	key      pairKey
+	own      pairKey  // of the address by itself, which alone is ever verified
+	key      pairKey  // what failures count for: of the /64, where the address was never verified
 	name     string   // one spelling of the account
+	crowd    string   // what it counts as where the accounts of a source are counted
 	users    []string // whose password it may be a guess at, the one that is checked first
 	digest   passwordmemory.Digest
 	shared   bool // the source stands for many devices
@@ -28,7 +31,9 @@ type Check struct {
 }
 
 func (f *Failures) newCheck(a Attempt) *Check {
-	c := &Check{failures: f, key: a.key(), name: login.AccountKey(a.Account), shared: f.IsShared(a.Source), token: a.Token}
+	from := f.Standing(a.Source)
+	c := &Check{failures: f, own: a.own(), name: login.AccountKey(a.Account), shared: from.Shared, token: a.Token}
+	c.key, c.crowd = pairKey{from.Key, c.own.account}, cmp.Or(entryKey(a.Crowd), c.own.account)
 	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.name, a.Password.Reveal())
 	if g := f.guessesOf(a.Upstream); g != nil && !a.Token {
 		c.guesses, c.users = g, login.UsersOf(a.Account)
@@ -84,9 +89,9 @@ func (c *Check) Done(v login.Verdict) {
 func (f *Failures) accepted(c *Check, now time.Time) {
 	f.held.Remember(c.digest, struct{}{}, now)
 	if c.token {
-		f.verified.recordToken(c.key, now)
+		f.verified.recordToken(c.own, now)
 	} else {
-		f.verified.record(c.key, now)
+		f.verified.record(c.own, c.crowd, now)
 	}
 	if p := f.active[c.key]; p != nil {
 		p.tally.forgive(c.name)
@@ -103,7 +108,7 @@ func (f *Failures) refused(c *Check, now time.Time) {
 		return
 	}
 	c.pair.tally.addAs(c.name, now)
-	stranger := !f.verified.has(c.key, now)
+	stranger := !f.verified.has(c.own, now)
 	if stranger {
 		f.accounts.Touch(c.key.account).add(accountBound, now)
 	}

@@ -18,7 +18,7 @@ func (g *Guesses) Sizes() (flights, accepted, refused, users int) {
 func (v *Verified) Sizes() (pairs, users, sources, crowds int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.pairs.Len(), len(v.users), len(v.sources), v.crowds.Len()
+	return v.pairs.Len(), len(v.addresses), len(v.sources), v.crowds.Len()
 }
 
 // The bounds that tests look for.

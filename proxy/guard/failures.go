@@ -28,7 +28,7 @@ var (
 const (
 	sharedPace   = 15 * time.Second // between a pair's attempts, where its source may not be refused
 	refusalDelay = time.Second      // bad credentials are told no sooner after any wait
-	maxWaiting   = 8                // sessions of a pair
+	maxWaiting   = 8                // different passwords of a pair
 	heldFor      = 24 * time.Hour   // a verified password
 	maxTallies   = 10_000           // of pairs, of sources, of accounts
 	maxHeld      = 100_000          // verified passwords
@@ -40,6 +40,7 @@ type Attempt struct {
 	Upstream string
 	Account  string // as typed, or, where it is known, the one whose password is checked: a listed account, a user at Entra ID
 	Entry    string // the listed account, or pattern of accounts, that it counts as; empty: Account
+	Crowd    string // the same where the accounts of a source are counted: a pattern with a password for each is one; empty: as Entry
 	Password secret.Secret
 	Token    bool // Password is a token: no guess at a password
 }
@@ -170,7 +171,7 @@ func (f *Failures) passes(c *Check, now time.Time) (bool, error) {
 // trusts reports whether what is held as verified counts for a source: not for one that never logged in to the account and has
 // failures, or it could guess at the password at no cost while it has to wait.
 func (f *Failures) trusts(c *Check, now time.Time) bool {
-	if f.verified.has(c.key, now) {
+	if f.verified.has(c.own, now) {
 		return true
 	}
 	pair, from := f.tallyOf(c.key), f.sources.Get(c.key.source)
@@ -180,7 +181,7 @@ func (f *Failures) trusts(c *Check, now time.Time) bool {
 // closedTo refuses a source never verified for an account that too many such sources have failed for.
 func (f *Failures) closedTo(c *Check, now time.Time) error {
 	t := f.accounts.Get(c.key.account)
-	if t == nil || t.count(accountBound, now) < accountBound.most || f.verified.has(c.key, now) {
+	if t == nil || t.count(accountBound, now) < accountBound.most || f.verified.has(c.own, now) {
 		return nil
 	}
 	return badCredentials(now, "%d logins to this account failed within %s from sources that never logged in to it: "+
@@ -190,7 +191,7 @@ func (f *Failures) closedTo(c *Check, now time.Time) error {
 // bannedFor refuses a check whose pair or source failed too often. A shared source is only slowed, but for accounts
 // that were never verified from it.
 func (f *Failures) bannedFor(c *Check, now time.Time) error {
-	if t := f.sources.Get(c.key.source); t != nil && t.penalised(now) && !(c.shared && f.verified.has(c.key, now)) {
+	if t := f.sources.Get(c.key.source); t != nil && t.penalised(now) && !(c.shared && f.verified.has(c.own, now)) {
 		return login.Refuse(login.TooManyFailures, "%s: the source waits until %s", sourceBound.sentence(), login.Clock(t.until))
 	}
 	if t := f.tallyOf(c.key); t != nil && t.penalised(now) && !c.shared {
@@ -201,20 +202,31 @@ func (f *Failures) bannedFor(c *Check, now time.Time) error {
 }
 
 // Banned reports whether source must be refused before a login can begin, until when, and why. A source that stands for
-// many devices never is.
+// many devices never is; one that had a verified login is only for what it failed at itself.
 func (f *Failures) Banned(from netip.Addr) (until time.Time, why string, banned bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := f.sources.Get(source.KeyOf(from))
-	if t == nil || !t.penalised(time.Now()) || f.IsShared(from) {
+	as := f.Standing(from)
+	t := f.sources.Get(as.Key)
+	if t == nil || !t.penalised(time.Now()) || as.Shared {
 		return time.Time{}, "", false
 	}
 	return t.until, sourceBound.sentence(), true
 }
 
 // IsShared reports whether source stands for many devices: a default gateway of this machine, or one that Verified found.
-func (f *Failures) IsShared(from netip.Addr) bool {
-	return f.gateways[from.Unmap().WithZone("")] || f.verified.IsShared(from)
+func (f *Failures) IsShared(from netip.Addr) bool { return f.Standing(from).Shared }
+
+// Standing is what a source is to the bridge now. An address that never had a verified login counts as its /64, if it is an
+// IPv6 one; what stands for many devices counts by itself.
+func (f *Failures) Standing(from netip.Addr) source.Standing {
+	s := f.verified.standing(source.AddressKey(from), time.Now())
+	s.Gateway = f.gateways[from.Unmap().WithZone("")]
+	s.Shared = s.Shared || s.Gateway
+	if s.Known || s.Shared {
+		s.Key = source.AddressKey(from)
+	}
+	return s
 }
 
 // sentence says that a bound was reached.

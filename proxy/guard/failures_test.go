@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,18 +188,21 @@ func TestFailures_ChecksOfAPairRunOneAfterAnotherAndShareAnswers(t *testing.T) {
 	}
 }
 
-func TestFailures_EightSessionsOfAPairWait(t *testing.T) {
+func TestFailures_EightDifferentPasswordsOfAPairWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		a := attemptOf(printer, "here", "scanner1", "p")
 		first := d.running(d.begin(ctx, a))
 		var line []*later
-		for range 8 {
-			line = append(line, d.begin(ctx, a))
+		for i := range 8 {
+			for range 2 { // the second one takes no place
+				line = append(line, d.begin(ctx, attemptOf(printer, "here", "scanner1", fmt.Sprint("q", i))))
+			}
+			line = append(line, d.begin(ctx, a)) // nor does the password that is being checked
 		}
 		d.waits(line...)
-		d.want(a, login.NoAnswer, 0, login.TooManyFailures)
+		d.want(attemptOf(printer, "here", "scanner1", "q9"), login.NoAnswer, 0, login.TooManyFailures)
 		cancel()
 		synctest.Wait()
 		for _, l := range line {
@@ -213,6 +217,64 @@ func TestFailures_EightSessionsOfAPairWait(t *testing.T) {
 		synctest.Wait()
 		d.wantReason(last.err, login.BadCredentials)
 		d.want(a, login.NoAnswer, 2*time.Second, checked)
+	})
+}
+
+// After a power cut a device opens all its connections at once, and nobody has verified its password yet.
+func TestFailures_ThirtySessionsAtOnceShareOneAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		upstream string
+		before   int // failures of the pair
+		verdict  login.Verdict
+		want     login.Reason
+	}{
+		"right":                 {"here", 0, login.Accepted, checked},
+		"right after failures":  {"here", 3, login.Accepted, checked},
+		"right, asked upstream": {"up", 0, login.Accepted, checked},
+		"wrong":                 {"here", 0, login.Rejected, login.BadCredentials},
+		"wrong, asked upstream": {"up", 0, login.Rejected, login.BadCredentials},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, 9)
+				for i := range tt.before {
+					_, _ = d.try(attemptOf(printer, tt.upstream, "scanner1", fmt.Sprint(i)), login.Rejected)
+				}
+				var all []*later
+				for range 30 {
+					all = append(all, d.begin(t.Context(), attemptOf(printer, tt.upstream, "scanner1", "p")))
+				}
+				pass(time.Minute)
+				d.running(all[0]).Done(tt.verdict)
+				synctest.Wait()
+				for _, l := range all[1:] {
+					d.wantReason(l.err, tt.want)
+					if l.check != nil {
+						l.check.Done(tt.verdict)
+					}
+				}
+				if active, _, _, _, _ := d.failures.Sizes(); active != 0 {
+					t.Errorf("%d pairs are active", active)
+				}
+			})
+		})
+	}
+}
+
+// An outage is no answer to share: who waits asks in turn, in a line that no other password is kept out of.
+func TestFailures_SessionsThatGotNoAnswerAskInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		var all []*later
+		for range 12 {
+			all = append(all, d.begin(t.Context(), attemptOf(printer, "up", "scanner1", "p")))
+		}
+		other := d.begin(t.Context(), attemptOf(printer, "up", "scanner1", "q"))
+		for i, l := range all {
+			d.running(l).Done(login.Unsent)
+			d.waits(all[min(i+2, len(all)):]...)
+		}
+		d.running(other).Done(login.NoAnswer)
 	})
 }
 
@@ -237,15 +299,16 @@ func TestFailures_SessionThatLeavesDuringBackOffGivesItsPlace(t *testing.T) {
 }
 
 func TestFailures_SourceIsBannedAfterAHundred(t *testing.T) {
-	for _, tt := range []struct{ from, same, other string }{
-		{"10.20.3.7", "10.20.3.7", "10.20.3.8"},
-		{"2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"},
-		{"fe80::1%eth0", "fe80::2%eth0", "fe80::1%eth1"},
+	for _, tt := range []struct{ from, same, known, other string }{
+		{"10.20.3.7", "::ffff:10.20.3.7", "", "10.20.3.8"},
+		{"2001:db8::1", "2001:db8::ffff", "2001:db8::7", "2001:db8:0:1::1"},
+		{"2001:db8::", "2001:db8::1", "2001:db8::7", "2001:db8:0:1::"},
+		{"fe80::1%eth0", "fe80::2%eth0", "fe80::7%eth0", "fe80::1%eth1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDesk(t, 2)
 			from := netip.MustParseAddr(tt.from)
-			known := attemptOf(from, "here", "known", "right")
+			known := attemptOf(netip.MustParseAddr(cmp.Or(tt.known, tt.other)), "here", "known", "right")
 			d.want(known, login.Accepted, 0, checked)
 			for i := range 100 {
 				if _, _, banned := d.failures.Banned(from); banned {
@@ -258,16 +321,40 @@ func TestFailures_SourceIsBannedAfterAHundred(t *testing.T) {
 				t.Errorf("%s: banned %v until %v: %s", tt.same, banned, until, why)
 			}
 			d.want(attemptOf(from, "here", "user1000", "x"), login.Rejected, 0, login.TooManyFailures)
-			d.want(known, login.NoAnswer, 0, checked) // a session that was there before, with a held password
-			if _, _, banned := d.failures.Banned(netip.MustParseAddr(tt.other)); banned {
-				t.Errorf("%s is banned with it", tt.other)
+			for _, free := range []string{tt.other, known.Source.String()} {
+				if _, _, banned := d.failures.Banned(netip.MustParseAddr(free)); banned {
+					t.Errorf("%s is banned with it", free)
+				}
 			}
+			known.Password = secret.New("new, and right")
+			d.want(known, login.Accepted, 0, checked)
 			pass(30 * time.Minute)
 			if _, _, banned := d.failures.Banned(from); banned {
 				t.Error("still banned after 30 minutes")
 			}
 		})
 	}
+}
+
+// Its own failures ban a verified source like any other, and nobody else.
+func TestFailures_VerifiedAddressIsBannedByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		from, next := netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2001:db8::8")
+		known := attemptOf(from, "here", "known", "right")
+		d.want(known, login.Accepted, 0, checked)
+		for i := range 100 {
+			d.want(attemptOf(from, "here", fmt.Sprint("user", i), "x"), login.Rejected, 0, checked)
+		}
+		if _, _, banned := d.failures.Banned(from); !banned {
+			t.Error("a verified source may fail without bound")
+		}
+		d.want(known, login.NoAnswer, 0, checked) // a session that was there before, with a held password
+		if _, _, banned := d.failures.Banned(next); banned {
+			t.Error("its /64 is banned with it")
+		}
+		d.want(attemptOf(next, "here", "user1", "x"), login.Rejected, 0, checked)
+	})
 }
 
 func TestFailures_AccountServesOnlyKnownSourcesBeyondThirtyFailures(t *testing.T) {
@@ -388,4 +475,81 @@ func BenchmarkFailures_KnownDevicePolls(b *testing.B) {
 		}
 		c.Done(login.Accepted)
 	}
+}
+
+// What an address does that never had a verified login delays or refuses no verified one of its /64, and gets nothing that is
+// kept for those.
+func TestFailures_NeighboursInANetwork(t *testing.T) {
+	for _, network := range []string{"2001:db8::%s", "fe80::%s%%eth0"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, 2)
+			at := func(host string) netip.Addr { return netip.MustParseAddr(fmt.Sprintf(network, host)) }
+			known := attemptOf(at("7"), "up", "scanner1", "right")
+			d.want(known, login.Accepted, 0, checked)
+
+			// Of the two guesses the one kept for sources that know the account is not a neighbour's.
+			d.want(attemptOf(at("bad:1"), "up", "scanner1", "a"), login.Rejected, 0, checked)
+			d.want(attemptOf(at("bad:2"), "up", "scanner1", "b"), login.Rejected, 2*time.Second, login.TooManyFailures)
+			d.want(attemptOf(at("7"), "up", "scanner1", "typo"), login.Rejected, 0, checked)
+
+			// The pair of a neighbour and the account is its own, and one with all others of the /64.
+			for i := range 10 {
+				_, _ = d.try(attemptOf(at(fmt.Sprint("bad:", i)), "here", "scanner1", fmt.Sprint(i)), login.Rejected)
+			}
+			d.want(attemptOf(at("bad:99"), "here", "scanner1", "x"), login.Rejected, 0, login.TooManyFailures)
+			d.want(known, login.Accepted, 0, checked)
+			d.want(attemptOf(at("7"), "here", "scanner1", "right here"), login.Accepted, 0, checked)
+
+			// Where an account serves verified sources only, its neighbours are none.
+			for i := range 30 {
+				a := attemptOf(netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}), "here", "scanner1", "x")
+				_, _ = d.try(a, login.Rejected)
+			}
+			pass(15 * time.Minute)
+			d.want(attemptOf(at("bad:100"), "here", "scanner1", "y"), login.Rejected, 0, login.BadCredentials)
+			d.want(attemptOf(at("7"), "here", "scanner1", "also right"), login.Accepted, 0, checked)
+		})
+	}
+}
+
+// A new device of a /64 takes part in its neighbours' line until it has logged in, and is alone from then on.
+func TestFailures_AddressStandsAloneOnceVerified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		from, bad := netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2001:db8::bad")
+		d.want(attemptOf(bad, "here", "scanner1", "x"), login.Rejected, 0, checked)
+		if s := d.failures.Standing(from); s.Known || s.Key.String() != "2001:db8::/64" {
+			t.Errorf("a new device stands as %+v", s)
+		}
+		waiting := d.begin(t.Context(), attemptOf(from, "here", "scanner1", "right"))
+		again := d.begin(t.Context(), attemptOf(from, "here", "scanner1", "right"))
+		d.waits(waiting, again)
+		pass(2 * time.Second)
+		d.running(waiting).Done(login.Accepted)
+		d.running(again).Done(login.Accepted)
+		if s := d.failures.Standing(from); !s.Known || s.Key.String() != "2001:db8::7" {
+			t.Errorf("a verified device stands as %+v", s)
+		}
+		for range 5 {
+			_, _ = d.try(attemptOf(bad, "here", "scanner1", "x"), login.Rejected)
+		}
+		d.want(attemptOf(from, "here", "scanner1", "another"), login.Accepted, 0, checked)
+		pass(30 * 24 * time.Hour)
+		if s := d.failures.Standing(from); s.Known {
+			t.Error("known for more than 30 days")
+		}
+	})
+}
+
+// Whoever has a tenant of their own can get tokens for any name: they verify no source.
+func TestFailures_TokenMakesNoSourceKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		a := attemptOf(netip.MustParseAddr("2001:db8::bad"), "up", "scanner1", "token")
+		a.Token = true
+		d.want(a, login.Accepted, 0, checked)
+		if s := d.failures.Standing(a.Source); s.Known || !s.Key.IsNetwork() {
+			t.Errorf("it stands as %+v", s)
+		}
+	})
 }

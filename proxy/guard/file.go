@@ -78,7 +78,7 @@ func (v *Verified) load(r io.Reader, now time.Time) error {
 
 func (v *Verified) take(l verifiedLine, now time.Time) error {
 	from, err := source.ParseKey(l.Source)
-	if err != nil {
+	if err != nil || from.IsNetwork() { // earlier builds knew whole networks; none of its addresses is known
 		return err
 	}
 	if l.Last.After(now) {
@@ -88,11 +88,7 @@ func (v *Verified) take(l verifiedLine, now time.Time) error {
 		*v.shared.Touch(from) = l.Last
 		return nil
 	}
-	k := pairKey{from, entryKey(l.Account)}
-	if v.pairs.Get(k) == nil {
-		v.addUser(k)
-	}
-	*v.pairs.Touch(k) = l.Last
+	v.touch(pairKey{from, entryKey(l.Account)}, l.Last)
 	return nil
 }
 

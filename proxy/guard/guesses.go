@@ -144,7 +144,7 @@ func (g *Guesses) ask(c *Check, now time.Time) (flight <-chan struct{}, err erro
 // strangers get none: an attack must not make the bridge forget.
 func (g *Guesses) reserve(c *Check, now time.Time) error {
 	g.users.DropOldest(func(u *guessed) bool { return u.flying == 0 && !u.recent(g.o.Per, now) })
-	c.stranger = slices.ContainsFunc(c.users, func(user string) bool { return !g.o.Verified.hasUser(c.key.source, user, now) })
+	c.stranger = slices.ContainsFunc(c.users, func(user string) bool { return !g.o.Verified.hasUser(pairKey{c.own.source, user}, now) })
 	for _, user := range c.users {
 		if err := g.room(user, c.stranger, now); err != nil {
 			return err

@@ -14,17 +14,17 @@ type pairKey struct {
 	account string // a user, whatever its spelling, or a pattern of accounts
 }
 
-// pairOf is the pair of a source and a name as typed.
+// pairOf is the pair of an address by itself and a name as typed: so verified logins are known.
 func pairOf(from netip.Addr, account string) pairKey {
-	return pairKey{source.KeyOf(from), login.UserOf(account)}
+	return pairKey{source.AddressKey(from), login.UserOf(account)}
 }
 
-// key is the pair that the attempt counts for.
-func (a Attempt) key() pairKey {
+// own is the pair that the attempt counts for, of its address by itself.
+func (a Attempt) own() pairKey {
 	if a.Entry == "" {
 		return pairOf(a.Source, a.Account)
 	}
-	return pairKey{source.KeyOf(a.Source), entryKey(a.Entry)}
+	return pairKey{source.AddressKey(a.Source), entryKey(a.Entry)}
 }
 
 // entryKey is what a listed account counts as. A pattern, which has a *, as no user's name has, stands for itself.

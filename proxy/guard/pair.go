@@ -11,11 +11,13 @@ import (
 
 // pair is a source and an account with a session that waits or checks. Its checks run one after another.
 type pair struct {
-	key     pairKey
-	tally   tally
-	line    []*waiter     // who waits, in order of arrival
-	busy    bool          // a check is under way
-	changed chan struct{} // closed at the next change; nil while nobody waits for one
+	key      pairKey
+	tally    tally
+	line     []*waiter                     // who waits, in order of arrival
+	places   map[passwordmemory.Digest]int // how many of them wait with the same password
+	busy     bool                          // a check is under way
+	checking passwordmemory.Digest         // its password
+	changed  chan struct{}                 // closed at the next change; nil while nobody waits for one
 }
 
 // waiter is a session that waits for the turn of its check.
@@ -26,30 +28,47 @@ type waiter struct {
 	refused bool      // a check of the same password was
 }
 
-// queueUp puts a check into the line of its pair.
+// queueUp puts a check into the line of its pair. The same password takes one place, however many sessions wait with it, and
+// none while it is being checked: they share its answer.
 func (f *Failures) queueUp(c *Check) (*waiter, error) {
 	p := f.active[c.key]
 	if p == nil {
-		p = &pair{key: c.key}
+		p = &pair{key: c.key, places: make(map[passwordmemory.Digest]int)}
 		if t := f.pairs.Get(c.key); t != nil {
 			p.tally = *t
 			f.pairs.Remove(c.key)
 		}
 		f.active[c.key] = p
 	}
-	if len(p.line) >= maxWaiting {
-		return nil, login.Refuse(login.TooManyFailures, "%d sessions of this source and account wait already for their password "+
-			"to be checked", maxWaiting)
+	if p.isFullFor(c.digest) {
+		return nil, login.Refuse(login.TooManyFailures, "%d different passwords of this source and account wait already to be "+
+			"checked: find out what tries them", maxWaiting)
 	}
 	w := &waiter{check: c, pair: p}
 	p.line = append(p.line, w)
+	p.places[c.digest]++
 	return w, nil
+}
+
+// isFullFor reports whether a session with one more password must not wait.
+func (p *pair) isFullFor(d passwordmemory.Digest) bool {
+	taken := len(p.places)
+	if p.busy {
+		if d == p.checking {
+			return false
+		}
+		if p.places[p.checking] > 0 {
+			taken--
+		}
+	}
+	return taken >= maxWaiting && p.places[d] == 0
 }
 
 // stepOut takes w out of the line.
 func (f *Failures) stepOut(w *waiter) {
 	if i := slices.Index(w.pair.line, w); i >= 0 {
 		w.pair.line = slices.Delete(w.pair.line, i, i+1)
+		countDown(w.pair.places, w.check.digest)
 	}
 	f.settle(w.pair)
 }
@@ -104,7 +123,7 @@ func (f *Failures) step(w *waiter, now time.Time) (*pause, error) {
 			return &pause{flight: flight, change: p.change()}, nil
 		}
 	}
-	p.busy, c.pair = true, p
+	p.busy, p.checking, c.pair = true, c.digest, p
 	return nil, nil
 }
 

@@ -34,8 +34,9 @@ type Verified struct {
 	mu                  sync.Mutex
 	pairs               *lru.Table[pairKey, time.Time] // when last verified
 	tokens              *lru.Table[pairKey, time.Time] // likewise, by tokens of devices' own
-	users               map[pairKey]int                // how many pairs a source has of one user, whatever the domain
+	addresses           map[source.Key]int             // how many pairs a source has
 	sources             map[string]int                 // how many sources a user has
+	neighbours          map[pairKey][]source.Key       // by /64 and account, the one verified longest ago first
 	crowds              *lru.Table[source.Key, map[string]time.Time]
 	shared              *lru.Table[source.Key, time.Time] // when last seen to be shared
 	unsaved, unsavedNew bool
@@ -45,34 +46,42 @@ type Verified struct {
 
 func newVerified(path string) *Verified {
 	v := &Verified{
-		path:    path,
-		tokens:  lru.New[pairKey, time.Time](maxVerified, nil),
-		users:   make(map[pairKey]int),
-		sources: make(map[string]int),
-		crowds:  lru.New[source.Key, map[string]time.Time](maxCrowds, nil),
-		shared:  lru.New[source.Key, time.Time](maxShared, nil),
-		saved:   time.Now(),
+		path:       path,
+		tokens:     lru.New[pairKey, time.Time](maxVerified, nil),
+		addresses:  make(map[source.Key]int),
+		sources:    make(map[string]int),
+		neighbours: make(map[pairKey][]source.Key),
+		crowds:     lru.New[source.Key, map[string]time.Time](maxCrowds, nil),
+		shared:     lru.New[source.Key, time.Time](maxShared, nil),
+		saved:      time.Now(),
 	}
-	v.pairs = lru.New(maxVerified, v.forgetUser)
+	v.pairs = lru.New(maxVerified, v.forgetPair)
 	return v
 }
 
 // Record notes a verified login.
 func (v *Verified) Record(from netip.Addr, account string) {
-	v.record(pairOf(from, account), time.Now())
+	v.record(pairOf(from, account), login.UserOf(account), time.Now())
 }
 
-func (v *Verified) record(k pairKey, now time.Time) {
+// record notes a verified login as an account which counts as crowd where the accounts of a source are counted.
+func (v *Verified) record(k pairKey, crowd string, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expire(now)
 	v.unsaved = true
+	v.unsavedNew = v.unsavedNew || v.pairs.Get(k) == nil
+	v.touch(k, now)
+	v.noteCrowd(k.source, crowd, now)
+}
+
+// touch notes when a pair was last verified.
+func (v *Verified) touch(k pairKey, last time.Time) {
 	if v.pairs.Get(k) == nil {
-		v.unsavedNew = true
-		v.addUser(k)
+		v.addPair(k)
 	}
-	*v.pairs.Touch(k) = now
-	v.noteCrowd(k.source, k.account, now)
+	*v.pairs.Touch(k) = last
+	v.noteNeighbour(k)
 }
 
 // recordToken notes a login by a token of the device's own, in memory only. It makes the pair known and says nothing
@@ -113,30 +122,41 @@ func (v *Verified) sourcesOf(user string, now time.Time) int {
 	return v.sources[user]
 }
 
-// hasUser reports whether source had a verified login as user in the last 30 days, whatever the domain.
-func (v *Verified) hasUser(from source.Key, user string, now time.Time) bool {
+// hasUser reports whether a pair had a verified login by password in the last 30 days: a token gives no part of the guesses.
+func (v *Verified) hasUser(k pairKey, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expire(now)
-	return v.users[pairKey{from, user}] > 0
+	return v.pairs.Get(k) != nil
 }
 
-func (v *Verified) addUser(k pairKey) {
-	v.users[k]++
-	if v.users[k] == 1 {
-		v.sources[k.account]++
-	}
+// standing is what a source is to the bridge, as far as its verified logins tell.
+func (v *Verified) standing(from source.Key, now time.Time) source.Standing {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire(now)
+	return source.Standing{Key: from.Network(), Known: v.addresses[from] > 0, Shared: v.shared.Get(from) != nil}
 }
 
-// forgetUser undoes addUser for a pair that was dropped.
-func (v *Verified) forgetUser(k pairKey, _ time.Time) {
-	if v.users[k]--; v.users[k] > 0 {
-		return
+func (v *Verified) addPair(k pairKey) {
+	v.addresses[k.source]++
+	v.sources[k.account]++
+}
+
+// forgetPair undoes addPair and noteNeighbour for a pair that was dropped.
+func (v *Verified) forgetPair(k pairKey, _ time.Time) {
+	v.forgetNeighbour(k)
+	countDown(v.addresses, k.source)
+	countDown(v.sources, k.account)
+}
+
+// countDown takes one from a count, and reports whether that was the last one.
+func countDown[K comparable](counts map[K]int, k K) bool {
+	if counts[k]--; counts[k] > 0 {
+		return false
 	}
-	delete(v.users, k)
-	if v.sources[k.account]--; v.sources[k.account] == 0 {
-		delete(v.sources, k.account)
-	}
+	delete(counts, k)
+	return true
 }
 
 func (v *Verified) expire(now time.Time) {
@@ -144,16 +164,16 @@ func (v *Verified) expire(now time.Time) {
 	v.shared.DropOldest(func(last *time.Time) bool { return now.Sub(*last) >= sharedFor })
 }
 
-// IsShared reports whether source had more than 20 verified users within a day, in the last 30 days: it stands for many
+// IsShared reports whether source had more than 20 verified accounts within a day, in the last 30 days: it stands for many
 // devices.
 func (v *Verified) IsShared(from netip.Addr) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	last := v.shared.Get(source.KeyOf(from))
+	last := v.shared.Get(source.AddressKey(from))
 	return last != nil && time.Since(*last) < sharedFor
 }
 
-// Shared lists the sources that stand for many devices, in order: an IPv6 address stands for its /64.
+// Shared lists the sources that stand for many devices, in order.
 func (v *Verified) Shared() []netip.Addr {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -166,14 +186,15 @@ func (v *Verified) Shared() []netip.Addr {
 	return list
 }
 
-// noteCrowd counts the users of a source, not their spellings: a device must not make itself a shared source. A source
-// found to be shared is counted anew, so that the mark lasts as long as the crowd does.
-func (v *Verified) noteCrowd(from source.Key, user string, now time.Time) {
+// noteCrowd counts the entries of the list that a source logs in by, or the users where no list is asked, never their
+// spellings: a device must not make itself a shared source. A source found to be shared is counted anew, so that the mark
+// lasts as long as the crowd does.
+func (v *Verified) noteCrowd(from source.Key, entry string, now time.Time) {
 	crowd := v.crowds.Touch(from)
 	if *crowd == nil {
 		*crowd = make(map[string]time.Time)
 	}
-	(*crowd)[user] = now
+	(*crowd)[entry] = now
 	if len(*crowd) <= crowdWithout {
 		return
 	}

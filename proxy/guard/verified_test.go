@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"drawbridge/internal/source"
 	"drawbridge/proxy/guard"
+	"drawbridge/proxy/login"
 )
 
 func openVerified(t *testing.T, path string) *guard.Verified {
@@ -94,8 +94,9 @@ func TestVerified_IsKeptOnDisk(t *testing.T) {
 		v.Record(netip.MustParseAddr("fe80::1%eth0"), "phone")
 		pass(5 * time.Second)
 		w := openVerified(t, path)
-		if !w.Has(printer, "scans@contoso.com") || !w.Has(netip.MustParseAddr("2001:db8::2"), "fax") ||
-			!w.Has(netip.MustParseAddr("fe80::2%eth0"), "phone") || w.Has(netip.MustParseAddr("fe80::1%eth1"), "phone") {
+		if !w.Has(printer, "scans@contoso.com") || !w.Has(netip.MustParseAddr("2001:db8::1"), "fax") ||
+			w.Has(netip.MustParseAddr("2001:db8::2"), "fax") || !w.Has(netip.MustParseAddr("fe80::1%eth0"), "phone") ||
+			w.Has(netip.MustParseAddr("fe80::2%eth0"), "phone") || w.Has(netip.MustParseAddr("fe80::1%eth1"), "phone") {
 			t.Error("not written within seconds, or not as it was")
 		}
 		if w.SourcesOf("scans") != 1 || w.Damaged() != nil {
@@ -136,6 +137,7 @@ func TestVerified_OldPairsAndWrongClocksInTheFile(t *testing.T) {
 	lines := fmt.Sprintf(`{"source":"10.0.0.1","account":"old","last":%q}
 {"source":"10.0.0.2","account":"ahead","last":%q}
 {"source":"10.0.0.3","shared":true,"last":%q}
+{"source":"2001:db8::/64","account":"network","last":%[3]q}
 `, now.Add(-31*24*time.Hour).Format(time.RFC3339), now.Add(1000*24*time.Hour).Format(time.RFC3339), now.Format(time.RFC3339))
 	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
@@ -146,6 +148,9 @@ func TestVerified_OldPairsAndWrongClocksInTheFile(t *testing.T) {
 	}
 	if !v.Has(netip.MustParseAddr("10.0.0.2"), "ahead") || !v.IsShared(netip.MustParseAddr("10.0.0.3")) {
 		t.Error("a pair or a shared source was not read")
+	}
+	if v.Has(netip.MustParseAddr("2001:db8::"), "network") || v.SourcesOf("network") != 0 {
+		t.Error("a whole network is known, as in the files of earlier builds")
 	}
 }
 
@@ -251,6 +256,54 @@ func TestVerified_SourceWithMoreThanTwentyUsersADayIsShared(t *testing.T) {
 	})
 }
 
+// A pattern is one entry of the list, and so is an account under all its aliases: a device with a fleet's password cannot make
+// its address a shared source.
+func TestFailures_CrowdIsCountedByEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		logIn := func(from netip.Addr, account, entry string) {
+			t.Helper()
+			a := attemptOf(from, "here", account, "right")
+			a.Entry = entry
+			c, err := d.failures.Begin(t.Context(), a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Done(login.Accepted)
+		}
+		for i := range 40 {
+			logIn(printer, fmt.Sprintf("fax%d@contoso.com", i), "*@contoso.com")
+			logIn(printer, fmt.Sprint("alias", i), "scanner1")
+		}
+		if d.failures.IsShared(printer) {
+			t.Error("two entries make a shared source")
+		}
+		for i := range 21 {
+			logIn(stranger, fmt.Sprint("scanner", i), fmt.Sprint("scanner", i))
+		}
+		if !d.failures.IsShared(stranger) {
+			t.Error("21 entries make no shared source")
+		}
+	})
+}
+
+// Whoever has an account has all addresses of its /64 too: the pairs of others must not be forgotten for them.
+func TestVerified_AddressesOfANetworkAreBounded(t *testing.T) {
+	v := openVerified(t, "")
+	from := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)) }
+	v.Record(from(5000), "printer")
+	for i := range 1000 {
+		v.Record(from(i), "mallory")
+		v.Record(from(0), "mallory") // stays, since it comes back
+	}
+	if pairs, users, sources, _ := v.Sizes(); pairs != 65 || users != 65 || sources != 2 {
+		t.Errorf("%d pairs, %d users, %d sources", pairs, users, sources)
+	}
+	if !v.Has(from(5000), "printer") || !v.Has(from(999), "mallory") || !v.Has(from(0), "mallory") || v.Has(from(900), "mallory") {
+		t.Error("the wrong ones were forgotten")
+	}
+}
+
 func TestFailures_GatewayIsShared(t *testing.T) {
 	f := guard.NewFailures(guard.FailureOptions{Gateways: []netip.Addr{netip.MustParseAddr("172.17.0.1"), netip.MustParseAddr("fe80::1")}})
 	for address, want := range map[string]bool{
@@ -259,23 +312,5 @@ func TestFailures_GatewayIsShared(t *testing.T) {
 		if got := f.IsShared(netip.MustParseAddr(address)); got != want {
 			t.Errorf("IsShared(%s) = %v", address, got)
 		}
-	}
-}
-
-func TestFailures_KeyOf(t *testing.T) {
-	for address, want := range map[string]string{
-		"10.20.3.7": "10.20.3.7", "::ffff:10.20.3.7": "10.20.3.7", "2001:db8:1:2:3::4": "2001:db8:1:2::/64",
-		"fe80::1:2%eth0": "fe80::%eth0/64", "fe80::1": "fe80::/64", "2001:db8::1%eth0": "2001:db8::/64", "::1": "::/64",
-	} {
-		k := source.KeyOf(netip.MustParseAddr(address))
-		if k.String() != want {
-			t.Errorf("KeyOf(%s) = %s, want %s", address, k, want)
-		}
-		if again := source.KeyOf(k.Addr()); again != k {
-			t.Errorf("KeyOf(%s) = %s", k.Addr(), again)
-		}
-	}
-	if source.KeyOf(netip.Addr{}) != (source.Key{}) {
-		t.Error("no address has a key")
 	}
 }

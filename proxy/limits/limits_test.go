@@ -11,47 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"drawbridge/internal/source"
 	"drawbridge/proxy/limits"
 )
-
-func TestLimits_Sessions(t *testing.T) {
-	shared := netip.MustParseAddr("172.17.0.1")
-	s := limits.NewSessions("imaps", 6, 2, func(a netip.Addr) bool { return a == shared })
-	var leave []func()
-	enter := func(source netip.Addr, want string) {
-		t.Helper()
-		l, reason, ok := s.Enter(source)
-		if ok != (want == "") || !strings.Contains(reason, want) {
-			t.Errorf("%s: ok %v, reason %q, want %q", source, ok, reason, want)
-		}
-		if ok {
-			leave = append(leave, l)
-		}
-	}
-	enter(printer, "")
-	enter(printer, "")
-	enter(printer, "the source has 2 sessions on the listener imaps (limits.sessions_per_source: 2)")
-	for range 4 {
-		enter(shared, "")
-	}
-	enter(stranger, "the listener imaps has 6 sessions (limits.sessions: 6)")
-	leave[0]()
-	leave[0]()
-	enter(printer, "")
-	enter(stranger, "limits.sessions: 6")
-	for _, l := range leave {
-		l()
-	}
-	if n := s.Sources(); n != 0 {
-		t.Errorf("%d sources are counted", n)
-	}
-	off := limits.NewSessions("imaps", 0, 0, nil)
-	for range 100 {
-		if _, _, ok := off.Enter(printer); !ok {
-			t.Fatal("a limit that is off holds")
-		}
-	}
-}
 
 // order is in which order things happened.
 type order struct {
@@ -73,15 +35,15 @@ func (o *order) String() string {
 
 func TestLimits_SlotsTakeTurnsBySource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := limits.NewSlots(4)
+		s := limits.NewSlots(4, nil)
 		ctx := t.Context()
 		for range 4 {
 			acquire(t, s, ctx, stranger)
 		}
 		var order order
-		wait := func(name string, source netip.Addr) {
+		wait := func(name string, from netip.Addr) {
 			go func() {
-				if s.Acquire(ctx, source) == nil {
+				if _, err := s.Acquire(ctx, from); err == nil {
 					order.add(name)
 				}
 			}()
@@ -93,7 +55,7 @@ func TestLimits_SlotsTakeTurnsBySource(t *testing.T) {
 		wait("printer", printer)
 		wait("fax", sourceNumber(1))
 		for range 5 {
-			s.Release(stranger)
+			release(s, stranger)
 			synctest.Wait()
 		}
 		if got := order.String(); got != "flood printer fax flood flood" {
@@ -102,36 +64,42 @@ func TestLimits_SlotsTakeTurnsBySource(t *testing.T) {
 	})
 }
 
-func acquire(t *testing.T, s *limits.Slots, ctx context.Context, source netip.Addr) {
+func acquire(t *testing.T, s *limits.Slots, ctx context.Context, from netip.Addr) {
 	t.Helper()
-	if err := s.Acquire(ctx, source); err != nil {
+	if _, err := s.Acquire(ctx, from); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// release gives back a slot of a source that nothing is known of.
+func release(s *limits.Slots, from netip.Addr) { s.Release(source.KeyOf(from)) }
+
 func TestLimits_SlotsPerSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := limits.NewSlots(40)
+		s := limits.NewSlots(40, nil)
 		for range 16 {
 			acquire(t, s, t.Context(), netip.MustParseAddr("2001:db8::1"))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.Acquire(ctx, netip.MustParseAddr("2001:db8::2")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Acquire(ctx, netip.MustParseAddr("2001:db8::2")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a 17th slot: %v", err)
 		}
 		acquire(t, s, t.Context(), netip.MustParseAddr("2001:db8:0:1::2"))
 		done := make(chan error, 1)
-		go func() { done <- s.Acquire(t.Context(), netip.MustParseAddr("2001:db8::3")) }()
+		go func() {
+			_, err := s.Acquire(t.Context(), netip.MustParseAddr("2001:db8::3"))
+			done <- err
+		}()
 		synctest.Wait()
-		s.Release(netip.MustParseAddr("2001:db8:0:1::2")) // of no use to the one that waits
+		release(s, netip.MustParseAddr("2001:db8:0:1::2")) // of no use to the one that waits
 		synctest.Wait()
 		select {
 		case <-done:
 			t.Error("a source has 17 slots")
 		default:
 		}
-		s.Release(netip.MustParseAddr("2001:db8::1"))
+		release(s, netip.MustParseAddr("2001:db8::1"))
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -141,29 +109,60 @@ func TestLimits_SlotsPerSource(t *testing.T) {
 	})
 }
 
+// A verified address has slots of its own in a /64 whose unknown addresses have taken all of theirs; a slot goes back to whom it
+// was taken from, though its source may have become verified meanwhile.
+func TestLimits_SlotsOfAVerifiedAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := make(verified)
+		s := limits.NewSlots(40, known.standing)
+		device := netip.MustParseAddr("2001:db8::7")
+		var taken []source.Key
+		for i := range 16 {
+			slot, err := s.Acquire(t.Context(), []netip.Addr{device, netip.MustParseAddr("2001:db8::bad")}[i%2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = append(taken, slot)
+		}
+		known[device] = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		slot, err := s.Acquire(ctx, device)
+		if err != nil {
+			t.Fatalf("a verified address of the /64: %v", err)
+		}
+		for _, slot := range append(taken, slot) {
+			s.Release(slot)
+		}
+		if held, sources, waiting := s.Waiting(); held+sources+waiting != 0 {
+			t.Errorf("held %d, sources %d, waiting %d", held, sources, waiting)
+		}
+	})
+}
+
 func TestLimits_SlotsOff(t *testing.T) {
-	s := limits.NewSlots(0)
+	s := limits.NewSlots(0, nil)
 	for range 1000 {
 		acquire(t, s, t.Context(), printer)
 	}
-	s.Release(printer)
+	release(s, printer)
 }
 
 func TestLimits_SlotsAreNeverOverdrawn(t *testing.T) {
 	const all = 5
-	s := limits.NewSlots(all)
+	s := limits.NewSlots(all, nil)
 	var held atomic.Int32
 	var group sync.WaitGroup
 	for i := range 40 {
 		group.Go(func() {
 			for n := range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*10*time.Microsecond)
-				if s.Acquire(ctx, sourceNumber(i%7)) == nil {
+				if slot, err := s.Acquire(ctx, sourceNumber(i%7)); err == nil {
 					if held.Add(1) > all {
 						t.Error("too many slots")
 					}
 					held.Add(-1)
-					s.Release(sourceNumber(i % 7))
+					s.Release(slot)
 				}
 				cancel()
 			}
@@ -176,21 +175,21 @@ func TestLimits_SlotsAreNeverOverdrawn(t *testing.T) {
 }
 
 func TestLimits_SlotsFastPathAllocatesNothing(t *testing.T) {
-	s := limits.NewSlots(4)
+	s := limits.NewSlots(4, nil)
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() {
-		_ = s.Acquire(ctx, printer)
-		s.Release(printer)
+		slot, _ := s.Acquire(ctx, printer)
+		s.Release(slot)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkLimits_Slots(b *testing.B) {
-	s := limits.NewSlots(256)
+	s := limits.NewSlots(256, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = s.Acquire(b.Context(), printer)
-		s.Release(printer)
+		slot, _ := s.Acquire(b.Context(), printer)
+		s.Release(slot)
 	}
 }

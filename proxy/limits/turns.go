@@ -20,8 +20,9 @@ type TurnOptions struct {
 	SessionsPerMailbox int
 	DialsPerSecond     int           // with a burst of one second
 	Queue              time.Duration // how long a login waits for its turn in all; 0: as long as its context lasts
-	// Shared tells which sources stand for many devices: their accounts take turns, not they. It may be nil.
-	Shared func(netip.Addr) bool
+	// Standing tells what a source counts as; nil: nothing is known of any. Where it stands for many devices its accounts
+	// take turns, not it.
+	Standing func(netip.Addr) source.Standing
 }
 
 // Turns bounds the sessions per mailbox and the dials of one upstream. Sources take turns, and pairs without a verified
@@ -63,20 +64,20 @@ func (w *waiting) empty() bool { return w.known.Empty() && w.strangers.Empty() }
 
 // NewTurns returns the limits of one upstream.
 func NewTurns(o TurnOptions) *Turns {
-	if o.Shared == nil {
-		o.Shared = func(netip.Addr) bool { return false }
+	if o.Standing == nil {
+		o.Standing = source.Unknown
 	}
 	t := &Turns{o: o, mailboxes: make(map[string]*mailbox), paused: lru.New[string, time.Time](maxPauses, nil)}
 	t.dials.setBound(o.DialsPerSecond)
 	return t
 }
 
-// SetBounds changes the limits to those of o, whose Upstream and Shared are not looked at. Who has a turn keeps it.
+// SetBounds changes the limits to those of o, whose Upstream and Standing are not looked at. Who has a turn keeps it.
 func (t *Turns) SetBounds(o TurnOptions) {
 	t.dials.setBound(o.DialsPerSecond)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	o.Upstream, o.Shared = t.o.Upstream, t.o.Shared
+	o.Upstream, o.Standing = t.o.Upstream, t.o.Standing
 	t.o = o
 	for _, m := range t.mailboxes {
 		t.settle(m)
@@ -105,13 +106,14 @@ type Turn struct {
 // Enter waits until one more session of mailbox may begin; known says that the pair had a verified login lately. The
 // caller ends the Turn by Leave. The error is a *Refusal, TooManySessions, after Queue, and ctx's when that ends first.
 func (t *Turns) Enter(ctx context.Context, from netip.Addr, name string, known bool) (*Turn, error) {
-	turn := &Turn{turns: t, key: turnKey{source: source.KeyOf(from)}, known: known}
+	o := t.options()
+	as := o.Standing(from)
+	turn := &Turn{turns: t, key: turnKey{source: as.Key}, known: known}
 	name = login.AccountKey(name)
 	if err := t.pausedUntil(name); err != nil {
 		return nil, err
 	}
-	o := t.options()
-	if o.Shared(from) {
+	if as.Shared {
 		turn.key.account = name
 	}
 	if o.Queue > 0 {

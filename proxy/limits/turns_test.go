@@ -19,7 +19,7 @@ import (
 
 func newTurns(sessions, dials int, queue time.Duration) *limits.Turns {
 	return limits.NewTurns(limits.TurnOptions{Upstream: "up", SessionsPerMailbox: sessions, DialsPerSecond: dials, Queue: queue,
-		Shared: func(a netip.Addr) bool { return a == netip.MustParseAddr("172.17.0.1") }})
+		Standing: standingOfShared})
 }
 
 func enterTurn(t *testing.T, turns *limits.Turns, source netip.Addr, mailbox string, known bool) *limits.Turn {
@@ -262,6 +262,31 @@ func TestLimits_AccountsOfASharedSourceTakeTurns(t *testing.T) {
 		}
 		pass(5 * time.Second)
 		if got := order.String(); got != "flood scans flood flood" {
+			t.Errorf("the order is %q", got)
+		}
+	})
+}
+
+// A verified address takes turns by itself: a flood from others of its /64 delays it by one.
+func TestLimits_VerifiedAddressTakesTurnsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		device := netip.MustParseAddr("2001:db8::7")
+		turns := limits.NewTurns(limits.TurnOptions{Upstream: "up", DialsPerSecond: 1, Standing: verified{device: true}.standing})
+		if err := dialOnce(t.Context(), turns, printer, true); err != nil {
+			t.Fatal(err)
+		}
+		var order order
+		for i, from := range []string{"2001:db8::bad:1", "2001:db8::bad:2", "2001:db8::bad:3", "2001:db8::7"} {
+			turn := enterTurn(t, turns, netip.MustParseAddr(from), "scans", false)
+			go func() {
+				if turn.Dial(t.Context()) == nil {
+					order.add(fmt.Sprint(i))
+				}
+			}()
+			synctest.Wait()
+		}
+		pass(10 * time.Second)
+		if got := order.String(); got != "0 3 1 2" {
 			t.Errorf("the order is %q", got)
 		}
 	})
