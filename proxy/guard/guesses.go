@@ -21,6 +21,7 @@ const (
 	maxAcceptedKnown = 100_000 // passwords of an upstream
 	maxRefusedKnown  = 100_000 // passwords of an upstream
 	maxUsers         = 100_000 // of an upstream, with a guess
+	maxDoubts        = 2       // refusals without a code that an accepted password may have before they are believed
 )
 
 // GuessOptions say which upstream is protected, and how.
@@ -47,6 +48,7 @@ type Guesses struct {
 type memory struct {
 	user     string
 	refusals int       // since it was last accepted
+	doubts   int       // likewise, that were not believed
 	askAt    time.Time // before, it is refused unasked
 	last     time.Time // accepted
 }
@@ -96,7 +98,7 @@ func (g *Guesses) Lift(account string) {
 	for _, t := range [...]*lru.Table[passwordmemory.Digest, memory]{g.accepted, g.refused} {
 		for _, m := range t.All {
 			if m.user == user {
-				m.refusals, m.askAt = 0, time.Time{}
+				m.refusals, m.doubts, m.askAt = 0, 0, time.Time{}
 			}
 		}
 	}
