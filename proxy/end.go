@@ -79,7 +79,11 @@ func (s *session) settleNotes() {
 	}
 	s.record.ClientID = n.ClientID
 	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = s.heard.FrontEnd, s.heard.Auth
-	s.record.UpstreamSays = inventory.Redact(s.heard.Says, s.current.credentials.Password.Reveal())
+	says := s.heard.Says
+	if n := len(s.heard.Alerts); says == "" && n > 0 {
+		says = "* " + s.heard.Alerts[n-1]
+	}
+	s.record.UpstreamSays = inventory.Redact(says, s.current.credentials.Password.Reveal())
 	s.record.Quirks = n.Quirks
 	if s.record.Hello == nil && s.listener.StartTLS && s.wire.Heard() {
 		s.record.Hello = hello.None()

@@ -78,6 +78,24 @@ func TestServer_WrongPasswordThreeTimesEndsTheSession(t *testing.T) {
 	}
 }
 
+func TestServer_ARefusalWithoutACodeIsDoubted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upstream.answerWith(func(line string) string {
+		if strings.HasPrefix(line, "PASS") {
+			return "-ERR no"
+		}
+		return ""
+	})
+	d := w.dial(0)
+	d.logIn("wrong")
+	d.hear("-ERR [AUTH] Wrong name or password")
+	_ = d.Close()
+	w.expect(inventory.OutcomeLoginFailed, inventory.PhaseAuthenticate, inventory.EndedByDevice, "refuses the name or the password")
+	if v := w.decider.told(); !slices.Equal(v, []login.Verdict{login.Doubted}) {
+		t.Errorf("verdicts: got %v, want one doubted", v)
+	}
+}
+
 func TestServer_LoginAfterAFailedOneIsTold(t *testing.T) {
 	w := newWorld(t, nil)
 	first := true

@@ -187,7 +187,7 @@ func (s *session) decide(ctx context.Context) error {
 func (s *session) verify(ctx context.Context) error {
 	verdict, err := s.present(ctx)
 	defer func() { s.current.decision.Credential.Result(verdict) }()
-	for verdict == login.Rejected {
+	for verdict.Refused() {
 		var r *login.Refusal
 		errors.As(err, &r)
 		again, told := s.current.decision.Credential.Retry(ctx, r)
@@ -227,6 +227,8 @@ func verdictOf(err error, sent bool) login.Verdict {
 	switch {
 	case err == nil:
 		return login.Accepted
+	case errors.As(err, &r) && r.Reason == login.BadCredentials && r.Uncoded:
+		return login.Doubted
 	case errors.As(err, &r) && r.Reason == login.BadCredentials:
 		return login.Rejected
 	case !sent:
@@ -255,7 +257,7 @@ func (s *session) dial(ctx context.Context) error {
 		return &login.Refusal{Reason: login.Unavailable, Err: err}
 	}
 	s.upstream = conn
-	s.heard.FrontEnd, s.heard.Says = "", "" // of an earlier dial
+	s.heard.FrontEnd, s.heard.Says, s.heard.Alerts = "", "", nil // of an earlier dial
 	s.current.half = s.listener.Dialect.NewUpstreamHalf(conn, &s.heard)
 	return nil
 }
@@ -298,7 +300,7 @@ func (s *session) admit() error {
 	}
 	s.server.Recorder.Admitted(s.record)
 	lastWord(s.device)
-	admission := login.Admission{Notice: s.current.decision.Notice, Capabilities: s.current.half.Capabilities()}
+	admission := login.Admission{Notice: s.current.decision.Notice, Capabilities: s.current.half.Capabilities(), Alerts: s.heard.Alerts}
 	if err := s.login.Admit(admission); err != nil {
 		return &ended{err}
 	}

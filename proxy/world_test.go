@@ -259,7 +259,9 @@ func (h *handOn) Mechanisms(context.Context) ([]sasl.Client, error) {
 	if h.c.Token() {
 		return []sasl.Client{logintest.Token("user=" + h.c.Account + "\x01auth=Bearer " + h.c.Password.Reveal() + "\x01\x01")}, nil
 	}
-	return []sasl.Client{login.NewPasswordLogin(h.c.Account, h.c.Password)}, nil
+	password := login.NewPasswordLogin(h.c.Account, h.c.Password)
+	password.Form = h.c.Mechanism
+	return []sasl.Client{password}, nil
 }
 func (h *handOn) NotBefore() time.Time { return h.began.Add(h.p.notBefore) }
 func (h *handOn) Retry(_ context.Context, r *login.Refusal) ([]sasl.Client, error) {

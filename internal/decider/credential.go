@@ -63,7 +63,9 @@ func (p *passthrough) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
 	if p.credentials.Token() {
 		return []sasl.Client{oauth.NewXOAUTH2Client(name, secret.Reveal())}, nil
 	}
-	return []sasl.Client{login.NewPasswordLogin(name, secret)}, nil
+	password := login.NewPasswordLogin(name, secret)
+	password.Form = p.credentials.Mechanism
+	return []sasl.Client{password}, nil
 }
 
 // Retry implements proxy.Credential: what the device presented is wrong, and it has nothing else.

@@ -3,11 +3,13 @@ package guard
 import (
 	"time"
 
+	"drawbridge/internal/passwordmemory"
 	"drawbridge/proxy/login"
 )
 
-// answered learns from the end of a check.
-func (g *Guesses) answered(c *Check, v login.Verdict, now time.Time) {
+// answered learns from the end of a check. It reports whether v is believed: a password that was accepted before, and is refused
+// without a response code, is asked again at the next polls first.
+func (g *Guesses) answered(c *Check, v login.Verdict, now time.Time) (believed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c.flying {
@@ -22,9 +24,36 @@ func (g *Guesses) answered(c *Check, v login.Verdict, now time.Time) {
 		g.accepted.DropOldest(func(m *memory) bool { return now.Sub(m.last) >= forgetAccepted })
 		*g.accepted.Touch(c.digest) = memory{users: c.users, last: now}
 		g.refused.Remove(c.digest)
-	case login.Rejected:
+	case login.Rejected, login.Doubted:
+		if v == login.Doubted && g.doubts(c) {
+			return false
+		}
 		g.remember(c, now)
 	}
+	return true
+}
+
+// doubtsOf is how many doubts a password that was accepted before has now.
+func (g *Guesses) doubtsOf(d passwordmemory.Digest) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m := g.accepted.Get(d); m != nil {
+		return m.doubts
+	}
+	return 0
+}
+
+// doubts reports whether a refusal of a password that was accepted before may have been a passing fault. Of several checks
+// that were begun before the first doubt only one counts.
+func (g *Guesses) doubts(c *Check) bool {
+	m := g.accepted.Get(c.digest)
+	if m == nil || m.refusals > 0 || m.doubts >= maxDoubts && c.doubts >= maxDoubts {
+		return false
+	}
+	if c.doubts == m.doubts {
+		m.doubts++
+	}
+	return true
 }
 
 // settle counts a guess that went up, or may have, and gives back one that did not, or was right.
@@ -35,7 +64,7 @@ func (g *Guesses) settle(c *Check, v login.Verdict, now time.Time) {
 		if c.stranger {
 			u.flyingOfStranger--
 		}
-		if v == login.Rejected || v == login.NoAnswer {
+		if v.Refused() || v == login.NoAnswer {
 			u.sent = append(u.sent, sentGuess{now, c.stranger})
 		}
 		if u.flying == 0 && !u.recent(g.o.Per, now) {

@@ -26,6 +26,7 @@ type Check struct {
 	flying    bool  // sessions with the same password wait for its answer
 	guess     bool  // counts as a guess at the user's password
 	stranger  bool  // a guess from a source never verified for the user
+	doubts    int   // how many the password had when the check began
 	notBefore time.Time
 	over      bool
 }
@@ -37,6 +38,7 @@ func (f *Failures) newCheck(a Attempt) *Check {
 	c.digest = f.digests.Sum(kindOf(a), a.Upstream, c.name, a.Password.Reveal())
 	if g := f.guessesOf(a.Upstream); g != nil && !a.Token {
 		c.guesses, c.users = g, login.UsersOf(a.Account)
+		c.doubts = g.doubtsOf(c.digest)
 	}
 	return c
 }
@@ -71,13 +73,14 @@ func (c *Check) Done(v login.Verdict) {
 	}
 	c.over = true
 	now := time.Now()
+	believed := true
 	if c.guesses != nil {
-		c.guesses.answered(c, v, now)
+		believed = c.guesses.answered(c, v, now)
 	}
-	switch v {
-	case login.Accepted:
+	switch {
+	case v == login.Accepted:
 		f.accepted(c, now)
-	case login.Rejected:
+	case v.Refused() && believed:
 		f.refused(c, now)
 	}
 	if c.pair != nil {

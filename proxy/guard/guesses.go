@@ -22,6 +22,7 @@ const (
 	maxAcceptedKnown = 100_000 // passwords of an upstream
 	maxRefusedKnown  = 100_000 // passwords of an upstream
 	maxUsers         = 100_000 // of an upstream, with a guess
+	maxDoubts        = 2       // refusals without a code that an accepted password may have before they are believed
 )
 
 // GuessOptions say which upstream is protected, and how.
@@ -48,6 +49,7 @@ type Guesses struct {
 type memory struct {
 	users    []string
 	refusals int       // since it was last accepted
+	doubts   int       // likewise, that were not believed
 	askAt    time.Time // before, it is refused unasked
 	last     time.Time // accepted
 }
@@ -97,7 +99,7 @@ func (g *Guesses) Lift(account string) {
 	for _, t := range [...]*lru.Table[passwordmemory.Digest, memory]{g.accepted, g.refused} {
 		for _, m := range t.All {
 			if slices.Contains(m.users, user) {
-				m.refusals, m.askAt = 0, time.Time{}
+				m.refusals, m.doubts, m.askAt = 0, 0, time.Time{}
 			}
 		}
 	}

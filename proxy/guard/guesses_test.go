@@ -152,6 +152,58 @@ func TestGuesses_AcceptedPasswordAlwaysGoesUp(t *testing.T) {
 	})
 }
 
+func TestGuesses_AnAcceptedPasswordRefusedWithoutACodeIsAskedTwiceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		a := attemptOf(printer, "up", "scans", "right")
+		for range 2 { // an OK in between begins anew
+			d.want(a, login.Accepted, 0, checked)
+			for range 2 {
+				d.want(a, login.Doubted, 0, checked) // neither counted nor delayed
+			}
+		}
+		d.want(a, login.Doubted, 0, checked)
+		d.want(a, login.Accepted, 0, login.BadCredentials)
+		pass(5 * time.Minute)
+		d.want(a, login.Doubted, 0, checked)
+		d.want(a, login.Accepted, 0, login.BadCredentials) // now as ever: for 30 minutes
+	})
+}
+
+func TestGuesses_DoubtIsForAcceptedPasswordsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		guess := attemptOf(stranger, "up", "scans", "wrong")
+		d.want(guess, login.Doubted, 0, checked)
+		d.want(guess, login.Accepted, 0, login.BadCredentials) // remembered, as one with a code is
+		d.want(attemptOf(stranger, "up", "scans", "other"), login.Doubted, 2*time.Second, checked)
+		d.want(attemptOf(printer, "up", "scans", "third"), login.Doubted, 0, login.TooManyFailures) // both were guesses
+
+		right := attemptOf(printer, "up", "fax", "right")
+		d.want(right, login.Accepted, 0, checked)
+		d.want(right, login.Rejected, 0, checked)
+		d.want(right, login.Accepted, 0, login.BadCredentials) // a code is believed at once
+	})
+}
+
+func TestGuesses_DoubtsAtTheSameTimeAreOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		a := attemptOf(printer, "up", "scans", "right")
+		d.want(a, login.Accepted, 0, checked)
+		var polls []*guard.Check
+		for range 5 {
+			polls = append(polls, d.running(d.begin(t.Context(), a)))
+		}
+		for _, c := range polls {
+			c.Done(login.Doubted)
+		}
+		d.want(a, login.Doubted, 0, checked)
+		d.want(a, login.Doubted, 0, checked)
+		d.want(a, login.Accepted, 0, login.BadCredentials)
+	})
+}
+
 func TestGuesses_ParallelRefusalsOfAHeldPasswordCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 2)

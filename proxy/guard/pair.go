@@ -152,7 +152,7 @@ func (f *Failures) answer(p *pair, d passwordmemory.Digest, v login.Verdict) {
 	p.busy = false
 	for _, w := range p.line {
 		if w.check.digest == d {
-			w.refused = v == login.Rejected
+			w.refused = v.Refused()
 		}
 	}
 	f.settle(p)

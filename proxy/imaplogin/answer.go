@@ -29,60 +29,29 @@ func parseStatus(s string) status {
 	return r
 }
 
-// notThePassword are beginnings of refusals without a code that say something else than a wrong password.
-var notThePassword = []string{
-	"Basic authentication is disabled",
-	"Server Unavailable",
-	"Request is throttled",
+// kinds are the answers that a login may have (RFC 9051, section 7.1).
+var kinds = map[imap.StatusResponseType]login.AnswerKind{
+	imap.StatusResponseTypeOK:  login.AnswerOK,
+	imap.StatusResponseTypeNo:  login.AnswerNo,
+	imap.StatusResponseTypeBad: login.AnswerBad,
 }
 
-// codeInUse is how some servers write INUSE, after POP3's IN-USE.
-const codeInUse imap.ResponseCode = "IN-USE"
-
-// refusalOf says why an upstream did not answer OK to a login. Only what can be nothing else is bad credentials.
-func refusalOf(s imap.StatusResponse) login.Reason {
-	if s.Type != imap.StatusResponseTypeNo {
-		return login.Unavailable
-	}
-	switch s.Code {
-	case imap.ResponseCodeAuthenticationFailed:
-		return login.BadCredentials
-	case imap.ResponseCodeInUse, codeInUse, imap.ResponseCodeLimit:
-		return login.TooManySessions
-	case "":
-		if hasAnyPrefix(s.Text, notThePassword) {
-			return login.Unavailable
-		}
-		return login.BadCredentials
-	}
-	return login.Unavailable
+// answer is what is judged of the answer to a login.
+func (a taggedAnswer) answer() login.Answer {
+	return login.Answer{Protocol: "IMAP", Kind: kinds[a.Type], Code: string(a.Code), Text: a.Text, Sent: a.sent}
 }
 
-func hasAnyPrefix(s string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if _, found := login.CutPrefixFold(s, p); found {
-			return true
-		}
+// The bounds of what an upstream may say for people's eyes while it answers one login.
+const (
+	maxAlerts = 8
+	maxAlert  = 1000 // bytes of a line
+)
+
+// hearAlert keeps an [ALERT], which must be shown to people (RFC 3501, section 7.1), whatever word it comes with.
+func (u *upstream) hearAlert(s status) {
+	if s.Code != imap.ResponseCodeAlert || len(u.notes.Alerts) == maxAlerts {
+		return
 	}
-	return false
-}
-
-// sentences are what the record says of a refused login, by reason.
-var sentences = map[login.Reason]string{
-	login.BadCredentials: "the upstream refuses the name or the password: check both in the device",
-	login.TooManySessions: "the upstream has too many sessions of this mailbox, see upstream_says: let fewer devices read it at once, or " +
-		"raise its limit there",
-	login.Unavailable: "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed " +
-		"in the device",
-}
-
-const tokenRefused = "the upstream refuses the token: it has run out, or gives no right to this mailbox over IMAP"
-
-// refusal is the error for a login that was not answered OK.
-func refusal(s imap.StatusResponse, token bool) *login.Refusal {
-	reason := refusalOf(s)
-	if token && reason == login.BadCredentials {
-		return login.Refuse(reason, tokenRefused)
-	}
-	return login.Refuse(reason, "%s", sentences[reason])
+	line := string(s.Type) + " " + withCode(s.Code, s.Text)
+	u.notes.Alerts = append(u.notes.Alerts, line[:min(len(line), maxAlert)])
 }

@@ -311,6 +311,8 @@ func TestIMAP_ChallengesOfAnUpstream(t *testing.T) {
 	}{
 		{"PLAIN is challenged anew", greeting + "+ QQ==\r\nD1 NO\r\n", "D1 AUTHENTICATE PLAIN AGEAYg==\r\n\r\n", passwordOf("a", "b")[0]},
 		{"a challenge that is no base64", greeting + "+ go ahead\r\nD1 NO\r\n", "D1 AUTHENTICATE XOAUTH2 dA==\r\n\r\n", token("t")},
+		{"an initial response that was overlooked", greeting + "+ \r\nD1 NO\r\n",
+			"D1 AUTHENTICATE PLAIN AGEAYg==\r\nAGEAYg==\r\n", passwordOf("a", "b")[0]},
 		{"an empty initial response", greeting + "D1 NO\r\n", "D1 AUTHENTICATE XOAUTH2 =\r\n", token("")},
 		{"a mechanism without an initial response", greeting + "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\nD1 NO\r\n",
 			"D1 AUTHENTICATE LOGIN\r\nYQ==\r\nYg==\r\n", &serverFirst{[]string{"a", "b"}}},
@@ -336,4 +338,28 @@ func (s *serverFirst) Next([]byte) ([]byte, error) {
 	answer := s.answers[0]
 	s.answers = s.answers[1:]
 	return []byte(answer), nil
+}
+
+func TestIMAP_AlertsOfAnUpstreamAreBounded(t *testing.T) {
+	const greeting = "* OK [CAPABILITY IMAP4rev1] ready\r\n"
+	long := "* OK [ALERT] " + strings.Repeat("x", 5000) + "\r\n"
+	n := &login.UpstreamNotes{}
+	half := imaplogin.NewUpstream(login.NewConn(saying(greeting+strings.Repeat(long, 20)+"D1 OK [CAPABILITY IMAP4rev1] in\r\n"),
+		login.ConnOptions{Secure: true}), n)
+	if err := logintest.LogIn(t.Context(), half, passwordOf("a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	if len(n.Alerts) != 8 || len(n.Alerts[0]) != 1000 {
+		t.Errorf("got %d alerts, the first of %d bytes, want 8 of 1000", len(n.Alerts), len(n.Alerts[0]))
+	}
+}
+
+func TestIMAP_AnOKBeforeTheCredentialLetsNobodyIn(t *testing.T) {
+	up := saying("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\nD1 OK in\r\nD2 OK\r\n")
+	err := logintest.LogIn(t.Context(), imaplogin.NewUpstream(login.NewConn(up, login.ConnOptions{Secure: true}), &login.UpstreamNotes{}),
+		passwordOf("a", "b"))
+	var r *login.Refusal
+	if !errors.As(err, &r) || r.Reason != login.Unavailable {
+		t.Errorf("got %v, want unavailable", err)
+	}
 }

@@ -1,13 +1,13 @@
 package imaplogin
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-sasl"
 
 	"drawbridge/proxy/login"
 )
@@ -21,23 +21,32 @@ const (
 	maxLiteralMinus = 4096
 )
 
-// choose returns the first of mechs that is announced, or LOGIN for a password where no PLAIN is.
-func choose(capabilities []string, mechs []sasl.Client) (login.Method, error) {
-	how, wanted, err := login.ChooseMethod(mechs, login.MechanismLogin, func(m login.Method) bool { return announced(m, capabilities) })
-	if err == nil && how.Name == "" {
-		err = unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
-			"another upstream", strings.Join(wanted, " or "), strings.Join(offers(capabilities), " "))
+// Allows implements login.Dialog. LOGINDISABLED forbids the command LOGIN only (RFC 9051, section 7.2.2); an initial response
+// needs SASL-IR (RFC 4959) and a line that is short enough.
+func (u *upstream) Allows(m login.Method) bool {
+	switch {
+	case m.Password != nil:
+		return !has(u.capabilities, imap.CapLoginDisabled)
+	case m.OneLine && (!has(u.capabilities, imap.CapSASLIR) || len("D99 "+authenticate(m)+"\r\n") > maxInitial):
+		return false
 	}
-	return how, err
+	return has(u.capabilities, imap.AuthCap(m.Name))
 }
 
-// announced reports whether the upstream takes such a login. LOGINDISABLED forbids the command LOGIN only (RFC 9051, section
-// 7.2.2).
-func announced(m login.Method, capabilities []string) bool {
-	if m.Password != nil {
-		return !has(capabilities, imap.CapLoginDisabled)
+// Distrust implements login.Dialog. Only what was refused for its form alone is distrusted: another device's password may well be
+// taken.
+func (u *upstream) Distrust(m login.Method) {
+	var word imap.Cap
+	switch {
+	case m.OneLine:
+		word = imap.CapSASLIR
+	case m.Password == nil && !u.sent:
+		word = imap.AuthCap(m.Name)
+	default:
+		return
 	}
-	return has(capabilities, imap.AuthCap(m.Name))
+	u.capabilities = slices.DeleteFunc(slices.Clone(u.capabilities), func(s string) bool { return strings.EqualFold(s, string(word)) })
+	u.conn.Announced().Correct(u.told, u.capabilities)
 }
 
 func has(capabilities []string, c imap.Cap) bool {
@@ -57,9 +66,9 @@ func offers(capabilities []string) []string {
 	return list
 }
 
-// logIn logs in. Afterwards the capabilities are those after login.
-func (u *upstream) logIn(how login.Method) error {
-	u.notes.Auth = how.Name
+// Try implements login.Dialog. After an OK the capabilities are those after login.
+func (u *upstream) Try(how login.Method) (unknown bool, err error) {
+	u.notes.Auth, u.notes.Alerts = how.Mechanism(), nil
 	before := u.capabilities
 	u.capabilities = nil
 	u.token = how.Token()
@@ -68,42 +77,40 @@ func (u *upstream) logIn(how login.Method) error {
 		logIn = u.login
 	}
 	a, err := logIn(how, before)
+	u.sent = a.sent
 	if err != nil {
-		return err
+		u.capabilities = before
+		return false, err
 	}
-	if a.Type != imap.StatusResponseTypeOK {
-		u.notes.Says = a.line
-		return refusal(a.StatusResponse, u.token)
+	if refused, unknown := login.Judge(a.answer(), how); refused != nil {
+		u.capabilities, u.notes.Says = before, a.line
+		return unknown, refused
 	}
+	u.notes.Says = ""
 	if u.capabilities != nil {
-		return nil
+		return false, nil
 	}
 	u.capabilities = before
 	if u.token {
-		return nil // ProveMailbox asks
+		return false, nil // ProveMailbox asks
 	}
-	return u.askCapability()
+	return false, u.askCapability()
 }
 
 // sasl runs AUTHENTICATE (RFC 9051, section 6.2.2) and returns its tagged answer.
-func (u *upstream) sasl(how login.Method, capabilities []string) (taggedAnswer, error) {
+func (u *upstream) sasl(how login.Method, _ []string) (taggedAnswer, error) {
 	const what = "answer AUTHENTICATE"
-	command, sent := initialCommand(how, capabilities)
-	tag, err := u.send(command)
+	tag, err := u.send(authenticate(how))
 	if err != nil {
 		return taggedAnswer{}, login.RefuseSilent(what, err)
 	}
-	for range maxChallenges {
+	for n := range maxChallenges {
 		a, err := u.await(tag, what)
+		a.sent = how.OneLine || n > 0
 		if err != nil || !a.more {
 			return a, err
 		}
-		response := base64.StdEncoding.EncodeToString(how.Initial)
-		if sent {
-			response = login.AnswerChallenge(how.Client, a.challenge)
-		}
-		sent = true
-		if err := u.conn.WriteString(response + "\r\n"); err != nil {
+		if err := u.conn.WriteString(how.Response(n, a.challenge) + "\r\n"); err != nil {
 			return taggedAnswer{}, login.RefuseSilent(what, err)
 		}
 	}
@@ -111,21 +118,13 @@ func (u *upstream) sasl(how login.Method, capabilities []string) (taggedAnswer, 
 		"this mechanism", how.Name)
 }
 
-// initialCommand is AUTHENTICATE with the initial response, where there is one and the upstream takes it (RFC 4959).
-// sent says that there is nothing left to be sent unasked.
-func initialCommand(how login.Method, capabilities []string) (command string, sent bool) {
-	command = "AUTHENTICATE " + how.Name
-	if how.Initial == nil {
-		return command, true
+// authenticate is the command of how, with the initial response where it goes in one line (RFC 4959).
+func authenticate(how login.Method) string {
+	command := "AUTHENTICATE " + how.Name
+	if !how.OneLine {
+		return command
 	}
-	encoded := base64.StdEncoding.EncodeToString(how.Initial)
-	if encoded == "" {
-		encoded = "="
-	}
-	if !has(capabilities, imap.CapSASLIR) || len(command)+len(encoded)+len("D99  \r\n") >= maxInitial {
-		return command, false
-	}
-	return command + " " + encoded, true
+	return command + " " + cmp.Or(base64.StdEncoding.EncodeToString(how.Initial), "=")
 }
 
 // login runs LOGIN (RFC 9051, section 6.2.3) and returns its tagged answer.
@@ -144,6 +143,7 @@ func (u *upstream) login(how login.Method, capabilities []string) (taggedAnswer,
 				return taggedAnswer{}, login.RefuseSilent(what, err)
 			}
 			if a, err := u.await(tag, what); err != nil || !a.more {
+				a.sent = true
 				return a, err
 			}
 			line = s
@@ -153,6 +153,7 @@ func (u *upstream) login(how login.Method, capabilities []string) (taggedAnswer,
 		return taggedAnswer{}, login.RefuseSilent(what, err)
 	}
 	a, err := u.await(tag, what)
+	a.sent = true
 	if err == nil && a.more {
 		u.notes.Says = a.line
 		return a, unavailable("the upstream asks for more than a name and a password after LOGIN, see upstream_says: check that it is " +

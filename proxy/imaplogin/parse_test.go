@@ -7,6 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"drawbridge/internal/secret"
 	"drawbridge/proxy/login"
 )
 
@@ -153,7 +154,7 @@ func TestIMAP_AnswersToALogin(t *testing.T) {
 		{"no [authenticationfailed]", login.BadCredentials},
 		{"NO LOGIN failed.", login.BadCredentials},
 		{"NO AUTHENTICATE failed.", login.BadCredentials},
-		{"NO LOGIN failed. Account is blocked. Login to your account via a web browser to verify your identity.", login.BadCredentials},
+		{"NO LOGIN failed. Account is blocked. Login to your account via a web browser to verify your identity.", login.Unavailable},
 		{"NO wrong [bracket] at the end [UwBJADIA]", login.BadCredentials},
 		{"NO", login.BadCredentials},
 		{"NO Basic authentication is disabled.", login.Unavailable},
@@ -173,12 +174,9 @@ func TestIMAP_AnswersToALogin(t *testing.T) {
 		{"BYE", login.Unavailable},
 		{"", login.Unavailable},
 	} {
-		s := parseStatus(c.answer).StatusResponse
-		if got := refusalOf(s); got != c.want {
-			t.Errorf("%q: got reason %d, want %d", c.answer, got, c.want)
-		}
-		for _, token := range []bool{false, true} {
-			if r := refusal(s, token); r.Reason != c.want || r.Error() == "" {
+		a := taggedAnswer{status: parseStatus(c.answer), sent: true}
+		for _, m := range []login.Method{{Name: "XOAUTH2"}, {Name: "LOGIN", Password: login.NewPasswordLogin("a", secret.New("b"))}} {
+			if r, _ := login.Judge(a.answer(), m); r.Reason != c.want || r.Error() == "" {
 				t.Errorf("%q: the refusal is %d %q, want %d and a sentence", c.answer, r.Reason, r.Error(), c.want)
 			}
 		}

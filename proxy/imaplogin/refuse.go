@@ -59,16 +59,24 @@ func (l *device) Refuse(r *login.Refusal) error {
 	return l.say(tag + " NO " + said)
 }
 
-// Admit tells the device that it is logged in, and what the upstream can do.
+// Admit tells the device that it is logged in, and what the upstream can do: in the OK itself, since there are clients that read
+// one line. An alert of the upstream comes before it.
 func (l *device) Admit(a login.Admission) error {
-	text := l.word + " completed."
-	if a.Notice != "" {
+	var before strings.Builder
+	for _, alert := range a.Alerts {
+		before.WriteString("* " + alert + "\r\n")
+	}
+	text, list := l.word+" completed.", strings.Join(afterLogin(a.Capabilities), " ")
+	switch {
+	case a.Notice != "" && list != "":
+		before.WriteString("* CAPABILITY " + list + "\r\n")
+		fallthrough
+	case a.Notice != "":
 		text = withCode(imap.ResponseCodeAlert, a.Notice)
+	case list != "":
+		text = withCode(imap.ResponseCode("CAPABILITY "+list), text)
 	}
-	answer := l.tag + " OK " + text
-	if list := afterLogin(a.Capabilities); len(list) > 0 {
-		answer = "* CAPABILITY " + strings.Join(list, " ") + "\r\n" + answer
-	}
+	answer := before.String() + l.tag + " OK " + text
 	l.tag = ""
 	return l.say(answer)
 }

@@ -23,8 +23,9 @@ type upstream struct {
 	notes *login.UpstreamNotes
 	tags  int
 	token bool // the login was by token, so the mailbox must be proven
-	// capabilities is the list that was announced last, nil where none was.
-	capabilities []string
+	sent  bool // something of the credential went up at the last attempt
+	// capabilities is the list that was announced last, nil where none was, without what does not hold; told is all of it.
+	capabilities, told []string
 }
 
 // NewUpstream starts the upstream's half of an IMAP login.
@@ -43,22 +44,31 @@ func (u *upstream) Greet(ctx context.Context) error {
 	return u.startTLS(ctx)
 }
 
-// LogIn logs in with the first of mechs that the upstream announces, or by LOGIN.
+// LogIn logs in with the first of mechs that the upstream announces, in the first form that it knows. What a greeting announces
+// is corrected by what is remembered of such a list, as is what is remembered alone.
 func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
-	remembered := u.capabilities == nil && u.recall()
-	if u.capabilities == nil {
+	forms, wanted, err := login.Forms(mechs, login.MechanismLogin)
+	if err != nil {
+		return err
+	}
+	asked := false
+	switch {
+	case u.capabilities != nil:
+		u.told = u.capabilities
+		u.capabilities, asked = u.conn.Announced().Corrected(u.told)
+		asked = !asked
+	case !u.recall():
+		asked = true
 		if err := u.askBeforeLogin(); err != nil {
 			return err
 		}
 	}
-	how, err := choose(u.capabilities, mechs)
-	if err == nil {
-		err = u.logIn(how)
+	err = login.TryForms(u, u.conn.Announced(), forms, asked)
+	if errors.Is(err, login.ErrNotOffered) {
+		return unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
+			"another upstream", strings.Join(wanted, " or "), strings.Join(offers(u.capabilities), " "))
 	}
-	if err == nil || !remembered {
-		return err
-	}
-	return u.logInAnew(how, mechs, err)
+	return err
 }
 
 // Announce asks for the capabilities before login.
@@ -77,6 +87,7 @@ func (u *upstream) LogOut() {
 // recall takes the list that the upstream announced to an earlier session.
 func (u *upstream) recall() bool {
 	u.capabilities = u.conn.Announced().Load()
+	u.told = u.capabilities
 	return u.capabilities != nil
 }
 
@@ -88,33 +99,20 @@ func (u *upstream) askBeforeLogin() error {
 	if u.capabilities == nil {
 		return unavailable("the upstream does not tell its capabilities (CAPABILITY): check that it is an IMAP server")
 	}
-	u.conn.Announced().Store(u.capabilities)
+	u.told = u.capabilities
+	u.conn.Announced().Store(u.told)
 	return nil
 }
 
-// logInAnew looks whether a login came to nothing only because the upstream no longer announces what it did when it was
-// last asked, and then logs in as it wants now.
-func (u *upstream) logInAnew(tried login.Method, mechs []sasl.Client, failed error) error {
-	var r *login.Refusal
-	if tried.Name != "" && (!errors.As(failed, &r) || r.Reason != login.BadCredentials) {
-		u.conn.Announced().Store(nil)
-		return failed
-	}
-	said := u.notes.Says
+// AskAnew implements login.Dialog. Where the upstream is gone, what it said last stands.
+func (u *upstream) AskAnew() (told bool, err error) {
+	says := u.notes.Says
 	if err := u.askBeforeLogin(); err != nil {
 		u.conn.Announced().Store(nil)
-		u.notes.Says = said
-		return failed
+		u.notes.Says = says
+		return false, err
 	}
-	if tried.Name != "" && announced(tried, u.capabilities) {
-		return failed
-	}
-	how, err := choose(u.capabilities, mechs)
-	if err != nil {
-		return failed
-	}
-	u.notes.Says = ""
-	return u.logIn(how)
+	return true, nil
 }
 
 // readGreeting reads the greeting (RFC 9051, section 7.1). Its capabilities count only inside TLS.
@@ -234,6 +232,7 @@ type taggedAnswer struct {
 	line      string
 	more      bool
 	challenge string
+	sent      bool // something of the credential had gone up before
 }
 
 // await reads until the command tagged tag is answered, or asks for more. What comes in between is skipped, but for
@@ -247,6 +246,9 @@ func (u *upstream) await(tag, what string) (taggedAnswer, error) {
 		if rest, found := strings.CutPrefix(line, tag+" "); found {
 			a := taggedAnswer{status: parseStatus(rest), line: line}
 			u.take(a.status)
+			if a.Type == imap.StatusResponseTypeOK {
+				u.hearAlert(a.status)
+			}
 			return a, nil
 		}
 		if rest, found := strings.CutPrefix(line, "+"); found {
@@ -276,8 +278,10 @@ func (u *upstream) hear(line string) error {
 		if m := inboxMessages.FindStringSubmatch(rest); m != nil {
 			u.notes.Messages, _ = strconv.Atoi(m[1])
 		}
-	case string(imap.StatusResponseTypeOK):
-		u.take(parseStatus(word + " " + rest))
+	case string(imap.StatusResponseTypeOK), string(imap.StatusResponseTypeNo), string(imap.StatusResponseTypeBad):
+		s := parseStatus(word + " " + rest)
+		u.take(s)
+		u.hearAlert(s)
 	case string(imap.StatusResponseTypeBye):
 		u.notes.Says = line
 		return unavailable("the upstream ended the session before the login was done, see upstream_says: it is overloaded or throttles; it " +

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -330,29 +331,46 @@ func (c *Conn) CloseWrite() {
 
 type halfCloser interface{ CloseWrite() error }
 
-// Announced remembers which capabilities an upstream announced last, so that a login need not ask again. It is safe
-// for concurrent use; its zero value remembers nothing.
-type Announced struct{ list atomic.Pointer[[]string] }
+// Announced remembers which capabilities an upstream announced last, so that a login need not ask again, without those that
+// turned out not to hold. It is safe for concurrent use; its zero value remembers nothing.
+type Announced struct{ last atomic.Pointer[announcement] }
 
-// Load returns the list, nil where nothing is remembered. It is not to be changed.
+// announcement is a list as it was told, and what holds of it.
+type announcement struct{ told, holds []string }
+
+// Load returns what holds, nil where nothing is remembered. It is not to be changed.
 func (a *Announced) Load() []string {
 	if a == nil {
 		return nil
 	}
-	if p := a.list.Load(); p != nil {
-		return *p
+	if p := a.last.Load(); p != nil {
+		return p.holds
 	}
 	return nil
 }
 
 // Store remembers list; nil forgets.
-func (a *Announced) Store(list []string) {
+func (a *Announced) Store(list []string) { a.Correct(list, list) }
+
+// Correct remembers that of the list told only holds does; nil forgets.
+func (a *Announced) Correct(told, holds []string) {
+	switch {
+	case a == nil:
+	case told == nil:
+		a.last.Store(nil)
+	default:
+		a.last.Store(&announcement{told, holds})
+	}
+}
+
+// Corrected returns what holds of a list that has just been told, and whether less than all of it does.
+func (a *Announced) Corrected(told []string) (holds []string, less bool) {
 	if a == nil {
-		return
+		return told, false
 	}
-	if list == nil {
-		a.list.Store(nil)
-		return
+	p := a.last.Load()
+	if p == nil || !slices.Equal(p.told, told) {
+		return told, false
 	}
-	a.list.Store(&list)
+	return p.holds, len(p.holds) < len(told)
 }

@@ -31,6 +31,7 @@ type Login interface {
 type Admission struct {
 	Notice       string   // for people; empty: none
 	Capabilities []string // the upstream's, as it announced them last; nil: it announced none
+	Alerts       []string // UpstreamNotes.Alerts
 }
 
 // UpstreamHalf is the bridge's half of one login with an upstream: from its greeting to the proof that the mailbox is open.
@@ -41,8 +42,8 @@ type UpstreamHalf interface {
 	Greet(ctx context.Context) error
 	// Announce asks for the capabilities before login, and remembers them for other sessions. LogIn does so itself where it must.
 	Announce() ([]string, error)
-	// LogIn logs in with the first of mechs that the upstream announces. It never sends a credential over a Conn that is
-	// not Secure.
+	// LogIn logs in with the first of mechs that the upstream announces, in the first of its forms that it knows (see
+	// TryForms). It never sends a credential over a Conn that is not Secure.
 	LogIn(ctx context.Context, mechs []sasl.Client) error
 	// ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command. After a
 	// password the upstream's OK is the proof, and it returns nil at once.
@@ -85,11 +86,12 @@ const (
 )
 
 // PasswordLogin is a sasl.Client for PLAIN whose name and password a Login may also use in the protocol's own login
-// command (IMAP LOGIN, POP3 USER and PASS) where the upstream does not announce PLAIN.
+// command (IMAP LOGIN, POP3 USER and PASS), or by the mechanism LOGIN.
 type PasswordLogin struct {
 	sasl.Client
 	Name     string
 	Password secret.Secret
+	Form     string // Credentials.Mechanism of the device, which is tried first; empty: PLAIN is
 }
 
 // NewPasswordLogin returns the login of name by password, with an empty authorization identity (RFC 4616).

@@ -34,9 +34,11 @@ func (n *Notes) TriedInClear(passwordCame bool) {
 type UpstreamNotes struct {
 	Greeting string // the whole line
 	FrontEnd string // the server name in an Exchange greeting, decoded
-	Auth     string // how the upstream was logged in to: "PLAIN", "LOGIN", "USER", "XOAUTH2"; written before a credential is sent
+	Auth     string // how the upstream was logged in to, in Credentials.Mechanism's words; written before a credential is sent
 	Says     string // the upstream's line where it refused; may quote secrets, the Server searches it
 	Messages int    // how many the mailbox has, where its proof told
+	// Alerts are what the upstream said for people's eyes while it answered the login: "OK [ALERT] text", bounded.
+	Alerts []string
 }
 
 // Quirk notes a tolerated deviation once.

@@ -28,12 +28,13 @@ func (r Reason) Known() bool { return r >= Internal && r <= Plaintext }
 
 // Refusal is an error the device can be told about. Text stands behind the protocol's own text where it is not empty
 // (only Blocked needs it). Err is for the record, and never sent to a device. Where NotBefore is set the device is told
-// no sooner.
+// no sooner. Uncoded says that an upstream refused bad credentials without a response code.
 type Refusal struct {
 	Reason    Reason
 	Text      string
 	Err       error
 	NotBefore time.Time
+	Uncoded   bool
 }
 
 // Refuse returns a Refusal for reason whose record reads as format and args say.

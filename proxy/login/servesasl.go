@@ -120,11 +120,12 @@ func (c *Conn) response(prompt string, initial []string, limit int) ([]byte, err
 }
 
 // AnswerChallenge answers a challenge of an upstream, in base64, that comes after the first response. Mostly it tells
-// why the login will be refused; where client has no answer, an empty line lets the upstream go on.
+// why the login will be refused; where client has no answer, an empty line lets the upstream go on. Some servers prompt in plain
+// text.
 func AnswerChallenge(client sasl.Client, challenge string) string {
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(challenge))
 	if err != nil {
-		return ""
+		decoded = []byte(challenge)
 	}
 	response, err := client.Next(decoded)
 	if err != nil {

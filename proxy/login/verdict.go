@@ -9,4 +9,8 @@ const (
 	Unsent                  // it never went up
 	Accepted
 	Rejected // as bad credentials
+	Doubted  // likewise, but without a response code: it may have been a passing fault in words that nobody knows
 )
+
+// Refused reports whether v is a refusal as bad credentials.
+func (v Verdict) Refused() bool { return v == Rejected || v == Doubted }

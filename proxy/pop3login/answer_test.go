@@ -102,9 +102,8 @@ func TestPOP3_AnswersToALogin(t *testing.T) {
 		"500 what are you doing": login.Unavailable,
 	} {
 		for how, before := range map[string]string{
-			"AUTH PLAIN":                  greets + hasSASL,
-			"PASS":                        greets + hasUser + "+OK\r\n",
-			"AUTH PLAIN with a challenge": greets + hasSASL + "+ \r\n",
+			"PASS":       greets + hasUser + "+OK\r\n",
+			"AUTH PLAIN": greets + "+OK\r\nSASL PLAIN\r\n.\r\n+ \r\n",
 		} {
 			s := logIn(t, nil, before+answer+"\r\n", mechanisms("anna", "canary"))
 			if got := reasonOf(t, s.err); got != want {
@@ -179,7 +178,8 @@ func TestPOP3_UpstreamThatIsSilentOrOutOfStepIsUnavailable(t *testing.T) {
 			t.Errorf("%s: reason %d: %v", name, got, s.err)
 		}
 	}
-	if s := logIn(t, nil, greets+"+OK\r\nSASL PLAIN\r\n"+many[:len("X\r\n")*63]+".\r\n+OK\r\n", mechanisms("anna", "right")); s.err != nil {
+	if s := logIn(t, nil, greets+"+OK\r\nSASL PLAIN\r\n"+many[:len("X\r\n")*63]+".\r\n+ \r\n+OK\r\n", mechanisms("anna",
+		"right")); s.err != nil {
 		t.Errorf("64 capabilities: %v", s.err)
 	}
 }
@@ -188,23 +188,28 @@ func TestPOP3_MechanismsByWhatIsAnnounced(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00anna\x00right"))
 	for _, c := range []struct {
 		name, capa string
+		says       string // then
 		mechs      []sasl.Client
 		heard      string // after CAPA
 		auth       string
 	}{
-		{"PLAIN", hasSASL, mechanisms("anna", "right"), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
-		{"in lower case", "+OK\r\nsasl plain\r\n.\r\n", mechanisms("anna", "right"), "AUTH PLAIN " + plain + "\r\n", "PLAIN"},
-		{"no SASL", hasUser, mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
-		{"SASL without PLAIN", "+OK\r\nSASL NTLM GSSAPI\r\nUSER\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
-		{"nothing", "+OK\r\n.\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
-		{"no CAPA", "-ERR what?\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
-		{"odd names and passwords", hasUser, mechanisms(`CONTOSO\scanner one`, "p ss \xe4 "), "USER CONTOSO\\scanner one\r\nPASS " +
-			"p ss \xe4 \r\n", "USER"},
-		{"the first that is announced", hasSASL, append(withToken("a@b", "t"), mechanisms("anna", "right")...), "AUTH XOAUTH2\r\n", "XOAUTH2"},
-		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...),
-			"AUTH PLAIN " + plain + "\r\n", "PLAIN"},
+		{"PLAIN", hasSASL, "+ \r\n+OK\r\n", mechanisms("anna", "right"), "AUTH PLAIN\r\n" + plain + "\r\n", "PLAIN"},
+		{"in lower case", "+OK\r\nsasl plain\r\n.\r\n", "+ \r\n+OK\r\n", mechanisms("anna", "right"), "AUTH PLAIN\r\n" + plain + "\r\n", "PLAIN"},
+		{"no SASL", hasUser, "+OK\r\n+OK\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"SASL without PLAIN", "+OK\r\nSASL NTLM GSSAPI\r\nUSER\r\n.\r\n", "+OK\r\n+OK\r\n", mechanisms("anna", "right"),
+			"USER anna\r\nPASS right\r\n", "USER"},
+		{"nothing", "+OK\r\n.\r\n", "+OK\r\n+OK\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"no CAPA", "-ERR what?\r\n", "+OK\r\n+OK\r\n", mechanisms("anna", "right"), "USER anna\r\nPASS right\r\n", "USER"},
+		{"odd names and passwords", hasUser, "+OK\r\n+OK\r\n", mechanisms(`CONTOSO\scanner one`, "p ss \xe4 "),
+			"USER CONTOSO\\scanner one\r\nPASS " +
+				"p ss \xe4 \r\n", "USER"},
+		{"the first that is announced", hasSASL, "+ \r\n+OK\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...),
+			"AUTH XOAUTH2\r\n" +
+				base64.StdEncoding.EncodeToString([]byte("user=a@b\x01auth=Bearer t\x01\x01")) + "\r\n", "XOAUTH2"},
+		{"the second", "+OK\r\nSASL PLAIN\r\n.\r\n", "+ \r\n+OK\r\n", append(withToken("a@b", "t"), mechanisms("anna", "right")...),
+			"AUTH PLAIN\r\n" + plain + "\r\n", "PLAIN"},
 	} {
-		s := logIn(t, nil, greets+c.capa+"+OK\r\n+OK\r\n", c.mechs)
+		s := logIn(t, nil, greets+c.capa+c.says, c.mechs)
 		if want := "CAPA\r\n" + c.heard; s.heard != want || s.err != nil || s.notes.Auth != c.auth {
 			t.Errorf("%s: upstream heard %q, %v, auth %s\nwant %q, auth %s", c.name, s.heard, s.err, s.notes.Auth, want, c.auth)
 		}
@@ -215,18 +220,12 @@ func TestPOP3_MechanismsByWhatIsAnnounced(t *testing.T) {
 	}
 }
 
-func TestPOP3_LongResponsesGoInALineOfTheirOwn(t *testing.T) {
-	const longestLine = 255 // its ending included
-	for size := range 300 {
-		password := strings.Repeat("p", size+1)
+func TestPOP3_ResponsesGoInALineOfTheirOwn(t *testing.T) {
+	for _, size := range []int{1, 200, 300} {
+		password := strings.Repeat("p", size)
 		response := base64.StdEncoding.EncodeToString([]byte("\x00anna\x00" + password))
-		one, two := "AUTH PLAIN "+response+"\r\n", "AUTH PLAIN\r\n"
-		want, challenge := one, ""
-		if len(one) > longestLine {
-			want, challenge = two+response+"\r\n", "+ \r\n"
-		}
-		s := logIn(t, nil, greets+hasSASL+challenge+"+OK\r\n", mechanisms("anna", password))
-		if s.err != nil || s.heard != "CAPA\r\n"+want {
+		s := logIn(t, nil, greets+hasSASL+"+ \r\n+OK\r\n", mechanisms("anna", password))
+		if s.err != nil || s.heard != "CAPA\r\nAUTH PLAIN\r\n"+response+"\r\n" {
 			t.Fatalf("a password of %d bytes: upstream heard %q, %v", len(password), s.heard, s.err)
 		}
 	}
@@ -235,6 +234,44 @@ func TestPOP3_LongResponsesGoInALineOfTheirOwn(t *testing.T) {
 	response := base64.StdEncoding.EncodeToString([]byte("user=a@b\x01auth=Bearer " + token + "\x01\x01"))
 	if s.err != nil || s.heard != "CAPA\r\nAUTH XOAUTH2\r\n"+response+"\r\n" {
 		t.Errorf("a token of 16 KiB: upstream heard %d bytes, %v", len(s.heard), s.err)
+	}
+}
+
+func TestPOP3_FormsThatTheUpstreamDoesNotKnow(t *testing.T) {
+	const both = "+OK\r\nUSER\r\nSASL PLAIN LOGIN\r\n.\r\n"
+	used := func(form string) []sasl.Client {
+		m := mechanisms("anna", "right")
+		m[0].(*login.PasswordLogin).Form = form
+		return m
+	}
+	const plain, user = "AUTH PLAIN\r\n", "USER anna\r\nPASS right\r\n"
+	for _, c := range []struct {
+		name, says, heard string
+		mechs             []sasl.Client
+		want              login.Reason
+	}{
+		{"as the device did", both + "+OK\r\n+OK\r\n", user, used("USER"), -1},
+		{"AUTH LOGIN as the device did", both + "+ Name?\r\n+ Word?\r\n+OK\r\n", "AUTH LOGIN\r\nYW5uYQ==\r\ncmlnaHQ=\r\n",
+			used("AUTH-LOGIN"), -1},
+		{"a protocol error", both + "-ERR Protocol error. 19\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
+		{"too many arguments", both + "-ERR Too many arguments\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
+		{"no reason at all", both + "-ERR\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
+		{"USER is switched off", both + "-ERR command disabled\r\n+ \r\n+OK\r\n",
+			"USER anna\r\nAUTH PLAIN\r\nAGFubmEAcmlnaHQ=\r\n", used("USER"), -1},
+		{"no form at all", both + "-ERR unknown command\r\n-ERR unknown command\r\n-ERR unknown command\r\n",
+			plain + "USER anna\r\nAUTH LOGIN\r\n", used("PLAIN"), login.Unavailable},
+		{"USER is not announced, and AUTH is not known", "+OK\r\nSASL PLAIN\r\n.\r\n-ERR unknown command\r\n+OK\r\n+OK\r\n", plain + user,
+			used("USER"), -1},
+		{"an OK before it knew anything", both + "+OK\r\nPLAIN\r\n.\r\n", plain, used("PLAIN"), login.Unavailable},
+		{"throttled", both + "-ERR too many connections\r\n+OK\r\n+OK\r\n", plain, used("PLAIN"), login.Unavailable},
+		{"in use", both + "-ERR [IN-USE] locked\r\n+OK\r\n+OK\r\n", plain, used("PLAIN"), login.TooManySessions},
+		{"a wrong password is tried once", both + "+ \r\n-ERR no\r\n+OK\r\n+OK\r\n", plain + "AGFubmEAcmlnaHQ=\r\n", used("PLAIN"),
+			login.BadCredentials},
+	} {
+		s := logIn(t, nil, greets+c.says, c.mechs)
+		if got := reasonOf(t, s.err); got != c.want || s.heard != "CAPA\r\n"+c.heard {
+			t.Errorf("%s: reason %d, want %d (%v); upstream heard %q, want %q", c.name, got, c.want, s.err, s.heard, c.heard)
+		}
 	}
 }
 
@@ -259,20 +296,20 @@ func TestPOP3_ChallengesAfterTheResponse(t *testing.T) {
 
 func TestPOP3_RememberedCapabilitiesSpareAQuestion(t *testing.T) {
 	announced := &login.Announced{}
-	if s := logIn(t, announced, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard,
+	if s := logIn(t, announced, greets+hasSASL+"+ \r\n+OK\r\n", mechanisms("anna", "right")); s.err != nil || !strings.HasPrefix(s.heard,
 		"CAPA\r\n") {
 		t.Fatalf("upstream heard %q, %v", s.heard, s.err)
 	}
 	for range 2 {
-		s := logIn(t, announced, greets+"+OK\r\n", mechanisms("anna", "right"))
-		if s.err != nil || strings.Contains(s.heard, "CAPA") || strings.Count(s.heard, "\r\n") != 1 {
+		s := logIn(t, announced, greets+"+ \r\n+OK\r\n", mechanisms("anna", "right"))
+		if s.err != nil || strings.Contains(s.heard, "CAPA") || strings.Count(s.heard, "\r\n") != 2 {
 			t.Errorf("upstream heard %q, %v, want the login alone", s.heard, s.err)
 		}
 	}
 }
 
 func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
-	const bad = "-ERR Logon failure\r\n"
+	const bad = "+ \r\n-ERR Logon failure\r\n"
 	for _, c := range []struct {
 		name, says string
 		want       login.Reason
@@ -288,7 +325,7 @@ func TestPOP3_RefusalWithRememberedCapabilities(t *testing.T) {
 		{"closed after the refusal", bad, login.BadCredentials, 1, true, false, "-ERR Logon failure"},
 		{"unavailable: not asked again", "-ERR [SYS/TEMP] later\r\n" + hasUser, login.Unavailable, 1, false, false, "-ERR [SYS/TEMP] later"},
 		{"in use: not asked again", "-ERR [IN-USE] locked\r\n" + hasUser, login.TooManySessions, 1, false, false, "-ERR [IN-USE] locked"},
-		{"accepted", "+OK\r\n", -1, 1, false, true, ""},
+		{"accepted", "+ \r\n+OK\r\n", -1, 1, false, true, ""},
 	} {
 		announced := &login.Announced{}
 		announced.Store([]string{"SASL PLAIN"})
@@ -355,7 +392,7 @@ func TestPOP3_ProofOfTheMailbox(t *testing.T) {
 			t.Errorf("STAT answered %q: reason %d, want %d", answer, got, want)
 		}
 	}
-	s := logIn(t, nil, greets+hasSASL+"+OK\r\n", mechanisms("anna", "right"))
+	s := logIn(t, nil, greets+hasSASL+"+ \r\n+OK\r\n", mechanisms("anna", "right"))
 	if err := s.half.ProveMailbox(t.Context()); err != nil || strings.Contains(s.heard, "STAT") {
 		t.Errorf("after a password the upstream heard %q, %v", s.heard, err)
 	}

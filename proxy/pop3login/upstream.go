@@ -3,7 +3,6 @@ package pop3login
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"strconv"
@@ -15,8 +14,6 @@ import (
 )
 
 const (
-	// maxInitial is how long a line with an initial response may be, its ending included (RFC 5034, section 4).
-	maxInitial = 255
 	// maxCapabilities bounds the lines of an upstream's CAPA.
 	maxCapabilities = 64
 	// maxChallenges bounds a SASL dialog with an upstream.
@@ -28,6 +25,9 @@ type upstream struct {
 	conn  *login.Conn
 	notes *login.UpstreamNotes
 	token bool // the login was by token, so the mailbox must be proven
+	sent  bool // something of the credential went up at the last attempt
+	// announced is the list that was announced last, without what does not hold; told is all of it.
+	announced, told []string
 }
 
 // NewUpstream starts the upstream's half of a POP3 login.
@@ -47,47 +47,67 @@ func (u *upstream) Greet(ctx context.Context) error {
 }
 
 // Announce asks for the capabilities before login.
-func (u *upstream) Announce() ([]string, error) { return u.capabilities(nil) }
+func (u *upstream) Announce() ([]string, error) { return u.askCapabilities() }
 
 // LogOut says goodbye (RFC 1939, section 5).
 func (u *upstream) LogOut() { _, _ = u.ask("QUIT") }
 
-// LogIn logs in with the first of mechs that the upstream announces, or by USER and PASS.
+// LogIn logs in with the first of mechs that the upstream announces, in the first form that it knows.
 func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
-	remembered := u.conn.Announced().Load()
-	capabilities, err := u.capabilities(remembered)
+	forms, wanted, err := login.Forms(mechs, login.MechanismUser)
 	if err != nil {
 		return err
 	}
-	how, err := choose(capabilities, mechs)
-	if err != nil {
-		return err
+	u.announced = u.conn.Announced().Load()
+	u.told = u.announced
+	asked := u.announced == nil
+	if asked {
+		if _, err := u.askCapabilities(); err != nil {
+			return err
+		}
 	}
-	err = u.logIn(how)
-	if err == nil || remembered == nil {
-		return err
+	err = login.TryForms(u, u.conn.Announced(), forms, asked)
+	if errors.Is(err, login.ErrNotOffered) {
+		return unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
+			"another upstream", strings.Join(wanted, " or "), strings.Join(mechanisms(u.announced), " "))
 	}
-	return u.logInAnew(how, mechs, err)
+	return err
 }
 
-// logInAnew looks whether a login was refused only because the upstream no longer announces what it did when it was
-// last asked, and then logs in as it wants now.
-func (u *upstream) logInAnew(tried login.Method, mechs []sasl.Client, refused error) error {
-	var r *login.Refusal
-	if !errors.As(refused, &r) || r.Reason != login.BadCredentials {
-		u.conn.Announced().Store(nil)
-		return refused
-	}
+// AskAnew implements login.Dialog. An upstream that does not know CAPA tells nothing.
+func (u *upstream) AskAnew() (told bool, err error) {
 	u.conn.Announced().Store(nil)
-	capabilities, err := u.capabilities(nil)
-	if err != nil || u.conn.Announced().Load() == nil { // it tells nothing: that is no reason to show it a password twice
-		return refused
+	_, err = u.askCapabilities()
+	return u.conn.Announced().Load() != nil, err
+}
+
+// Allows implements login.Dialog. AUTH goes in two lines always: Exchange Online answers one with a protocol error, others do not
+// know an initial response, and a refusal of the line that carries it would not tell a form that is not known from a password that
+// is wrong. USER and PASS need not be announced where no mechanism for a password is.
+func (u *upstream) Allows(m login.Method) bool {
+	offered := mechanisms(u.announced)
+	switch {
+	case m.OneLine:
+		return false
+	case m.Password == nil:
+		return slices.Contains(offered, m.Name)
 	}
-	how, err := choose(capabilities, mechs)
-	if err != nil || how.Name == tried.Name {
-		return refused
+	return slices.Contains(u.announced, "USER") || !slices.Contains(offered, "PLAIN") && !slices.Contains(offered, "LOGIN")
+}
+
+// Distrust implements login.Dialog. Only what was refused for its form alone is distrusted.
+func (u *upstream) Distrust(m login.Method) {
+	if m.Password != nil || u.sent {
+		return
 	}
-	return u.logIn(how)
+	holds := slices.Clone(u.announced)
+	for i, c := range holds {
+		if words := strings.Fields(c); len(words) > 0 && words[0] == "SASL" {
+			holds[i] = strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == m.Name }), " ")
+		}
+	}
+	u.announced = holds
+	u.conn.Announced().Correct(u.told, holds)
 }
 
 func (u *upstream) readGreeting() error {
@@ -124,18 +144,16 @@ func (u *upstream) startTLS(ctx context.Context) error {
 	return nil
 }
 
-// capabilities asks for the upstream's capabilities (RFC 2449, section 5) unless they are known. An upstream that does
-// not know CAPA has USER and PASS.
-func (u *upstream) capabilities(known []string) ([]string, error) {
-	if known != nil {
-		return known, nil
-	}
+// askCapabilities asks for the upstream's capabilities (RFC 2449, section 5), and remembers them for other sessions. An upstream that
+// does not know CAPA has USER and PASS.
+func (u *upstream) askCapabilities() ([]string, error) {
 	line, err := u.ask("CAPA")
 	if err != nil {
 		return nil, login.RefuseSilent("answer CAPA", err)
 	}
 	if !isOK(line) {
-		return []string{"USER"}, nil
+		u.announced, u.told = []string{"USER"}, nil
+		return u.announced, nil
 	}
 	list := []string{}
 	for {
@@ -144,6 +162,7 @@ func (u *upstream) capabilities(known []string) ([]string, error) {
 		case err != nil:
 			return nil, login.RefuseSilent("finish its answer to CAPA", err)
 		case line == ".":
+			u.announced, u.told = list, list
 			u.conn.Announced().Store(list)
 			return list, nil
 		case len(list) == maxCapabilities:
@@ -151,19 +170,6 @@ func (u *upstream) capabilities(known []string) ([]string, error) {
 		}
 		list = append(list, strings.ToUpper(line))
 	}
-}
-
-// choose returns the first of mechs that is announced, or USER and PASS for a password where no PLAIN is.
-func choose(capabilities []string, mechs []sasl.Client) (login.Method, error) {
-	offered := mechanisms(capabilities)
-	how, wanted, err := login.ChooseMethod(mechs, login.MechanismUser, func(m login.Method) bool {
-		return m.Password != nil || slices.Contains(offered, m.Name)
-	})
-	if err == nil && how.Name == "" {
-		err = unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
-			"another upstream", strings.Join(wanted, " or "), strings.Join(offered, " "))
-	}
-	return how, err
 }
 
 // mechanisms are the words of the SASL capability (RFC 5034, section 3).
@@ -176,54 +182,59 @@ func mechanisms(capabilities []string) []string {
 	return nil
 }
 
-func (u *upstream) logIn(how login.Method) error {
-	u.notes.Auth = how.Name
-	if how.Password != nil {
-		return u.userPass(how.Password)
-	}
+// Try implements login.Dialog.
+func (u *upstream) Try(how login.Method) (unknown bool, err error) {
+	u.notes.Auth = how.Mechanism()
 	u.token = how.Token()
-	return u.sasl(how)
+	logIn := u.sasl
+	if how.Password != nil {
+		logIn = u.userPass
+	}
+	line, err := logIn(how)
+	if err != nil {
+		return false, err
+	}
+	if refused, unknown := login.Judge(answer(line, u.sent), how); refused != nil {
+		u.notes.Says = line
+		return unknown, refused
+	}
+	u.notes.Says = ""
+	return false, nil
 }
 
-func (u *upstream) userPass(p *login.PasswordLogin) error {
-	line, err := u.ask("USER " + p.Name)
+// userPass sends USER and PASS and returns the line that decides (RFC 1939, section 7).
+func (u *upstream) userPass(how login.Method) (string, error) {
+	u.sent = true
+	line, err := u.ask("USER " + how.Password.Name)
 	if err != nil {
-		return login.RefuseSilent("answer USER", err)
+		return "", login.RefuseSilent("answer USER", err)
 	}
 	if !isOK(line) {
-		return u.refused(line)
+		return line, nil
 	}
-	line, err = u.ask("PASS " + p.Password.Reveal())
+	line, err = u.ask("PASS " + how.Password.Password.Reveal())
 	if err != nil {
-		return login.RefuseSilent("answer PASS", err)
+		return "", login.RefuseSilent("answer PASS", err)
 	}
-	return u.refused(line)
+	return line, nil
 }
 
-// sasl runs AUTH (RFC 5034, section 4). XOAUTH2 goes in two lines always: Exchange Online answers one with a protocol
-// error. A server that knows no initial response asks for it with an empty challenge.
-func (u *upstream) sasl(how login.Method) error {
-	encoded := base64.StdEncoding.EncodeToString(how.Initial)
-	command := "AUTH " + how.Name + " " + encoded
-	if how.Name == login.MechanismXOAUTH2 || len(command)+2 > maxInitial {
-		command = "AUTH " + how.Name
-	}
-	line, err := u.ask(command)
-	for i := range maxChallenges {
+// sasl runs AUTH (RFC 5034, section 4) and returns the line that ends it.
+func (u *upstream) sasl(how login.Method) (string, error) {
+	u.sent = false
+	line, err := u.ask("AUTH " + how.Name)
+	for n := range maxChallenges {
 		if err != nil {
-			return login.RefuseSilent("answer AUTH "+how.Name, err)
+			return "", login.RefuseSilent("answer AUTH "+how.Name, err)
 		}
 		challenge, more := strings.CutPrefix(line, "+")
 		if !more || isOK(line) {
-			return u.refused(line)
+			return line, nil
 		}
-		if i == 0 && strings.TrimSpace(challenge) == "" {
-			line, err = u.ask(encoded)
-		} else {
-			line, err = u.ask(login.AnswerChallenge(how.Client, challenge))
-		}
+		u.sent = true
+		line, err = u.ask(how.Response(n, challenge))
 	}
-	return unavailable("the upstream does not come to an end in AUTH %s", how.Name)
+	return "", unavailable("the upstream does not come to an end in AUTH %s", how.Name)
 }
 
 // ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command.
