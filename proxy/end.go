@@ -62,7 +62,7 @@ func (s *session) settleUpstream() {
 func (s *session) closeDevice() {
 	if s.device != nil && s.device.Secure() {
 		lastWord(s.device)
-		if s.relay.Load() != nil {
+		if r := s.relay.Load(); r != nil && !r.ending().broken() { // else the alert is to arrive
 			_ = s.device.Close()
 			return
 		}
@@ -135,6 +135,9 @@ func (s *session) lastRefusal(err error) *login.Refusal {
 // concludeRelay decides how a session ended that was admitted.
 func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy, string) {
 	by := r.endedBy()
+	if sentence := s.settleAlert(r.ending().leg, r.ending().err); sentence != "" {
+		return inventory.OutcomeBridged, by, sentence
+	}
 	switch {
 	case r.idled.Load():
 		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout)", s.listener.IdleTimeout)
@@ -146,6 +149,26 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 		return inventory.OutcomeBridged, by, "the upstream ended the session, see upstream_says"
 	}
 	return inventory.OutcomeBridged, by, ""
+}
+
+// settleAlert notes the alert by which a leg's TLS ended after the handshake, and says what it means; "" where none did.
+func (s *session) settleAlert(leg inventory.EndedBy, err error) string {
+	received, ofDevice := devicetls.ReceivedAlert(err), leg == inventory.EndedByDevice
+	sent, broken := devicetls.BrokenBy(err)
+	if ofDevice && (broken || received != "") {
+		s.record.TLS.AlertReceived, s.record.TLS.AlertSent = received, sent
+	}
+	switch {
+	case received != "":
+		return fmt.Sprintf("the %s ended the session by the TLS alert %s", leg, received)
+	case !broken:
+		return ""
+	case devicetls.Renegotiates(err):
+		return fmt.Sprintf("the %s asked to renegotiate TLS in the session, which is refused (alert %s): switch renegotiation off there, "+
+			"or update it", leg, sent)
+	}
+	return fmt.Sprintf("the %s sent a broken TLS record in the session (alert %s): update it, or look for what changes its packets on "+
+		"the way", leg, sent)
 }
 
 // outcomeOf is the outcome of a session whose last login was refused in phase.
@@ -165,7 +188,7 @@ func outcomeOf(r *login.Refusal, phase inventory.Phase) inventory.Outcome {
 
 // endOf tells whose end an error of the device's connection was.
 func (s *session) endOf(err error) inventory.EndedBy {
-	if login.IsClosed(err) || errors.Is(err, login.ErrLoggedOut) {
+	if login.IsClosed(err) || errors.Is(err, login.ErrLoggedOut) || devicetls.ReceivedAlert(err) != "" {
 		return inventory.EndedByDevice
 	}
 	return inventory.EndedByBridge
@@ -185,8 +208,9 @@ func (s *session) abandoned(err error) string {
 		return "the device closed the connection before it logged in"
 	case err == nil:
 		return "the session ended before the device logged in"
-	case strings.HasPrefix(err.Error(), "tls: "):
-		return "the device broke the rules of TLS, or asked to renegotiate, which is refused: " + strings.TrimPrefix(err.Error(), "tls: ")
+	}
+	if sentence := s.settleAlert(inventory.EndedByDevice, err); sentence != "" {
+		return sentence
 	}
 	return "the connection to the device failed: " + err.Error()
 }

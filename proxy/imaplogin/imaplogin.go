@@ -1,5 +1,5 @@
 // Package imaplogin is IMAP as far as login, from both ends: the device's half, the upstream's half.
-// After login it knows nothing more of the protocol.
+// After login it knows no more of the protocol than where a response ends.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, names and passwords that should
 // have been quoted, both of them in one literal. What it tolerates it notes as a quirk.
@@ -22,7 +22,7 @@ type device struct {
 	greeted  bool
 	tag      string // of the login that waits for its answer; "": none does
 	word     string // LOGIN or AUTHENTICATE, whichever waits
-	early    []byte // what the device said first after login, until its ID was found
+	relayed  relayed
 }
 
 // Dialect is IMAP from both ends, as far as login.

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -110,18 +109,6 @@ func AnswerChallenge(client sasl.Client, challenge string) string {
 		return ""
 	}
 	return base64.StdEncoding.EncodeToString(response)
-}
-
-// LastLine is the last whole line of a stream's end, without its line ending; "" where there is none.
-func LastLine(end []byte) string {
-	end, whole := bytes.CutSuffix(end, []byte("\n"))
-	if !whole {
-		return ""
-	}
-	if i := bytes.LastIndexByte(end, '\n'); i >= 0 {
-		end = end[i+1:]
-	}
-	return string(bytes.TrimSpace(end))
 }
 
 // CutPrefixFold is strings.CutPrefix without regard to ASCII case.

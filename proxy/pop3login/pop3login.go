@@ -1,5 +1,5 @@
 // Package pop3login is POP3 as far as login, from both ends: the device's half, the upstream's half.
-// After login it knows nothing more of the protocol.
+// After login it knows no more of the protocol than where an answer ends.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, speaking before the greeting, and
 // AUTH without a mechanism. It follows RFC 1939 (POP3), 2449 (CAPA and response codes), 2595 (STLS), 3206 (AUTH and SYS
@@ -20,6 +20,7 @@ type device struct {
 	notes    *login.Notes
 	greeted  bool
 	user     string // what the last USER said
+	relayed  relayed
 }
 
 // Dialect is POP3 from both ends, as far as login.
