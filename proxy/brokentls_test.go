@@ -156,6 +156,7 @@ func TestServer_DeviceThatBreaksTLSInTheSessionIsToldAndOnRecord(t *testing.T) {
 			if !errors.As(err, &told) || told.Op != "remote error" {
 				t.Errorf("the device read %v, want an alert", err)
 			}
+			_ = f.Close()
 			s := w.expect(c.outcome, c.phase, inventory.EndedByBridge, c.reason)
 			if alert := s.TLS.AlertSent; alert == "" || c.alert != "" && alert != c.alert {
 				t.Errorf("tls_alert_sent: %q, want %q", alert, c.alert)

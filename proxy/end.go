@@ -28,10 +28,15 @@ func (s *session) end(err error) {
 	}
 	s.record.Time = time.Now()
 	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
-	var silent *silence
-	if s.wire.Heard() || errors.As(err, &silent) || login.IsTimeout(err) && !s.cut.Load() {
+	if s.leavesRecord(err) {
 		s.server.contain(func() { s.server.Recorder.Ended(s.record) })
 	}
+}
+
+// leavesRecord reports whether the connection is told of: one that sent a byte, or had time to; never a load balancer's probe.
+func (s *session) leavesRecord(err error) bool {
+	var silent *silence
+	return !s.probe && (s.wire.Heard() || !s.stopping() && (errors.As(err, &silent) || login.IsTimeout(err)))
 }
 
 // settleShared notes whether the source stands for many devices.
@@ -97,7 +102,7 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	if r := s.relay.Load(); r != nil && err == nil {
 		return s.concludeRelay(r)
 	}
-	if s.cut.Load() {
+	if s.cut.Load() || s.drained.Load() && s.lastRefusal(err) == nil {
 		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in"
 	}
 	var handshake *devicetls.TLSError
