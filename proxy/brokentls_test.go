@@ -113,7 +113,10 @@ func brokenRecord(version byte) []byte {
 }
 
 // clientHello asks for a renegotiation, helloRequest for one by the client (RFC 5246, section 7.4.1).
-var clientHello, helloRequest = append([]byte{1, 0, 0, 41, 3, 3}, append(make([]byte, 32), 0, 0, 2, 0xc0, 0x2f, 1, 0)...), []byte{0, 0, 0, 0}
+var (
+	clientHello  = append([]byte{1, 0, 0, 41, 3, 3}, append(make([]byte, 32), 0, 0, 2, 0xc0, 0x2f, 1, 0)...)
+	helloRequest = []byte{0, 0, 0, 0}
+)
 
 func TestServer_DeviceThatBreaksTLSInTheSessionIsToldAndOnRecord(t *testing.T) {
 	for _, c := range []struct {

@@ -82,6 +82,9 @@ func (s *session) settleNotes() {
 	if n.ClaimedAccount != "" {
 		s.record.ClaimedAccount = n.ClaimedAccount
 	}
+	if s.record.AuthMechanism == "" { // no login came so far as to have credentials
+		s.record.AuthMechanism = n.Unserved.Mechanism
+	}
 	s.record.ClientID = n.ClientID
 	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = s.heard.FrontEnd, s.heard.Auth
 	s.record.UpstreamSays = inventory.Redact(s.heard.Says, s.current.credentials.Password.Reveal())
@@ -116,14 +119,18 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	case errors.As(err, &silent):
 		return inventory.OutcomeAbandoned, inventory.EndedByBridge, silent.sentence
 	case s.notes.LoginInClear && s.record.Phase == inventory.PhaseHandshake:
-		return inventory.OutcomeRefused, s.endOf(err), s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS")
+		return inventory.OutcomeRefused, s.endOf(err),
+			s.withSwitch(s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS"))
 	case errors.As(err, &bound):
-		return inventory.OutcomeProtocolError, inventory.EndedByBridge, bound.Problem
+		return inventory.OutcomeProtocolError, inventory.EndedByBridge, s.withSwitch(bound.Problem)
 	case errors.Is(err, login.ErrInjected):
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, login.ErrInjected.Error()
 	}
 	if r := s.lastRefusal(err); r != nil {
 		return outcomeOf(r, s.record.Phase), s.endOf(err), r.Error()
+	}
+	if left := errors.Is(err, login.ErrLoggedOut) || login.IsTimeout(err) || login.IsClosed(err); left && s.notes.Unserved.Sentence != "" {
+		return inventory.OutcomeAbandoned, s.endOf(err), s.notes.Unserved.Sentence
 	}
 	return inventory.OutcomeAbandoned, s.endOf(err), s.abandoned(err)
 }
@@ -226,6 +233,14 @@ func (s *session) withPassword(sentence string) string {
 		return sentence
 	}
 	return sentence + "; the password crossed the network in clear text, change it"
+}
+
+// withSwitch adds which switch of the device to change, where no login came so far as to have credentials.
+func (s *session) withSwitch(sentence string) string {
+	if s.notes.Unserved.Sentence == "" || s.refused != nil {
+		return sentence
+	}
+	return sentence + "; " + s.notes.Unserved.Sentence
 }
 
 // passwordIn reports whether plain text on a TLS port looks like a login that carries its password.

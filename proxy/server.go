@@ -306,8 +306,8 @@ func (l *Listener) sayBusy(c net.Conn) {
 var (
 	errNothingSaid  = errors.New("a load balancer connected and said nothing")
 	errNoHeader     = errors.New("a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
-	errOtherAddress = errors.New("a load balancer of listeners[].proxy_protocol sent a PROXY header with unix or UDP addresses: let it send TCP " +
-		"addresses")
+	errOtherAddress = errors.New("a load balancer of listeners[].proxy_protocol sent a PROXY header with unix or UDP addresses: let it " +
+		"send TCP addresses")
 )
 
 // comer is a connection behind what a load balancer said of it.

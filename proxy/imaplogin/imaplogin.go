@@ -82,9 +82,10 @@ func (l *device) do(ctx context.Context, c command) (login.Credentials, bool, er
 	if c.tag == untagged {
 		return login.Credentials{}, false, l.bad(c, "A command starts with a tag.")
 	}
-	handle, known := handlers[c.word]
+	var handle handler
+	handle, c.known = handlers[c.word]
 	switch {
-	case !known:
+	case !c.known:
 		return login.Credentials{}, false, l.bad(c, "Command is not valid in this state.")
 	case c.refused && !(c.word == wordLogin && !l.conn.Secure()):
 		return login.Credentials{}, false, l.bad(c, "This literal is not taken here.")
@@ -115,5 +116,8 @@ func (l *device) reject(c command, answer string) error {
 	if err := l.answer(c, answer); err != nil {
 		return err
 	}
-	return l.conn.BadCommand()
+	if !c.known {
+		return l.conn.BadCommand("", c.size)
+	}
+	return l.conn.BadCommand(c.word, c.size)
 }

@@ -10,6 +10,7 @@ type Notes struct {
 	ClientID       map[string]string // IMAP ID pairs as sent, bounded
 	LoginInClear   bool              // a login was tried before TLS
 	PasswordClear  bool              // a password crossed the network before TLS
+	Unserved       Unserved          // the last login that could not be tried
 	LoggedOut      bool              // the device's last line was QUIT or LOGOUT
 }
 

@@ -32,16 +32,31 @@ var mechanisms = map[string]func(c *Conn, initial []string) (Credentials, error)
 func (c *Conn) ServeSASL(mechanism string, initial ...string) (Credentials, error) {
 	serve, known := mechanisms[strings.ToUpper(mechanism)]
 	switch {
-	case !known || len(initial) > 1:
+	case !known:
+		c.notes.NotOffered(mechanism)
+		return Credentials{}, ErrUnknownMechanism
+	case len(initial) > 1:
+		c.notes.Malformed(recorded(mechanism))
 		return Credentials{}, ErrUnknownMechanism
 	case len(initial) == 1 && len(initial[0]) > MaxLine && !strings.EqualFold(mechanism, MechanismXOAUTH2):
 		return Credentials{}, errLongLine
 	}
 	credentials, err := serve(c, initial)
+	if errors.Is(err, ErrMalformed) {
+		c.notes.Malformed(recorded(mechanism))
+	}
 	if credentials.Account != "" && !errors.Is(err, ErrMalformed) {
 		c.notes.Claim(credentials.Account)
 	}
 	return credentials, err
+}
+
+// recorded is a mechanism's name on record, where LOGIN is IMAP's command.
+func recorded(mechanism string) string {
+	if strings.EqualFold(mechanism, MechanismLogin) {
+		return MechanismAuthLogin
+	}
+	return mechanism
 }
 
 func (c *Conn) servePlain(initial []string) (Credentials, error) {

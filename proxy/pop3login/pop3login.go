@@ -20,6 +20,8 @@ type device struct {
 	notes    *login.Notes
 	greeted  bool
 	user     string // what the last USER said
+	word     string // of the command under way, where it is known by name
+	size     int    // of its line, in bytes
 	relayed  relayed
 }
 
@@ -80,8 +82,14 @@ func (l *device) command(ctx context.Context, line string) (login.Credentials, b
 	word, args, _ := strings.Cut(strings.TrimLeft(line, " \t"), " ")
 	word = strings.ToUpper(strings.TrimSpace(word))
 	do, known := commands[word]
-	if !known {
-		return login.Credentials{}, false, l.bad("Command is not valid in this state.")
+	if l.word, l.size = word, len(line); !known {
+		l.word = ""
+	}
+	switch {
+	case word == login.MechanismAPOP:
+		return login.Credentials{}, false, l.apop(args)
+	case !known:
+		return login.Credentials{}, false, l.bad(notValid)
 	}
 	return do(l, ctx, args)
 }
@@ -100,5 +108,5 @@ func (l *device) bad(text string) error {
 	if err := l.say("-ERR " + text); err != nil {
 		return err
 	}
-	return l.conn.BadCommand()
+	return l.conn.BadCommand(l.word, l.size)
 }
