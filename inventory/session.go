@@ -219,6 +219,7 @@ func (s *Session) Blockers() []hello.Blocker {
 // The words by which a record tells a login with a password from one without.
 const (
 	mechanismToken       = "XOAUTH2"
+	mechanismOtherToken  = "OAUTHBEARER" // not offered, but no password either
 	quirkPasswordInClear = "password_in_clear"
 )
 
@@ -227,5 +228,5 @@ func (s *Session) triedPassword() bool {
 	if s.AuthMechanism == "" {
 		return slices.Contains(s.Quirks, quirkPasswordInClear)
 	}
-	return s.AuthMechanism != mechanismToken
+	return s.AuthMechanism != mechanismToken && s.AuthMechanism != mechanismOtherToken
 }

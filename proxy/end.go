@@ -28,10 +28,15 @@ func (s *session) end(err error) {
 	}
 	s.record.Time = time.Now()
 	s.record.Duration = s.record.Time.Sub(s.record.StartedAt)
-	var silent *silence
-	if s.wire.Heard() || errors.As(err, &silent) || login.IsTimeout(err) && !s.cut.Load() {
+	if s.leavesRecord(err) {
 		s.server.contain(func() { s.server.Recorder.Ended(s.record) })
 	}
+}
+
+// leavesRecord reports whether the connection is told of: one that sent a byte, or had time to; never a load balancer's probe.
+func (s *session) leavesRecord(err error) bool {
+	var silent *silence
+	return !s.probe && (s.wire.Heard() || !s.stopping() && (errors.As(err, &silent) || login.IsTimeout(err)))
 }
 
 // settleShared notes whether the source stands for many devices.
@@ -62,7 +67,7 @@ func (s *session) settleUpstream() {
 func (s *session) closeDevice() {
 	if s.device != nil && s.device.Secure() {
 		lastWord(s.device)
-		if s.relay.Load() != nil {
+		if r := s.relay.Load(); r != nil && !r.ending().broken() { // else the alert is to arrive
 			_ = s.device.Close()
 			return
 		}
@@ -76,6 +81,9 @@ func (s *session) settleNotes() {
 	n := &s.notes
 	if n.ClaimedAccount != "" {
 		s.record.ClaimedAccount = n.ClaimedAccount
+	}
+	if s.record.AuthMechanism == "" { // no login came so far as to have credentials
+		s.record.AuthMechanism = n.Unserved.Mechanism
 	}
 	s.record.ClientID = n.ClientID
 	s.record.UpstreamFrontEnd, s.record.UpstreamAuth = s.heard.FrontEnd, s.heard.Auth
@@ -101,7 +109,7 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	if r := s.relay.Load(); r != nil && err == nil {
 		return s.concludeRelay(r)
 	}
-	if s.cut.Load() {
+	if s.cut.Load() || s.drained.Load() && s.lastRefusal(err) == nil {
 		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in"
 	}
 	var handshake *devicetls.TLSError
@@ -115,14 +123,18 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	case errors.As(err, &silent):
 		return inventory.OutcomeAbandoned, inventory.EndedByBridge, silent.sentence
 	case s.notes.LoginInClear && s.record.Phase == inventory.PhaseHandshake:
-		return inventory.OutcomeRefused, s.endOf(err), s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS")
+		return inventory.OutcomeRefused, s.endOf(err),
+			s.withSwitch(s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS"))
 	case errors.As(err, &bound):
-		return inventory.OutcomeProtocolError, inventory.EndedByBridge, bound.Problem
+		return inventory.OutcomeProtocolError, inventory.EndedByBridge, s.withSwitch(bound.Problem)
 	case errors.Is(err, login.ErrInjected):
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, login.ErrInjected.Error()
 	}
 	if r := s.lastRefusal(err); r != nil {
 		return outcomeOf(r, s.record.Phase), s.endOf(err), r.Error()
+	}
+	if left := errors.Is(err, login.ErrLoggedOut) || login.IsTimeout(err) || login.IsClosed(err); left && s.notes.Unserved.Sentence != "" {
+		return inventory.OutcomeAbandoned, s.endOf(err), s.notes.Unserved.Sentence
 	}
 	return inventory.OutcomeAbandoned, s.endOf(err), s.abandoned(err)
 }
@@ -139,6 +151,9 @@ func (s *session) lastRefusal(err error) *login.Refusal {
 // concludeRelay decides how a session ended that was admitted.
 func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy, string) {
 	by := r.endedBy()
+	if sentence := s.settleAlert(r.ending().leg, r.ending().err); sentence != "" {
+		return inventory.OutcomeBridged, by, sentence
+	}
 	switch {
 	case r.idled.Load():
 		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout)", s.listener.IdleTimeout)
@@ -150,6 +165,26 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 		return inventory.OutcomeBridged, by, "the upstream ended the session, see upstream_says"
 	}
 	return inventory.OutcomeBridged, by, ""
+}
+
+// settleAlert notes the alert by which a leg's TLS ended after the handshake, and says what it means; "" where none did.
+func (s *session) settleAlert(leg inventory.EndedBy, err error) string {
+	received, ofDevice := devicetls.ReceivedAlert(err), leg == inventory.EndedByDevice
+	sent, broken := devicetls.BrokenBy(err)
+	if ofDevice && (broken || received != "") {
+		s.record.TLS.AlertReceived, s.record.TLS.AlertSent = received, sent
+	}
+	switch {
+	case received != "":
+		return fmt.Sprintf("the %s ended the session by the TLS alert %s", leg, received)
+	case !broken:
+		return ""
+	case devicetls.Renegotiates(err):
+		return fmt.Sprintf("the %s asked to renegotiate TLS in the session, which is refused (alert %s): switch renegotiation off there, "+
+			"or update it", leg, sent)
+	}
+	return fmt.Sprintf("the %s sent a broken TLS record in the session (alert %s): update it, or look for what changes its packets on "+
+		"the way", leg, sent)
 }
 
 // outcomeOf is the outcome of a session whose last login was refused in phase.
@@ -169,7 +204,7 @@ func outcomeOf(r *login.Refusal, phase inventory.Phase) inventory.Outcome {
 
 // endOf tells whose end an error of the device's connection was.
 func (s *session) endOf(err error) inventory.EndedBy {
-	if login.IsClosed(err) || errors.Is(err, login.ErrLoggedOut) {
+	if login.IsClosed(err) || errors.Is(err, login.ErrLoggedOut) || devicetls.ReceivedAlert(err) != "" {
 		return inventory.EndedByDevice
 	}
 	return inventory.EndedByBridge
@@ -189,8 +224,9 @@ func (s *session) abandoned(err error) string {
 		return "the device closed the connection before it logged in"
 	case err == nil:
 		return "the session ended before the device logged in"
-	case strings.HasPrefix(err.Error(), "tls: "):
-		return "the device broke the rules of TLS, or asked to renegotiate, which is refused: " + strings.TrimPrefix(err.Error(), "tls: ")
+	}
+	if sentence := s.settleAlert(inventory.EndedByDevice, err); sentence != "" {
+		return sentence
 	}
 	return "the connection to the device failed: " + err.Error()
 }
@@ -201,6 +237,14 @@ func (s *session) withPassword(sentence string) string {
 		return sentence
 	}
 	return sentence + "; the password crossed the network in clear text, change it"
+}
+
+// withSwitch adds which switch of the device to change, where no login came so far as to have credentials.
+func (s *session) withSwitch(sentence string) string {
+	if s.notes.Unserved.Sentence == "" || s.refused != nil {
+		return sentence
+	}
+	return sentence + "; " + s.notes.Unserved.Sentence
 }
 
 // passwordIn reports whether plain text on a TLS port looks like a login that carries its password.

@@ -62,7 +62,7 @@ func (s *session) refuse(ctx context.Context, cause error) error {
 }
 
 // stopping reports whether the bridge is: then no login may follow.
-func (s *session) stopping() bool { return s.server.isDraining() || s.cut.Load() }
+func (s *session) stopping() bool { return s.drained.Load() || s.cut.Load() }
 
 // lastReason is why a session ends before login.
 func (s *session) lastReason() login.Reason {

@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"cmp"
+	"errors"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/login"
 )
 
@@ -34,13 +37,30 @@ type relay struct {
 
 	activity atomic.Int64 // when a byte last passed, in ns since begun
 	begun    time.Time
-	first    atomic.Pointer[inventory.EndedBy] // whose end came first
-	rest     atomic.Int64                      // once one side has ended: how long the other may be silent, in ns
+	first    atomic.Pointer[ending]
+	rest     atomic.Int64 // once one side has ended: how long the other may be silent, in ns
 	idled    atomic.Bool
 	fault    any // what fromUpstream panicked with
 	watchdog *time.Timer
-	last     [2]tail // of the device, of the upstream
-	said     string  // the line with which the upstream ended the session, once run has returned
+	said     string // the line with which the upstream ended the session, once run has returned
+}
+
+// ending is what ended the relay first.
+type ending struct {
+	by   inventory.EndedBy
+	leg  inventory.EndedBy // whose connection it was: the device's or the upstream's; empty for a cut
+	err  error
+	read bool // the leg was read from, not written to
+}
+
+// broken reports whether TLS broke: then the bridge has ended the session, with an alert to that leg.
+func (e ending) broken() bool { _, broken := devicetls.BrokenBy(e.err); return broken }
+
+// vanished reports whether nothing comes from the leg any more and nothing can be delivered to it: not so after a failed write,
+// since what was received before may still be read.
+func (e ending) vanished() bool {
+	var refused syscall.Errno
+	return e.broken() || e.read && errors.As(e.err, &refused)
 }
 
 // run relays until both directions have ended or cut is called; one of them on the calling goroutine, the other on one
@@ -58,7 +78,7 @@ func (r *relay) run() {
 		panic(r.fault) // on the session's goroutine, which recovers and records
 	}
 	if r.observer != nil {
-		r.said = r.observer.Last(r.last[0].bytes(), r.last[1].bytes())
+		r.said = r.observer.Last(r.endedBy() == inventory.EndedByUpstream)
 	}
 }
 
@@ -70,23 +90,47 @@ func (r *relay) fromUpstream(done chan<- struct{}) {
 		}
 	}()
 	defer r.device.CloseWrite()
-	err := r.pump(r.device, r.upstream, &r.last[1], nil)
-	r.end(inventory.EndedByUpstream, parting, err)
+	var show func([]byte)
+	if r.observer != nil {
+		show = r.observer.FromUpstream
+	}
+	err, read := r.pump(r.device, r.upstream, show)
+	r.end(ending{leg: whose(read, inventory.EndedByUpstream, inventory.EndedByDevice), err: err, read: read})
 }
 
 func (r *relay) fromDevice() {
 	defer r.upstream.CloseWrite()
-	err := r.pump(r.upstream, r.device, &r.last[0], firstBytes(r.observer))
-	r.end(inventory.EndedByDevice, halfOpen, err)
+	var show func([]byte)
+	if r.observer != nil {
+		show = r.observer.FromDevice
+	}
+	err, read := r.pump(r.upstream, r.device, show)
+	r.end(ending{leg: whose(read, inventory.EndedByDevice, inventory.EndedByUpstream), err: err, read: read})
 }
 
-// end notes whose end came first, and gives the other side a while to finish. Only a cut makes a deadline pass.
-func (r *relay) end(by inventory.EndedBy, rest time.Duration, err error) {
-	if login.IsTimeout(err) {
-		by = inventory.EndedByBridge
+// whose is the leg that ended: the one that was read from, or the other.
+func whose(read bool, src, dst inventory.EndedBy) inventory.EndedBy {
+	if read {
+		return src
 	}
-	if !r.first.CompareAndSwap(nil, &by) {
+	return dst
+}
+
+// end notes what ended first, and gives the other side a while to finish where there is something to finish.
+func (r *relay) end(e ending) {
+	if e.by = e.leg; login.IsTimeout(e.err) || e.broken() { // only a cut makes a deadline pass
+		e.by = inventory.EndedByBridge
+	}
+	if !r.first.CompareAndSwap(nil, &e) {
 		return
+	}
+	if e.vanished() {
+		r.cut()
+		return
+	}
+	rest := parting
+	if e.leg == inventory.EndedByDevice && e.read {
+		rest = halfOpen
 	}
 	if r.idle > 0 {
 		rest = min(rest, r.idle)
@@ -96,18 +140,20 @@ func (r *relay) end(by inventory.EndedBy, rest time.Duration, err error) {
 	r.watchdog.Reset(rest)
 }
 
-// endedBy is whose end of stream came first.
-func (r *relay) endedBy() inventory.EndedBy {
-	if p := r.first.Load(); p != nil {
-		return *p
+// ending is what ended the relay first.
+func (r *relay) ending() ending {
+	if e := r.first.Load(); e != nil {
+		return *e
 	}
-	return inventory.EndedByBridge
+	return ending{by: inventory.EndedByBridge}
 }
+
+// endedBy is whose end of stream came first.
+func (r *relay) endedBy() inventory.EndedBy { return r.ending().by }
 
 // cut ends both directions at once.
 func (r *relay) cut() {
-	bridge := inventory.EndedByBridge
-	r.first.CompareAndSwap(nil, &bridge)
+	r.first.CompareAndSwap(nil, &ending{by: inventory.EndedByBridge})
 	expire(r.device)
 	expire(r.upstream)
 }
@@ -130,32 +176,18 @@ func (r *relay) checkIdle() {
 	r.cut()
 }
 
-// firstBytes shows an observer the first MaxFirst bytes at most; nil where there is none.
-func firstBytes(o login.Observer) func([]byte) bool {
-	if o == nil {
-		return nil
-	}
-	left := login.MaxFirst
-	return func(p []byte) bool {
-		p = p[:min(len(p), left)]
-		left -= len(p)
-		return o.First(p) && left > 0
-	}
-}
-
-// pump copies from src to dst until src ends or dst fails. What src has buffered goes first.
-// The error is the end that was met first, io.EOF where src has closed.
-func (r *relay) pump(dst, src *login.Conn, last *tail, first func([]byte) bool) error {
+// pump copies from src to dst until src ends or dst fails, and shows a copy first where somebody looks. What src has buffered
+// goes first. The error is the end that was met first, io.EOF where src has closed; read says that it was src's.
+func (r *relay) pump(dst, src *login.Conn, show func([]byte)) (end error, read bool) {
 	pass := func(p []byte) error {
 		r.activity.Store(int64(time.Since(r.begun)))
-		last.note(p)
-		if first != nil && !first(p) {
-			first = nil
+		if show != nil {
+			show(p)
 		}
 		return dst.Send(p)
 	}
 	if err := src.Release(pass); err != nil {
-		return err
+		return err, false
 	}
 	var buf buffer
 	defer buf.free()
@@ -164,11 +196,11 @@ func (r *relay) pump(dst, src *login.Conn, last *tail, first func([]byte) bool) 
 		n, err := src.ReadRaw(p)
 		if n > 0 {
 			if err := pass(p[:n]); err != nil {
-				return err
+				return err, false
 			}
 		}
 		if err != nil {
-			return err
+			return err, true
 		}
 		buf.adapt(n)
 	}
@@ -203,22 +235,3 @@ func (b *buffer) free() {
 		b.large = nil
 	}
 }
-
-// tail keeps the last bytes of a stream.
-type tail struct {
-	buf [login.MaxLast]byte
-	n   int
-}
-
-func (t *tail) note(p []byte) {
-	if len(p) >= len(t.buf) {
-		t.n = copy(t.buf[:], p[len(p)-len(t.buf):])
-		return
-	}
-	if over := t.n + len(p) - len(t.buf); over > 0 {
-		t.n = copy(t.buf[:], t.buf[over:t.n])
-	}
-	t.n += copy(t.buf[t.n:], p)
-}
-
-func (t *tail) bytes() []byte { return t.buf[:t.n] }

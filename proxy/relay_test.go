@@ -1,11 +1,9 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -83,14 +81,14 @@ func (f *ferry) land(after time.Duration, by inventory.EndedBy, idled bool) {
 	}
 }
 
-func say(t *testing.T, c io.Writer, text string) {
+func say(t testing.TB, c io.Writer, text string) {
 	t.Helper()
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Errorf("say %.20q: %v", text, err)
 	}
 }
 
-func hear(t *testing.T, c io.Reader, want string) {
+func hear(t testing.TB, c io.Reader, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
@@ -282,96 +280,51 @@ func TestRelay_DeviceThatIsGoneEndsTheUpstreamsSide(t *testing.T) {
 	})
 }
 
-// watcher is an Observer that looks until it has seen enough bytes.
+// watcher is an Observer that keeps all that it is shown.
 type watcher struct {
-	enough int
-	seen   []byte
-	calls  int
-	last   [2]string
-	ended  int
+	device, upstream []byte
+	ended            []bool
 }
 
-func (w *watcher) First(p []byte) bool {
-	w.calls++
-	w.seen = append(w.seen, p...)
-	return len(w.seen) < w.enough
+func (w *watcher) FromDevice(p []byte)   { w.device = append(w.device, p...) }
+func (w *watcher) FromUpstream(p []byte) { w.upstream = append(w.upstream, p...) }
+func (w *watcher) Last(upstreamEnded bool) string {
+	w.ended = append(w.ended, upstreamEnded)
+	return "last"
 }
 
-func (w *watcher) Last(device, upstream []byte) string {
-	w.ended++
-	w.last = [2]string{string(device), string(upstream)}
-	return ""
-}
-
-func TestRelay_ObserverSeesCopiesOfTheFirstAndTheLast(t *testing.T) {
+func TestRelay_ObserverIsShownAllWithWhatWasBufferedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFerry(t, time.Minute)
-		w := &watcher{enough: 10}
-		f.relay.observer = w
-		go say(t, f.device, "login\nID one ")
-		if _, err := f.relay.device.ReadLine(login.MaxLine); err != nil {
-			t.Fatal(err)
-		}
-		f.sail()
-		hear(t, f.upstream, "ID one ")
-		for _, text := range []string{"two\r\n", "never seen", "LOGOUT\r\n"} {
-			say(t, f.device, text)
-			hear(t, f.upstream, text)
-		}
-		say(t, f.upstream, "* BYE\r\n")
-		hear(t, f.device, "* BYE\r\n")
-		_ = f.upstream.CloseWrite()
-		_ = f.device.CloseWrite()
-		<-f.done
-		f.done <- 0
-		f.land(0, f.relay.endedBy(), false)
-		if string(w.seen) != "ID one two\r\n" || w.calls != 2 {
-			t.Errorf("the first bytes were %q in %d calls", w.seen, w.calls)
-		}
-		if want := [2]string{"ID one two\r\nnever seenLOGOUT\r\n", "* BYE\r\n"}; w.last != want || w.ended != 1 {
-			t.Errorf("the last bytes were %q in %d calls, want %q", w.last, w.ended, want)
-		}
-	})
-}
-
-func TestRelay_ObserverThatWantsAllIsShownABoundedPart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFerry(t, time.Minute)
-		w := &watcher{enough: 1 << 30}
-		f.relay.observer = w
-		f.sail()
-		sent := strings.Repeat("0123456789", 10_000)
-		go say(t, f.device, sent)
-		hear(t, f.upstream, sent)
-		_ = f.upstream.CloseWrite()
-		_ = f.device.CloseWrite()
-		<-f.done
-		f.done <- 0
-		f.land(0, f.relay.endedBy(), false)
-		if len(w.seen) > login.MaxFirst || !strings.HasPrefix(sent, string(w.seen)) || len(w.seen) == 0 {
-			t.Errorf("%d bytes were shown, at most %d may be", len(w.seen), login.MaxFirst)
-		}
-		if w.last[0] != sent[len(sent)-login.MaxLast:] {
-			t.Errorf("the last bytes are %d", len(w.last[0]))
-		}
-	})
-}
-
-func TestRelay_TailIsTheEndOfWhatPassed(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 500 {
-		var got tail
-		var all []byte
-		for range random.IntN(20) {
-			p := make([]byte, []int{random.IntN(4), random.IntN(300), login.MaxLast - 1 + random.IntN(3), random.IntN(3000)}[random.IntN(4)])
-			for i := range p {
-				p[i] = byte(random.Uint32())
+		for _, by := range []inventory.EndedBy{inventory.EndedByDevice, inventory.EndedByUpstream} {
+			f := newFerry(t, time.Minute)
+			w := &watcher{}
+			f.relay.observer = w
+			go say(t, f.device, "login\nID one ")
+			if _, err := f.relay.device.ReadLine(login.MaxLine); err != nil {
+				t.Fatal(err)
 			}
-			got.note(p)
-			all = append(all, p...)
-			if want := all[max(0, len(all)-login.MaxLast):]; !bytes.Equal(got.bytes(), want) {
-				t.Fatalf("after %d bytes the tail is %d bytes and differs from the last %d", len(all), len(got.bytes()), len(want))
+			f.sail()
+			hear(t, f.upstream, "ID one ")
+			for _, text := range []string{"two\r\n", strings.Repeat("x", 3*relayBuffer), "LOGOUT\r\n"} {
+				go say(t, f.device, text)
+				hear(t, f.upstream, text)
+			}
+			say(t, f.upstream, "* BYE\r\n")
+			hear(t, f.device, "* BYE\r\n")
+			first, second := f.device, f.upstream
+			if by == inventory.EndedByUpstream {
+				first, second = second, first
+			}
+			_ = first.CloseWrite()
+			hearEnd(t, second)
+			_ = second.CloseWrite()
+			f.land(0, by, false)
+			if string(w.device) != "ID one two\r\n"+strings.Repeat("x", 3*relayBuffer)+"LOGOUT\r\n" || string(w.upstream) != "* BYE\r\n" {
+				t.Errorf("it was shown %d bytes and %q", len(w.device), w.upstream)
+			}
+			if len(w.ended) != 1 || w.ended[0] != (by == inventory.EndedByUpstream) || f.relay.said != "last" {
+				t.Errorf("ended by %s: it was told %v, and the relay %q", by, w.ended, f.relay.said)
 			}
 		}
-	}
+	})
 }

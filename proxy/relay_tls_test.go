@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +17,10 @@ import (
 
 	"drawbridge/inventory"
 	"drawbridge/proxy/devicetls"
+	"drawbridge/proxy/imaplogin"
 	"drawbridge/proxy/internal/tlstest"
 	"drawbridge/proxy/login"
+	"drawbridge/proxy/pop3login"
 )
 
 const (
@@ -33,7 +37,7 @@ type crossing struct {
 	done             chan struct{}
 }
 
-func newCrossing(t testing.TB, recordSize int) *crossing {
+func newCrossing(t testing.TB, recordSize int, adjust ...func(*relay)) *crossing {
 	t.Helper()
 	leaf, root := tlstest.DeviceLeaf(t)
 	x := &crossing{done: make(chan struct{})}
@@ -50,6 +54,9 @@ func newCrossing(t testing.TB, recordSize int) *crossing {
 	handshakeBoth(t, dialled, x.upstream)
 	x.relay = &relay{device: login.NewConn(served, login.ConnOptions{Secure: true, RecordSize: recordSize}),
 		upstream: login.NewConn(dialled, login.ConnOptions{Secure: true}), idle: patience}
+	for _, f := range adjust {
+		f(x.relay)
+	}
 	ctx, cut := context.WithCancel(context.Background())
 	x.cut = cut
 	go func() {
@@ -230,15 +237,37 @@ func TestRelay_LeavesNeitherGoroutinesNorFiles(t *testing.T) {
 
 func BenchmarkRelayDown(b *testing.B) {
 	const message = 1 << 20
-	x := newCrossing(b, 0)
-	text := make([]byte, message)
-	b.SetBytes(message)
-	b.ReportAllocs()
-	for b.Loop() {
-		go func() { _, _ = x.upstream.Write(text) }()
-		if _, err := io.CopyN(io.Discard, x.device, message); err != nil {
-			b.Fatal(err)
-		}
+	line := strings.Repeat("base64", 12) + "3456\r\n"
+	mail := strings.Repeat(line, message/len(line))
+	fetch := fmt.Sprintf("* 1 FETCH (BODY[] {%d}\r\n%s)\r\n", len(mail), mail)
+	envelopes := strings.Repeat("* 1 FETCH (FLAGS (\\Seen) ENVELOPE (\"x\" NIL \"y\"))\r\n", message/50)
+	for _, c := range []struct {
+		name    string
+		dialect *login.Dialect
+		ask, up string
+	}{
+		{"unobserved", nil, "", fetch},
+		{"IMAP literal", new(imaplogin.Dialect()), "a FETCH 1 BODY[]\r\n", fetch},
+		{"IMAP data", new(imaplogin.Dialect()), "a FETCH 1:* ALL\r\n", envelopes},
+		{"POP3 mail", new(pop3login.Dialect()), "RETR 1\r\n", "+OK\r\n" + mail + ".\r\n"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			x := newCrossing(b, 0, func(r *relay) {
+				if c.dialect != nil {
+					r.observer = c.dialect.NewLogin(r.device, "", &login.Notes{}).(login.Observer)
+				}
+			})
+			b.SetBytes(int64(len(c.up)))
+			b.ReportAllocs()
+			for b.Loop() {
+				say(b, x.device, c.ask)
+				hear(b, x.upstream, c.ask)
+				go func() { _, _ = io.WriteString(x.upstream, c.up) }()
+				if _, err := io.CopyN(io.Discard, x.device, int64(len(c.up))); err != nil {
+					b.Fatal(err)
+				}
+			}
+			x.end(b)
+		})
 	}
-	x.end(b)
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -108,14 +109,14 @@ func randomID(n int) string {
 }
 
 // Serve accepts on all listeners until accept ends, then closes them and returns when the last session has ended. When
-// cut ends, the sessions still running are cut; those that have not logged in are refused once accept has ended.
+// cut ends, the sessions still running are cut; those that have not logged in are told so as soon as accept ends.
 func (s *Server) Serve(accept, cut context.Context) error {
 	s.draining = make(chan struct{})
 	stop := context.AfterFunc(accept, s.drain)
 	defer stop()
 	var loops sync.WaitGroup
 	for _, socket := range s.Sockets {
-		loops.Go(func() { s.acceptLoop(cut, socket) })
+		loops.Go(func() { s.acceptLoop(accept, cut, socket) })
 	}
 	loops.Wait()
 	s.sessions.Wait()
@@ -140,7 +141,7 @@ func (s *Server) isDraining() bool {
 }
 
 // acceptLoop accepts until the socket is closed. When the machine has no more file descriptors it waits for some.
-func (s *Server) acceptLoop(ctx context.Context, socket Socket) {
+func (s *Server) acceptLoop(accept, cut context.Context, socket Socket) {
 	const longest = time.Second
 	delay := 5 * time.Millisecond
 	for {
@@ -148,7 +149,7 @@ func (s *Server) acceptLoop(ctx context.Context, socket Socket) {
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			s.sessions.Go(func() { s.serve(ctx, socket.Name, c) })
+			s.sessions.Go(func() { s.serve(accept, cut, socket.Name, c) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -179,7 +180,7 @@ func (s *Server) contain(f func()) {
 }
 
 // serve is the life of one connection: it becomes a session, or is turned away.
-func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
+func (s *Server) serve(accept, cut context.Context, listener string, c net.Conn) {
 	started := time.Now()
 	g := s.Generation()
 	l := g.listener(listener)
@@ -191,8 +192,12 @@ func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 		_ = t.SetKeepAliveConfig(keepAlive)
 	}
 	entry := &entrance{conn: c}
-	if fault := s.recovered(func() error { s.admit(ctx, l, entry, started); return nil }); fault != nil {
+	if fault := s.recovered(func() error { s.admit(cut, l, entry, started); return nil }); fault != nil {
 		entry.reason = fault.Error()
+	}
+	if entry.nobody {
+		_ = entry.conn.Close()
+		return
 	}
 	if entry.reason != "" {
 		s.contain(func() { s.turnAway(l, entry) })
@@ -203,8 +208,8 @@ func (s *Server) serve(ctx context.Context, listener string, c net.Conn) {
 	s.sessions.Go(func() {
 		defer entry.place.Leave()
 		session := newSession(s, g, l, entry.conn, entry.source, started)
-		session.place = entry.place
-		session.run(ctx)
+		session.place, session.probe = entry.place, entry.probe
+		session.run(accept, cut)
 	})
 }
 
@@ -215,17 +220,26 @@ type entrance struct {
 	place  *limits.Place  // nil: nobody counts it
 	reason string         // why it is turned away; empty: it is not
 	polite bool           // it is told so
+	probe  bool           // a load balancer's own: it takes no place, and is no device
+	nobody bool           // a load balancer that closed or fell silent without a byte
 }
 
 // admit decides whether a connection may become a session.
 func (s *Server) admit(ctx context.Context, l *Listener, e *entrance, started time.Time) {
-	c, err := l.readProxyHeader(ctx, e.conn, started)
-	e.conn = c
-	if err != nil {
-		e.reason = "a load balancer of listeners[].proxy_protocol sent no valid PROXY header"
+	from, err := l.readProxyHeader(ctx, e.conn, started)
+	switch {
+	case errors.Is(err, errNothingSaid):
+		e.nobody = true
+		return
+	case err != nil:
+		e.reason = err.Error()
 		return
 	}
-	e.source = addrPort(c.RemoteAddr())
+	e.conn, e.probe = from.Conn, from.local
+	e.source = addrPort(e.conn.RemoteAddr())
+	if e.probe {
+		return
+	}
 	if !contains(l.Allow, e.source.Addr()) {
 		e.reason = "the source is not in listeners[].allow"
 		return
@@ -285,29 +299,71 @@ func (l *Listener) sayBusy(c net.Conn) {
 	_ = l.Dialect.NewLogin(login.NewConn(c, login.ConnOptions{Notes: notes}), l.Greeting, notes).Refuse(&login.Refusal{Reason: login.Busy})
 }
 
-// readProxyHeader reads the PROXY header that a load balancer must send; other peers' connections stay as they are. It
-// always returns a connection, so that it can be closed.
-func (l *Listener) readProxyHeader(ctx context.Context, c net.Conn, started time.Time) (net.Conn, error) {
+// What is wrong with what a load balancer says first; but for the first one it is the reason why it is turned away.
+var (
+	errNothingSaid  = errors.New("a load balancer connected and said nothing")
+	errNoHeader     = errors.New("a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
+	errOtherAddress = errors.New("a load balancer of listeners[].proxy_protocol sent a PROXY header with unix or UDP addresses: let it " +
+		"send TCP addresses")
+)
+
+// comer is a connection behind what a load balancer said of it.
+type comer struct {
+	net.Conn
+	local bool // the load balancer speaks for itself: v2 LOCAL, v1 UNKNOWN
+}
+
+// readProxyHeader reads the PROXY header that a load balancer must send; other peers' connections stay as they are.
+func (l *Listener) readProxyHeader(ctx context.Context, c net.Conn, started time.Time) (comer, error) {
 	if !contains(l.Balancers, addrPort(c.RemoteAddr()).Addr()) {
-		return c, nil
+		return comer{Conn: c}, nil
 	}
 	_ = c.SetReadDeadline(l.handshakeEnd(started))
 	stop := context.AfterFunc(ctx, func() { expire(c) })
 	defer stop()
-	b := proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE))
-	if b.ProxyHeader() == nil {
-		return c, proxyproto.ErrNoProxyProtocol
+	early := bufio.NewReaderSize(c, proxyHeader)
+	if _, err := early.Peek(1); err != nil {
+		return comer{}, errNothingSaid
 	}
-	return balanced{b}, nil
+	header, err := proxyproto.Read(early)
+	switch {
+	case err != nil:
+		return comer{}, errNoHeader
+	case header.Command.IsLocal():
+		return comer{&balanced{c, early, c.RemoteAddr()}, true}, nil
+	}
+	if _, isTCP := header.SourceAddr.(*net.TCPAddr); !isTCP {
+		return comer{}, errOtherAddress
+	}
+	return comer{&balanced{c, early, header.SourceAddr}, false}, nil
 }
 
-// balanced is a connection that came through a load balancer: addresses are the header's.
-type balanced struct{ *proxyproto.Conn }
+// proxyHeader is how much is read at once while a PROXY header is under way, in bytes: a line of version 1 comes in one piece.
+const proxyHeader = 256
+
+// balanced is a connection that came through a load balancer: the device's address is the header's.
+type balanced struct {
+	net.Conn
+	early  *bufio.Reader // what came together with the header; nil once it is read
+	source net.Addr
+}
+
+// Read returns what came together with the header, then what comes.
+func (b *balanced) Read(p []byte) (int, error) {
+	if b.early != nil && b.early.Buffered() > 0 {
+		return b.early.Read(p)
+	}
+	b.early = nil
+	return b.Conn.Read(p)
+}
+
+// RemoteAddr is the address of the device.
+func (b *balanced) RemoteAddr() net.Addr { return b.source }
 
 // CloseWrite half-closes the connection to the load balancer.
-func (b balanced) CloseWrite() error {
-	if t, ok := b.TCPConn(); ok {
-		return t.CloseWrite()
+func (b *balanced) CloseWrite() error {
+	if half, ok := b.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported
 }

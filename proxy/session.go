@@ -38,6 +38,9 @@ type session struct {
 	refused  *login.Refusal // the last one told
 	relay    atomic.Pointer[relay]
 	cut      atomic.Bool
+	drained  atomic.Bool // the bridge began to stop before the device had logged in
+	settled  func() bool // from now on a stop lets the session go on; false where it came before
+	probe    bool        // a load balancer's own, as long as nobody logs in
 }
 
 // oneLogin is what one login needs while it is under way. It is replaced whole by the next one, and let go at the relay.
@@ -68,17 +71,17 @@ func newSession(s *Server, g *Generation, l *Listener, c net.Conn, source netip.
 	}
 }
 
-// run serves the device and leaves exactly one record, also after a failed handshake or a panic. When ctx ends, the
-// session is cut.
-func (s *session) run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, s.cutNow)
+// run serves the device and leaves exactly one record, also after a failed handshake or a panic. When accept ends before the
+// device has logged in, it is told so and the session ends; when cut ends, the session is cut.
+func (s *session) run(accept, cut context.Context) {
+	stop := context.AfterFunc(cut, s.cutNow)
 	defer stop()
 	// A handshake and a login take a deep stack, and an hour in IDLE a shallow one: the deep one ends with a goroutine of
 	// its own.
 	established := make(chan error, 1)
 	go func() {
 		s.identify()
-		established <- s.server.recovered(func() error { return s.establish(ctx) })
+		established <- s.server.recovered(func() error { return s.establish(accept, cut) })
 	}()
 	err := <-established
 	if err == nil {
@@ -104,8 +107,16 @@ func (s *session) cutNow() {
 }
 
 // establish is the path of a session up to the relay: the connection is opened, and logins are tried until one is
-// admitted.
-func (s *session) establish(ctx context.Context) error {
+// admitted. What waits for the device or for an upstream ends when accept does.
+func (s *session) establish(accept, cut context.Context) error {
+	ctx, end := context.WithCancel(cut)
+	defer end()
+	s.settled = context.AfterFunc(accept, func() {
+		s.drained.Store(true)
+		s.wire.HangUp()
+		end()
+	})
+	defer s.settled()
 	if err := s.open(ctx); err != nil {
 		return err
 	}
@@ -114,10 +125,22 @@ func (s *session) establish(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if err := s.refuse(ctx, err); err != nil {
+		if err := s.refuse(cut, s.brokenOff(err)); err != nil {
 			return err
 		}
 	}
+}
+
+// errStopping is what a login under way is told when the bridge stops.
+var errStopping = login.Refuse(login.Unavailable, "the bridge is stopping")
+
+// brokenOff is err, or errStopping for a login of which nothing was decided before the bridge began to stop.
+func (s *session) brokenOff(err error) error {
+	var r *login.Refusal
+	if !s.drained.Load() || s.cut.Load() || isEnded(err) || errors.As(err, &r) && r.Reason != login.Unavailable {
+		return err
+	}
+	return errStopping
 }
 
 // logIn is one login.
@@ -148,8 +171,8 @@ func (s *session) read(ctx context.Context) error {
 	if err != nil {
 		return err // the credentials are unfit to be handed on
 	}
-	if s.server.isDraining() {
-		return login.Refuse(login.Unavailable, "the bridge is stopping")
+	if s.drained.Load() {
+		return errStopping
 	}
 	return nil
 }
@@ -160,6 +183,7 @@ func (s *session) begin(c login.Credentials) {
 		s.notes.Quirk(login.QuirkFailedLogin)
 		s.refused = nil
 	}
+	s.probe = false
 	s.current, s.heard = oneLogin{credentials: c}, login.UpstreamNotes{}
 	s.record.Login = inventory.Login{ClaimedAccount: c.Account, AuthMechanism: c.Mechanism}
 }
@@ -297,6 +321,9 @@ func (s *session) prove(ctx context.Context) error {
 func (s *session) admit() error {
 	if then := s.current.decision.Then; then != nil {
 		return then
+	}
+	if !s.settled() {
+		return errStopping
 	}
 	s.server.Recorder.Admitted(s.record)
 	lastWord(s.device)

@@ -216,7 +216,8 @@ func (p *player) Ended(s *inventory.Session) {
 		text += ": " + s.Reason
 	}
 	p.results <- result{text,
-		notesOf(s.Quirks, s.ClaimedAccount, s.ClientID, s.UpstreamFrontEnd, s.UpstreamAuth, s.UpstreamSays)}
+		notesOf(s.Quirks, s.ClaimedAccount, s.ClientID, s.UpstreamFrontEnd, s.UpstreamAuth, s.UpstreamSays) +
+			fmt.Sprintf("AuthMechanism:%s Blockers:%v ", s.AuthMechanism, s.Blockers())}
 }
 
 // TurnedAway implements inventory.Recorder.

@@ -313,7 +313,9 @@ type mailServer struct {
 
 	mu     sync.Mutex
 	heard  []string
-	answer func(line string) string // "" answers as usual, "close" closes
+	answer func(line string) string // "" answers as usual, "close" closes, "reset" resets
+	holds  bool                     // it does not leave when the bridge does
+	by     func(net.Conn)           // serves in its place; nil: it serves itself
 }
 
 func newMailServer(t *testing.T) *mailServer {
@@ -340,6 +342,32 @@ func (m *mailServer) answerWith(f func(line string) string) {
 	m.answer = f
 }
 
+// ignoresEnd lets sessions stay open when the other side has ended its direction.
+func (m *mailServer) ignoresEnd() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holds = true
+}
+
+// serveBy lets by serve the connections that come from now on.
+func (m *mailServer) serveBy(by func(net.Conn)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.by = by
+}
+
+func (m *mailServer) server() func(net.Conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by
+}
+
+func (m *mailServer) isHolding() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.holds
+}
+
 func (m *mailServer) lines() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -353,6 +381,12 @@ func (m *mailServer) serve() {
 			return
 		}
 		m.wg.Go(func() {
+			if by := m.server(); by != nil {
+				defer func() { _ = c.Close() }()
+				_ = c.SetDeadline(time.Now().Add(patience))
+				by(c)
+				return
+			}
 			m.session(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{m.cert}, MinVersion: tls.VersionTLS12}))
 		})
 	}
@@ -364,12 +398,19 @@ func (m *mailServer) session(c net.Conn) {
 	_, _ = io.WriteString(c, "+OK mail ready\r\n")
 	for lines := bufio.NewScanner(c); lines.Scan(); {
 		reply := m.reply(strings.TrimRight(lines.Text(), "\r"))
-		if reply == "close" {
+		if reply == "reset" {
+			hangUp(c.(*tls.Conn).NetConn().(*net.TCPConn))
+			_ = c.(*tls.Conn).NetConn().Close()
+		}
+		if reply == "close" || reply == "reset" {
 			return
 		}
 		if _, err := io.WriteString(c, reply+"\r\n"); err != nil || strings.HasPrefix(reply, "+OK bye") {
 			return
 		}
+	}
+	if under := c.(*tls.Conn).NetConn(); m.isHolding() {
+		_, _ = io.Copy(io.Discard, under) // until the connection itself ends
 	}
 }
 

@@ -26,6 +26,12 @@ const (
 	AlertMissingExtension      = 109
 )
 
+// Alert descriptions that crypto/tls sends.
+const (
+	alertRecordOverflow  = 22
+	alertNoRenegotiation = 100
+)
+
 const (
 	recordTypeAlert   = 21
 	recordHeader      = 5 // bytes
@@ -67,6 +73,30 @@ func ReceivedAlert(err error) string { return alertOf(err, "remote error") }
 
 // localAlert is the name of the alert that the engine sent, where its error tells.
 func localAlert(err error) string { return alertOf(err, "local error") }
+
+// BrokenBy reports whether err is the end of a TLS session that the peer broke after the handshake, and the name of the alert that
+// crypto/tls sent it. It says no where the peer ended the session, by an alert or without.
+func BrokenBy(err error) (alert string, broken bool) {
+	var header tls.RecordHeaderError
+	switch alert := localAlert(err); {
+	case err == nil:
+		return "", false
+	case alert != "":
+		return alert, true
+	case errors.As(err, &header) && strings.HasPrefix(header.Msg, "oversized"):
+		return AlertName(alertRecordOverflow), true
+	case errors.As(err, &header):
+		return AlertName(AlertProtocolVersion), true
+	case strings.HasPrefix(err.Error(), "tls: received unexpected"), strings.HasPrefix(err.Error(), "tls: too many"):
+		return AlertName(AlertUnexpectedMessage), true
+	}
+	return "", false
+}
+
+// Renegotiates reports whether err comes of a peer that asked to renegotiate in the session.
+func Renegotiates(err error) bool {
+	return localAlert(err) == AlertName(alertNoRenegotiation) || err != nil && strings.Contains(err.Error(), "type *tls.clientHelloMsg")
+}
 
 // alertOf reads the alert out of crypto/tls's error, whose type is not exported but reads like tls.AlertError's.
 func alertOf(err error, op string) string {

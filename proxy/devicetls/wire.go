@@ -33,6 +33,7 @@ type Wire struct {
 
 	mu         sync.Mutex
 	over       bool         // cut: reads have ended, and writes are last words
+	deaf       bool         // hung up: reads have ended
 	sent, came recordReader // while the handshake lasts
 	received   bool         // a byte came
 }
@@ -51,6 +52,14 @@ func (w *Wire) Cut() {
 	_ = w.Conn.SetDeadline(login.Past)
 }
 
+// HangUp ends what is read now, and every later read until CloseWrite; what is written goes on. Any goroutine may call it.
+func (w *Wire) HangUp() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = true
+	_ = w.Conn.SetReadDeadline(login.Past)
+}
+
 // SetDeadline sets the deadline of reads and writes, which a cut connection's reads have passed.
 func (w *Wire) SetDeadline(t time.Time) error {
 	return errors.Join(w.SetReadDeadline(t), w.SetWriteDeadline(t))
@@ -60,7 +69,7 @@ func (w *Wire) SetDeadline(t time.Time) error {
 func (w *Wire) SetReadDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.over {
+	if w.over || w.deaf {
 		t = login.Past
 	}
 	return w.Conn.SetReadDeadline(t)
@@ -208,8 +217,11 @@ func (w *Wire) SendAlert(version uint16, description uint8) {
 	_, _ = w.Conn.Write([]byte{recordTypeAlert, byte(version >> 8), byte(version), 0, 2, level, description})
 }
 
-// CloseWrite ends our direction of the connection.
+// CloseWrite ends our direction of the connection. What the device still sends may be read after it.
 func (w *Wire) CloseWrite() error {
+	w.mu.Lock()
+	w.deaf = false
+	w.mu.Unlock()
 	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

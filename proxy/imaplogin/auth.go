@@ -11,6 +11,9 @@ import (
 // authenticate is AUTHENTICATE (RFC 9051, section 6.2.2), with an initial response or without (RFC 4959).
 func (l *device) authenticate(_ context.Context, c command) (credentials login.Credentials, done bool, err error) {
 	words := strings.Fields(c.args)
+	if len(words) > 0 {
+		l.notes.NotOffered(words[0])
+	}
 	if !l.conn.Secure() {
 		return credentials, false, l.refuseInClear(c, l.passwordIn(words))
 	}

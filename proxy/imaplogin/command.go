@@ -31,6 +31,8 @@ const (
 // command is a command as it came: tag, word in upper case, and arguments.
 type command struct {
 	tag, word string
+	size      int       // of its first line, in bytes
+	known     bool      // word is one of handlers
 	args      string    // the text behind the word, up to the first literal
 	literals  []literal // each with the text behind it
 	// refused says that the command announces a literal that we did not ask for. It ends there.
@@ -68,7 +70,7 @@ func (l *device) parseCommand(line string) command {
 	if !isTag(tag) {
 		tag = untagged
 	}
-	return command{tag: tag, word: strings.ToUpper(word), args: args}
+	return command{tag: tag, word: strings.ToUpper(word), size: len(line), args: args}
 }
 
 // isTag reports whether a tag can be echoed (RFC 9051, section 9: tag).

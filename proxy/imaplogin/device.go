@@ -73,7 +73,7 @@ func (l *device) startTLS(ctx context.Context, c command) (none login.Credential
 		return none, false, l.bad(c, "TLS is active already.")
 	}
 	err = l.conn.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
-	l.notes.ClientID = nil // said in clear, by whomever
+	l.notes.ClientID, l.notes.Unserved = nil, login.Unserved{} // said in clear, by whomever
 	return none, false, err
 }
 
@@ -87,6 +87,7 @@ func (l *device) login(_ context.Context, c command) (none login.Credentials, do
 		return none, false, l.refuseInClear(c, password != "" || l.mayHavePassword(c, ok))
 	}
 	if !ok {
+		l.notes.Malformed(login.MechanismLogin)
 		return none, false, l.bad(c, "LOGIN needs a name and a password.")
 	}
 	l.pending(c)

@@ -1,5 +1,5 @@
 // Package imaplogin is IMAP as far as login, from both ends: the device's half, the upstream's half.
-// After login it knows nothing more of the protocol.
+// After login it knows no more of the protocol than where a response ends.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, names and passwords that should
 // have been quoted, both of them in one literal. What it tolerates it notes as a quirk.
@@ -22,7 +22,7 @@ type device struct {
 	greeted  bool
 	tag      string // of the login that waits for its answer; "": none does
 	word     string // LOGIN or AUTHENTICATE, whichever waits
-	early    []byte // what the device said first after login, until its ID was found
+	relayed  relayed
 }
 
 // Dialect is IMAP from both ends, as far as login.
@@ -82,9 +82,10 @@ func (l *device) do(ctx context.Context, c command) (login.Credentials, bool, er
 	if c.tag == untagged {
 		return login.Credentials{}, false, l.bad(c, "A command starts with a tag.")
 	}
-	handle, known := handlers[c.word]
+	var handle handler
+	handle, c.known = handlers[c.word]
 	switch {
-	case !known:
+	case !c.known:
 		return login.Credentials{}, false, l.bad(c, "Command is not valid in this state.")
 	case c.refused && !(c.word == wordLogin && !l.conn.Secure()):
 		return login.Credentials{}, false, l.bad(c, "This literal is not taken here.")
@@ -115,5 +116,8 @@ func (l *device) reject(c command, answer string) error {
 	if err := l.answer(c, answer); err != nil {
 		return err
 	}
-	return l.conn.BadCommand()
+	if !c.known {
+		return l.conn.BadCommand("", c.size)
+	}
+	return l.conn.BadCommand(c.word, c.size)
 }

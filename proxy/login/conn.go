@@ -141,13 +141,18 @@ func (c *Conn) SpokeFirst() bool {
 // Announced is what the upstream announced to earlier sessions, nil for a device.
 func (c *Conn) Announced() *Announced { return c.announced }
 
-// BadCommand counts a bad command before login. It returns a *ProtocolError when the device has used up its bound.
-func (c *Conn) BadCommand() error {
+// BadCommand counts a bad command before login, of which word is known by name and size is the line's, in bytes: any other word
+// is not written down, since a device out of step sends its password as a command. It returns a *ProtocolError when the device
+// has used up its bound.
+func (c *Conn) BadCommand(word string, size int) error {
 	c.badCommands++
 	if c.maxBadCommands > 0 && c.badCommands >= c.maxBadCommands {
-		return &ProtocolError{fmt.Sprintf(
-			"the device sent %d bad commands before login (limits.bad_commands: %d): look at its protocol setting",
-			c.badCommands, c.maxBadCommands)}
+		last := word
+		if last == "" {
+			last = fmt.Sprintf("unknown command, %d bytes", size)
+		}
+		return &ProtocolError{fmt.Sprintf("the device sent %d bad commands before login (limits.bad_commands: %d), the last one: %s; look "+
+			"at its protocol setting", c.badCommands, c.maxBadCommands, last)}
 	}
 	return nil
 }

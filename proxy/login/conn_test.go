@@ -238,17 +238,18 @@ func TestConn_DeadlineFromTheFirstLineOn(t *testing.T) {
 func TestConn_BoundOfBadCommands(t *testing.T) {
 	k := connOf("", ConnOptions{MaxBadCommands: 10})
 	for i := range 9 {
-		if err := k.BadCommand(); err != nil {
+		if err := k.BadCommand("", 7); err != nil {
 			t.Fatalf("bad command %d: %v", i+1, err)
 		}
 	}
 	var bound *ProtocolError
-	if err := k.BadCommand(); !errors.As(err, &bound) || !strings.Contains(err.Error(), "limits.bad_commands: 10") {
+	const want = "limits.bad_commands: 10), the last one: unknown command, 7 bytes"
+	if err := k.BadCommand("", 7); !errors.As(err, &bound) || !strings.Contains(err.Error(), want) {
 		t.Errorf("the tenth: %v", err)
 	}
 	free := connOf("", ConnOptions{})
 	for range 1000 {
-		if err := free.BadCommand(); err != nil {
+		if err := free.BadCommand("NOOP", 4); err != nil {
 			t.Fatal(err)
 		}
 	}

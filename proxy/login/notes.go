@@ -10,6 +10,7 @@ type Notes struct {
 	ClientID       map[string]string // IMAP ID pairs as sent, bounded
 	LoginInClear   bool              // a login was tried before TLS
 	PasswordClear  bool              // a password crossed the network before TLS
+	Unserved       Unserved          // the last login that could not be tried
 	LoggedOut      bool              // the device's last line was QUIT or LOGOUT
 }
 
@@ -60,21 +61,4 @@ const (
 	QuirkFailedLogin     = "failed_login"
 	QuirkExtraSpaces     = "extra_spaces"
 	QuirkSpaceInPassword = "space_in_password"
-)
-
-// Observer is what a Login may be besides: it is shown copies of what is relayed, may lose the thread, and can neither
-// delay nor change a byte. What it learns it leaves in its Notes.
-type Observer interface {
-	// First is given the device's first bytes after login as they pass, MaxFirst in all at most. It returns false when
-	// it wants no more. It keeps no part of p.
-	First(p []byte) bool
-	// Last is given the last bytes of both directions, MaxLast each at most, when the relay has ended. It returns the line
-	// with which the upstream ended the session, "" where there was none.
-	Last(device, upstream []byte) (said string)
-}
-
-// How much an Observer is shown, in bytes.
-const (
-	MaxFirst = 4 << 10
-	MaxLast  = 512
 )

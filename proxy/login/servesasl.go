@@ -1,7 +1,6 @@
 package login
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -41,16 +40,31 @@ func (c *Conn) Mechanisms() []string {
 func (c *Conn) ServeSASL(mechanism string, initial ...string) (Credentials, error) {
 	serve, known := mechanisms[strings.ToUpper(mechanism)]
 	switch {
-	case !known || len(initial) > 1:
+	case !known:
+		c.notes.NotOffered(mechanism)
+		return Credentials{}, ErrUnknownMechanism
+	case len(initial) > 1:
+		c.notes.Malformed(recorded(mechanism))
 		return Credentials{}, ErrUnknownMechanism
 	case len(initial) == 1 && len(initial[0]) > MaxLine && !strings.EqualFold(mechanism, MechanismXOAUTH2):
 		return Credentials{}, errLongLine
 	}
 	credentials, err := serve(c, initial)
+	if errors.Is(err, ErrMalformed) {
+		c.notes.Malformed(recorded(mechanism))
+	}
 	if credentials.Account != "" && !errors.Is(err, ErrMalformed) {
 		c.notes.Claim(credentials.Account)
 	}
 	return credentials, err
+}
+
+// recorded is a mechanism's name on record, where LOGIN is IMAP's command.
+func recorded(mechanism string) string {
+	if strings.EqualFold(mechanism, MechanismLogin) {
+		return MechanismAuthLogin
+	}
+	return mechanism
 }
 
 func (c *Conn) servePlain(initial []string) (Credentials, error) {
@@ -132,18 +146,6 @@ func AnswerChallenge(client sasl.Client, challenge string) string {
 		return ""
 	}
 	return base64.StdEncoding.EncodeToString(response)
-}
-
-// LastLine is the last whole line of a stream's end, without its line ending; "" where there is none.
-func LastLine(end []byte) string {
-	end, whole := bytes.CutSuffix(end, []byte("\n"))
-	if !whole {
-		return ""
-	}
-	if i := bytes.LastIndexByte(end, '\n'); i >= 0 {
-		end = end[i+1:]
-	}
-	return string(bytes.TrimSpace(end))
 }
 
 // CutPrefixFold is strings.CutPrefix without regard to ASCII case.

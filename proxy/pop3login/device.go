@@ -43,7 +43,9 @@ func (l *device) stls(ctx context.Context, _ string) (c login.Credentials, done 
 		return c, false, l.bad("TLS is active already.")
 	}
 	l.user = ""
-	return c, false, l.conn.StartTLS(ctx, "+OK Begin TLS negotiation.\r\n")
+	err = l.conn.StartTLS(ctx, "+OK Begin TLS negotiation.\r\n")
+	l.notes.Unserved = login.Unserved{} // said in clear, by whomever
+	return c, false, err
 }
 
 func (l *device) userName(_ context.Context, args string) (c login.Credentials, done bool, err error) {
@@ -53,6 +55,7 @@ func (l *device) userName(_ context.Context, args string) (c login.Credentials, 
 		return c, false, l.refuseInClear(false)
 	}
 	if name == "" {
+		l.notes.Malformed(login.MechanismUser)
 		return c, false, l.bad("USER needs a name.")
 	}
 	l.user = name
@@ -65,6 +68,7 @@ func (l *device) pass(_ context.Context, args string) (c login.Credentials, done
 		return c, false, l.refuseInClear(true)
 	}
 	if l.user == "" {
+		l.notes.Malformed(login.MechanismUser)
 		return c, false, l.bad("USER comes first.")
 	}
 	if strings.Contains(args, " ") {
@@ -85,6 +89,7 @@ func (l *device) auth(_ context.Context, args string) (c login.Credentials, done
 		return c, false, l.say("-ERR " + useSTLS) // it only asked
 	}
 	if !l.conn.Secure() {
+		l.notes.NotOffered(fields[0])
 		return c, false, l.refuseInClear(len(fields) > 1)
 	}
 	c, err = l.conn.ServeSASL(fields[0], fields[1:]...)
@@ -96,6 +101,20 @@ func (l *device) auth(_ context.Context, args string) (c login.Credentials, done
 	}
 	return c, err == nil, err
 }
+
+// apop notes who tried to log in by APOP (RFC 1939, section 7), which no greeting of ours offers.
+func (l *device) apop(args string) error {
+	name, _, _ := strings.Cut(strings.TrimSpace(args), " ")
+	l.notes.Claim(name)
+	l.notes.NotOffered(login.MechanismAPOP)
+	if !l.conn.Secure() {
+		return l.refuseInClear(false)
+	}
+	return l.bad(notValid)
+}
+
+// notValid answers what is no command here.
+const notValid = "Command is not valid in this state."
 
 // refuseInClear refuses a login before STLS. It is a bad command, never a wrong login.
 func (l *device) refuseInClear(passwordCame bool) error {

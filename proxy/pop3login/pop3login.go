@@ -1,5 +1,5 @@
 // Package pop3login is POP3 as far as login, from both ends: the device's half, the upstream's half.
-// After login it knows nothing more of the protocol.
+// After login it knows no more of the protocol than where an answer ends.
 //
 // It takes what real devices do: bare line feeds, any case, spaces where none belong, speaking before the greeting, and
 // AUTH without a mechanism. It follows RFC 1939 (POP3), 2449 (CAPA and response codes), 2595 (STLS), 3206 (AUTH and SYS
@@ -20,6 +20,9 @@ type device struct {
 	notes    *login.Notes
 	greeted  bool
 	user     string // what the last USER said
+	word     string // of the command under way, where it is known by name
+	size     int    // of its line, in bytes
+	relayed  relayed
 }
 
 // Dialect is POP3 from both ends, as far as login.
@@ -79,8 +82,14 @@ func (l *device) command(ctx context.Context, line string) (login.Credentials, b
 	word, args, _ := strings.Cut(strings.TrimLeft(line, " \t"), " ")
 	word = strings.ToUpper(strings.TrimSpace(word))
 	do, known := commands[word]
-	if !known {
-		return login.Credentials{}, false, l.bad("Command is not valid in this state.")
+	if l.word, l.size = word, len(line); !known {
+		l.word = ""
+	}
+	switch {
+	case word == login.MechanismAPOP:
+		return login.Credentials{}, false, l.apop(args)
+	case !known:
+		return login.Credentials{}, false, l.bad(notValid)
 	}
 	return do(l, ctx, args)
 }
@@ -99,5 +108,5 @@ func (l *device) bad(text string) error {
 	if err := l.say("-ERR " + text); err != nil {
 		return err
 	}
-	return l.conn.BadCommand()
+	return l.conn.BadCommand(l.word, l.size)
 }

@@ -50,31 +50,6 @@ func TestPOP3_NoticeStandsInTheOKOfTheLogin(t *testing.T) {
 	}
 }
 
-func TestPOP3_LastWordsOfASession(t *testing.T) {
-	for _, c := range []struct {
-		name, device, upstream string
-		loggedOut              bool
-		says                   string
-	}{
-		{"quit", "RETR 1\r\nQUIT\r\n", "+OK bye\r\n", true, ""},
-		{"quit in lower case without carriage return", "stat\nquit\n", "+OK\r\n", true, ""},
-		{"half a line", "QUIT", "-ERR", false, ""},
-		{"refused", "STAT\r\n", "+OK\r\n-ERR Connection is closed. 13\r\n", false, "-ERR Connection is closed. 13"},
-		{"nothing", "", "", false, ""},
-	} {
-		n := &login.Notes{}
-		l := pop3login.New(login.NewConn(&recorded{}, login.ConnOptions{Secure: true}), "ready", n)
-		o := l.(login.Observer)
-		if o.First([]byte(c.device)) {
-			t.Errorf("%s: wants to see more of the session", c.name)
-		}
-		said := o.Last([]byte(c.device), []byte(c.upstream))
-		if n.LoggedOut != c.loggedOut || said != c.says {
-			t.Errorf("%s: got %t %q, want %t %q", c.name, n.LoggedOut, said, c.loggedOut, c.says)
-		}
-	}
-}
-
 // recorded is a connection whose peer said in and hears out.
 type recorded struct {
 	net.Conn
