@@ -155,7 +155,7 @@ type sums struct {
 
 // add counts one connection; sessions is 1 where it had begun a session.
 func (s *sums) add(k floodKey, at time.Time, sessions int) {
-	k.reason = cut(k.reason, maxName)
+	k.reason = shown(k.reason, maxName)
 	line := s.line(k)
 	line.Count++
 	line.Sessions += sessions

@@ -148,8 +148,8 @@ type ChangeLine struct {
 	Change
 }
 
-// maxDevice is how long the id of a device can be in characters: an address and an account, each character of which
-// may have been escaped.
+// maxDevice is how long the id of a device can be in characters: an address and an account. Those that earlier versions wrote have
+// up to ten times the account.
 const maxDevice = 64 + 10*maxName
 
 // MarshalLogObject writes time, bridge, run, device, key, old, new and by, without those that are empty. Values are cut

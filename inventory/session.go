@@ -182,7 +182,7 @@ func (s *Session) sourceID() string {
 }
 
 // accountName returns a verified account as a record has it.
-func accountName(account string) string { return Printable(cut(strings.ToLower(account), maxName)) }
+func accountName(account string) string { return shown(strings.ToLower(account), maxName) }
 
 // PlainAddress returns ip as records have it: IPv4 never mapped into IPv6, and without a zone.
 func PlainAddress(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
