@@ -108,6 +108,14 @@ type Session struct {
 	HandshakeTime                  time.Duration // accept (or STARTTLS's OK) to Finished
 	BytesFromDevice, BytesToDevice int64         // application bytes inside TLS, login included
 	SourceShared                   bool
+	Together                       int // admissions that share one line, this one included; 0 and 1: its own
+}
+
+// wasAdmitted reports whether the session has an admitted line: its relay began, or the device left while it was told that it may
+// go on.
+func (s *Session) wasAdmitted() bool {
+	line := SessionLine{Phase: s.Phase, Outcome: s.Outcome, Proven: s.UpstreamTime != 0}
+	return line.wasAdmitted()
 }
 
 // Login is what one login left on record. A session's next login replaces it whole.
