@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ const (
 	maxShown     = 128 // hellos with a reason remembered of one source; what is beyond is not new
 	maxSources   = 10_000
 	maxAddresses = 256 // of one IPv6 /64 that are told apart
+	maxNetworks  = 256 // of which addresses are told apart
 )
 
 // Flood is the Recorder that stands before log and journal and keeps a source, or a device that is verified, from filling them.
@@ -29,7 +31,7 @@ const (
 //
 // Its memory is bounded whatever is sent: it remembers 5,000 to 10,000 sources and devices, those longest silent forgotten first
 // (and then new again), 128 hellos with a reason for each, and beyond 256 addresses of one IPv6 /64, which a single host
-// can have as many of as it likes, it takes the /64 for the source. Flood is safe for concurrent use.
+// can have as many of as it likes, it takes the /64 for the source, in records too. Flood is safe for concurrent use.
 type Flood struct {
 	Instance Instance // which its lines carry; set before use
 
@@ -54,25 +56,28 @@ func NewFlood(next Recorder, write func(FloodLine)) *Flood {
 
 // Ended hands s on or sums it.
 func (f *Flood) Ended(s *Session) {
-	if f.passes(s) {
+	passes, of := f.passes(s)
+	if passes && s.Account == "" && !of.IsSingleIP() && of.IsValid() {
+		network := *s
+		network.Source.Network = of
+		s = &network
+	}
+	if passes {
 		f.next.Ended(s)
 	}
 }
 
-// passes reports whether s is written whole, and sums it where not.
-func (f *Flood) passes(s *Session) bool {
+// passes reports whether s is written whole, and sums it where not; and what its source is: an address or a /64.
+func (f *Flood) passes(s *Session) (bool, netip.Prefix) {
 	now := time.Since(f.began)
 	shown := f.shown(s)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ended {
-		return true
-	}
 	from, src := f.sources.at(originOf(s), now)
-	if src.takes(f.minute, s, shown, now) {
-		return true
+	if f.ended || src.takes(f.minute, s, shown, now) {
+		return true, from.source
 	}
-	return !f.sums.addSession(from, s)
+	return !f.sums.addSession(from, s), from.source
 }
 
 // shown condenses what a session showed of its device. The seed keeps a device from choosing a hello that is taken

@@ -379,6 +379,29 @@ func TestFlood_TakesANetworkOfManyAddressesForOneSource(t *testing.T) {
 	})
 }
 
+// TestFlood_ANetworkHasFewRowsADay lets one /64 come with a new address every 10 s for a day.
+func TestFlood_ANetworkHasFewRowsADay(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		devices := make(map[string]bool)
+		for i := range 24 * 360 {
+			f.Ended(stranger(fmt.Sprintf("2001:db8::%x", i), "slow"))
+			pass(10 * time.Second)
+			for _, s := range told.ended {
+				devices[s.Device()] = true
+			}
+			told.whole()
+		}
+		if len(devices) != 257 || !devices["2001:db8::/64/-"] {
+			t.Errorf("%d devices, want 256 and their network", len(devices))
+		}
+		s := verified("2001:db8::ffff", "scanner1")
+		f.Ended(s)
+		if told.ended[0].Device() != "2001:db8::ffff/scanner1" {
+			t.Errorf("a verified device there is %s", told.ended[0].Device())
+		}
+	})
+}
+
 func TestFlood_SumsUpAMillionSources(t *testing.T) {
 	millionSources(t, func(int, bool) {})
 }

@@ -92,25 +92,41 @@ func (s *source) isNew(what uint64, now time.Duration) bool {
 // when that is full, or has served for the window, the older one is forgotten.
 type sources struct {
 	recent, older generation
-	since         time.Duration // when the recent generation began
+	apart         map[netip.Prefix]map[netip.Addr]struct{} // addresses of IPv6 networks that are told apart
+	since         time.Duration                            // when the recent generation began
 }
 
 // generation is half a table of sources.
-type generation struct {
-	sources map[origin]*source
-	nets    map[netip.Prefix]int // how many addresses of each IPv6 /64 are in it
+type generation map[origin]*source
+
+// tellsApart reports whether an address of a /64 is a source of its own: the first 256 are, of the first 256 networks, for as long
+// as the process lives. A host could otherwise have as many rows in the inventory as it takes addresses.
+func (t *sources) tellsApart(net netip.Prefix, ip netip.Addr) bool {
+	known := t.apart[net]
+	if known == nil {
+		if len(t.apart) >= maxNetworks {
+			return false
+		}
+		if t.apart == nil {
+			t.apart = make(map[netip.Prefix]map[netip.Addr]struct{})
+		}
+		known = make(map[netip.Addr]struct{})
+		t.apart[net] = known
+	}
+	if _, told := known[ip]; !told && len(known) >= maxAddresses {
+		return false
+	}
+	known[ip] = struct{}{}
+	return true
 }
 
 // at returns the source of an origin, made anew where it is not remembered, and the origin that stands for it.
 func (t *sources) at(from origin, now time.Duration) (origin, *source) {
+	if net, ok := from.network(); ok && !t.tellsApart(net, from.source.Addr()) {
+		from.source = net
+	}
 	if src := t.find(from, now); src != nil {
 		return from, src
-	}
-	if net, ok := from.network(); ok && t.recent.nets[net] >= maxAddresses {
-		from.source = net
-		if src := t.find(from, now); src != nil {
-			return from, src
-		}
 	}
 	src := &source{budget: floodBudget, room: floodBytes}
 	if from.device != "" {
@@ -122,36 +138,33 @@ func (t *sources) at(from origin, now time.Duration) (origin, *source) {
 
 // find returns the source of an origin, nil where none is remembered.
 func (t *sources) find(from origin, now time.Duration) *source {
-	if src := t.recent.sources[from]; src != nil {
+	if src := t.recent[from]; src != nil {
 		return src
 	}
-	src := t.older.sources[from]
+	src := t.older[from]
 	if src != nil {
-		delete(t.older.sources, from)
+		delete(t.older, from)
 		t.put(from, src, now)
 	}
 	return src
 }
 
 func (t *sources) put(from origin, src *source, now time.Duration) {
-	if t.recent.sources == nil || len(t.recent.sources) >= maxSources/2 {
+	if t.recent == nil || len(t.recent) >= maxSources/2 {
 		t.turn(now)
 	}
-	t.recent.sources[from] = src
-	if net, ok := from.network(); ok {
-		t.recent.nets[net]++
-	}
+	t.recent[from] = src
 }
 
 // turn begins a generation.
 func (t *sources) turn(now time.Duration) {
 	t.older, t.since = t.recent, now
-	t.recent = generation{make(map[origin]*source), make(map[netip.Prefix]int)}
+	t.recent = make(generation)
 }
 
 // forget lets go of sources that were silent for one to two windows.
 func (t *sources) forget(now time.Duration) {
-	if t.recent.sources != nil && now-t.since >= floodWindow {
+	if t.recent != nil && now-t.since >= floodWindow {
 		t.turn(now)
 	}
 }

@@ -70,6 +70,9 @@ type Source struct {
 	IP                netip.Addr
 	Port              uint16
 	Name, MAC, Vendor string // reverse DNS, neighbour table, the MAC's registered owner
+
+	// Network is the /64 that stands for a stranger whose network used more addresses than are told apart; else not valid.
+	Network netip.Prefix
 }
 
 // TLS is what one TLS handshake came to. Its zero value stands for a handshake that was not tried.
@@ -170,6 +173,9 @@ func (s *Session) DeviceOf(account string) string {
 	source := s.sourceID()
 	if source == "" {
 		return ""
+	}
+	if account == "" && s.Source.Network.IsValid() {
+		return s.Source.Network.String() + "/" + Stranger
 	}
 	if account == "" {
 		return source + "/" + Stranger
