@@ -21,7 +21,8 @@ const maxRecord = 8 << 10
 func largest(text string, account string) *inventory.Session {
 	s := bridgedSession()
 	s.Account, s.Mailbox = account, account
-	s.Source = inventory.Source{IP: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"), Port: 65535, Name: text, MAC: text, Vendor: text}
+	s.Source = inventory.Source{IP: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"), Port: 65535,
+		Name: text, MAC: text, Vendor: text}
 	codes := make([]uint16, 32767)
 	for i := range codes {
 		codes[i] = uint16(i) //nolint:gosec // 16 bits

@@ -94,7 +94,8 @@ func (f *Flood) shown(s *Session) uint64 {
 // TurnedAway sums t. It is not handed on.
 func (f *Flood) TurnedAway(t TurnedAway) {
 	f.mu.Lock()
-	f.sums.add(floodKey{origin: origin{source: singleAddress(t.Source)}, listener: t.Listener, reason: t.Reason, day: dayOf(t.Time)}, t.Time, t.Time)
+	from := origin{source: singleAddress(t.Source)}
+	f.sums.add(floodKey{from, t.Listener, t.Reason, dayOf(t.Time)}, t.Time, t.Time)
 	ended := f.ended
 	f.mu.Unlock()
 	if ended {

@@ -30,7 +30,8 @@ func serveProcess(t *testing.T, w *world, text string, env ...string) *process {
 // startProcess is serveProcess with a file for standard error.
 func startProcess(t *testing.T, w *world, text string, pipe *os.File, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, pipe: pipe, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"), exited: make(chan struct{})}
+	p := &process{t: t, pipe: pipe, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"),
+		exited: make(chan struct{})}
 	withAuthority(t, w.dataDir())
 	must(t, os.Chmod(w.dataDir(), 0o700))
 	must(t, os.WriteFile(p.config, []byte("data_dir: "+w.dataDir()+"\n"+text), 0o600))

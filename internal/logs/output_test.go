@@ -175,7 +175,8 @@ func TestLog_OneShortLineForPeople(t *testing.T) {
 	content, err := os.ReadFile(path)
 	must(t, err)
 	const lead = "2026-11-24T10:12:03.123Z\tinfo\t"
-	want := lead + "session\t" + `on imaps unknown as "fax\\u001b[2J" login_failed in decide after 1.2s - the password is wrong [0123456789abcdef]` + "\n" +
+	want := lead + "session\t" + `on imaps unknown as "fax\\u001b[2J" login_failed in decide after 1.2s ` +
+		"- the password is wrong [0123456789abcdef]\n" +
 		lead + "flood\ton imaps 12 connections - not in allow\n" +
 		lead + "change\t" + `10.0.0.1/fax: stage is now "block" by anna` + "\n" +
 		lead + "bridge\tstart version 1.2.3 run 4f2a\n"
