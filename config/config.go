@@ -64,10 +64,11 @@ type Log struct {
 	// The least level written: debug, info, warn or error. Session records are written at any level.
 	Level string `yaml:"level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
 
-	// How a line looks: json or console.
-	Format string `yaml:"format" jsonschema:"enum=json,enum=console"`
+	// How a line looks: json, console (short lines for people, of which no inventory can be made), or auto: console on a
+	// terminal, else json.
+	Format string `yaml:"format" jsonschema:"enum=json,enum=console,enum=auto"`
 
-	// Where lines go: stderr, stdout, or the path of a file, which is rotated.
+	// Where lines go: stderr, stdout, or the path of a file, which is rotated, and opened anew where it was renamed or removed.
 	Output []string `yaml:"output" jsonschema:"minItems=1"`
 
 	// When log files are rotated.
@@ -87,7 +88,7 @@ const mebibyte = 1 << 20
 
 func (l *Log) read(o *object) {
 	scalar(o, "level", &l.Level, oneOf("debug", "info", "warn", "error"))
-	scalar(o, "format", &l.Format, oneOf("json", "console"))
+	scalar(o, "format", &l.Format, oneOf("json", "console", "auto"))
 	some(o, "output", &l.Output, o.d.output)
 	o.group("rotate", func(o *object) {
 		scalar(o, "size", &l.Rotate.Size, wholeMebibytes)

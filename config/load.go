@@ -175,7 +175,7 @@ func defaults(env Environment) *Config {
 		Timezone:     env.zone(),
 		Log: Log{
 			Level:  "info",
-			Format: "json",
+			Format: "auto",
 			Output: []string{"stderr"},
 			Rotate: Rotate{Size: 100 * mebibyte, Keep: 10},
 		},

@@ -11,8 +11,9 @@ import (
 
 // record writes fields that are left out where there is nothing to tell, and keeps the first error.
 type record struct {
-	enc zapcore.ObjectEncoder
-	err error
+	enc    zapcore.ObjectEncoder
+	bounds bounds
+	err    error
 }
 
 // text writes words of our own.
@@ -23,10 +24,10 @@ func (r *record) text(key, value string) {
 }
 
 // name writes a name or id that somebody else chose.
-func (r *record) name(key, value string) { r.text(key, Printable(cut(value, maxName))) }
+func (r *record) name(key, value string) { r.text(key, r.bounds.name(value)) }
 
 // sentence writes what may quote somebody else.
-func (r *record) sentence(key, value string) { r.text(key, Printable(cut(value, maxSentence))) }
+func (r *record) sentence(key, value string) { r.text(key, r.bounds.sentence(value)) }
 
 func (r *record) flag(key string, value bool) { r.enc.AddBool(key, value) }
 
@@ -86,13 +87,16 @@ func (w *words[T]) MarshalLogArray(enc zapcore.ArrayEncoder) error {
 	return nil
 }
 
-// helloRecord writes a hello. An extension that was sent without a list in it has an empty one; ALPN and what only
-// fingerprints need are not part of the record.
-type helloRecord hello.Hello
+// helloRecord writes a hello. An extension that was sent without a list in it has an empty one, a list that is cut how many there
+// were beside it; ALPN and what only fingerprints need are not part of the record.
+type helloRecord struct {
+	*hello.Hello
+	bounds bounds
+}
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (h *helloRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	r := &record{enc: enc}
+	r := &record{enc: enc, bounds: h.bounds}
 	r.text("format", string(h.Format))
 	if h.Format == hello.FormatNone {
 		return nil
@@ -102,16 +106,21 @@ func (h *helloRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r.name("server_name", h.ServerName)
 	for _, list := range []struct {
 		key   string
-		codes *[]uint16
-	}{{"suites", &h.Suites}, {"groups", &h.Groups}, {"signatures", &h.Signatures}} {
-		if *list.codes != nil {
-			r.array(list.key, (*codes)(list.codes))
+		codes codes
+	}{{"suites", h.Suites}, {"groups", h.Groups}, {"signatures", h.Signatures}} {
+		if list.codes == nil {
+			continue
+		}
+		n := min(len(list.codes), h.bounds.list())
+		r.array(list.key, list.codes[:n])
+		if n < len(list.codes) {
+			r.count(list.key+"_count", int64(len(list.codes)))
 		}
 	}
 	r.flag("tickets", h.Tickets)
 	r.text("ja3", h.JA3)
 	r.text("ja4", h.JA4)
-	r.flag("direct", (*hello.Hello)(h).Direct())
+	r.flag("direct", h.Direct())
 	return r.err
 }
 
@@ -119,10 +128,10 @@ func (h *helloRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 type codes []uint16
 
 // MarshalLogArray implements zapcore.ArrayMarshaler.
-func (c *codes) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+func (c codes) MarshalLogArray(enc zapcore.ArrayEncoder) error {
 	const digits = "0123456789abcdef"
 	text := make([]byte, 4)
-	for _, n := range *c {
+	for _, n := range c {
 		text[0], text[1] = digits[n>>12], digits[n>>8&0xf]
 		text[2], text[3] = digits[n>>4&0xf], digits[n&0xf]
 		enc.AppendByteString(text)

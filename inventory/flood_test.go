@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap/zapcore"
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
@@ -164,16 +167,119 @@ func TestFlood_ForgetsAfterAnHour(t *testing.T) {
 	})
 }
 
-func TestFlood_PassesVerifiedLogins(t *testing.T) {
+// verified is a session of a device that was admitted.
+func verified(ip, account string) *inventory.Session {
+	s := bridgedSession()
+	s.Time, s.StartedAt, s.Account, s.Source = time.Now(), time.Now(), account, inventory.Source{IP: netip.MustParseAddr(ip)}
+	return s
+}
+
+// TestFlood_SumsWhatAVerifiedDeviceRepeats has the sums count for the device, and nothing look as if a crash had cut it.
+func TestFlood_SumsWhatAVerifiedDeviceRepeats(t *testing.T) {
 	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
-		s := stranger("10.0.0.1", "slow")
-		s.Account = "scanner1"
-		f.Admitted(s)
-		end(f, 1000, s)
-		if n := told.whole(); n != 1000 || len(told.admitted) != 1 {
-			t.Errorf("%d of 1,000 sessions and %d of 1 admissions were handed on", n, len(told.admitted))
+		for range 20 {
+			end(f, 50, verified("10.0.0.1", "scanner1"))
+			pass(time.Second)
+		}
+		f.Ended(verified("10.0.0.1", "scanner2"))
+		if n := told.whole(); n != 62 {
+			t.Errorf("%d sessions were written whole, want the first, 60 more, and the other device's", n)
+		}
+		pass(time.Minute)
+		lines := told.summed()
+		if len(lines) != 1 || lines[0].Device != "10.0.0.1/scanner1" || lines[0].Sessions != 939 || lines[0].Admitted != 939 {
+			t.Fatalf("got %+v, want one line of 939 admitted sessions of the device", lines)
+		}
+		fold := inventory.NewFold()
+		fold.Line(&inventory.Line{Message: inventory.MessageAdmitted, Time: time.Now(), Run: lines[0].Run,
+			Session: inventory.SessionLine{Device: lines[0].Device, StartedAt: lines[0].First, Count: 939}})
+		fold.Line(&inventory.Line{Message: inventory.MessageFlood, Time: lines[0].Time, Run: lines[0].Run, Flood: lines[0]})
+		for range fold.Opened() {
+			t.Error("sessions that were summed count as open")
+		}
+		if devices := fold.Devices(nil); len(devices) != 1 || devices[0].Sessions != 939 || devices[0].LastServed == nil ||
+			devices[0].BytesFrom != 939*bridgedSession().BytesFromDevice {
+			t.Errorf("the inventory has %+v", devices)
 		}
 	})
+}
+
+// TestFlood_AdmissionsShareALine lets one device log in 100 times a second.
+func TestFlood_AdmissionsShareALine(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		var devices sync.WaitGroup
+		for range 1000 {
+			devices.Go(func() {
+				began := time.Now()
+				f.Admitted(verified("10.0.0.1", "scanner1"))
+				if took := time.Since(began); took > 250*time.Millisecond {
+					t.Errorf("an admission took %v", took)
+				}
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		devices.Wait()
+		sum := 0
+		for _, s := range told.admitted {
+			sum += max(s.Together, 1)
+		}
+		if sum != 1000 || len(told.admitted) > 100 {
+			t.Errorf("%d lines tell of %d admissions, want 1,000 in 100 lines at most", len(told.admitted), sum)
+		}
+	})
+}
+
+// TestFlood_TenMinutesAreTenMegabytes is what a flood of each kind costs journal, store and log together, in ten minutes of 20
+// sessions a second.
+func TestFlood_TenMinutesAreTenMegabytes(t *testing.T) {
+	differing := func(account string) func(i int) *inventory.Session {
+		base := largest(strings.Repeat("\x01", 200), account)
+		base.Hello, base.Source = printerHello(), inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}
+		return func(i int) *inventory.Session {
+			s := *base
+			s.Reason = fmt.Sprint(i, base.Reason)
+			return &s
+		}
+	}
+	kinds := map[string]func(i int) *inventory.Session{
+		"differing records of a stranger":        differing(""),
+		"differing records of a verified device": differing("scanner1"),
+		"verified sessions":                      func(int) *inventory.Session { return verified("10.0.0.1", "scanner1") },
+	}
+	for name, session := range kinds {
+		t.Run(name, func(t *testing.T) {
+			flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+				size := 0
+				for second := range 600 {
+					var devices sync.WaitGroup
+					for i := range 20 {
+						devices.Go(func() {
+							s := session(20*second + i)
+							s.Time, s.StartedAt = time.Now(), time.Now()
+							if s.Account != "" {
+								f.Admitted(s)
+							}
+							f.Ended(s)
+						})
+					}
+					devices.Wait()
+					pass(700 * time.Millisecond)
+				}
+				for _, s := range told.ended {
+					size += 3 * len(line(t, zapcore.NewJSONEncoder, s))
+				}
+				for _, s := range told.admitted {
+					size += len(line(t, zapcore.NewJSONEncoder, &inventory.AdmittedLine{Session: s}))
+				}
+				for _, l := range told.summed() {
+					size += 2 * len(line(t, zapcore.NewJSONEncoder, &l))
+				}
+				if size > 10e6 {
+					t.Errorf("it costs %d bytes", size)
+				}
+			})
+		})
+	}
 }
 
 func TestFlood_SumsWhoIsTurnedAway(t *testing.T) {
@@ -242,12 +348,13 @@ func TestFlood_BoundsWhatIsNewOfASource(t *testing.T) {
 			}
 			return told.whole()
 		}
-		if n := show(); n != 148 {
-			t.Errorf("%d sessions were written whole, want 128 new ones and 20 others", n)
+		first := show()
+		if first > 128 || first < 100 {
+			t.Errorf("%d sessions were written whole, want 64 KiB of them", first)
 		}
 		pass(2 * time.Hour)
-		if n := show(); n != 148 {
-			t.Errorf("two hours later %d sessions were written whole, want 148", n)
+		if n := show(); n != first {
+			t.Errorf("two hours later %d sessions were written whole, want %d", n, first)
 		}
 	})
 }
@@ -268,6 +375,29 @@ func TestFlood_TakesANetworkOfManyAddressesForOneSource(t *testing.T) {
 		lines := told.summed()
 		if len(lines) != 1 || lines[0].Source != netip.MustParsePrefix("2001:db8::/64") || lines[0].Count != 1723 {
 			t.Errorf("got %+v", lines)
+		}
+	})
+}
+
+// TestFlood_ANetworkHasFewRowsADay lets one /64 come with a new address every 10 s for a day.
+func TestFlood_ANetworkHasFewRowsADay(t *testing.T) {
+	flooded(t, func(t *testing.T, f *inventory.Flood, told *tape) {
+		devices := make(map[string]bool)
+		for i := range 24 * 360 {
+			f.Ended(stranger(fmt.Sprintf("2001:db8::%x", i), "slow"))
+			pass(10 * time.Second)
+			for _, s := range told.ended {
+				devices[s.Device()] = true
+			}
+			told.whole()
+		}
+		if len(devices) != 257 || !devices["2001:db8::/64/-"] {
+			t.Errorf("%d devices, want 256 and their network", len(devices))
+		}
+		s := verified("2001:db8::ffff", "scanner1")
+		f.Ended(s)
+		if told.ended[0].Device() != "2001:db8::ffff/scanner1" {
+			t.Errorf("a verified device there is %s", told.ended[0].Device())
 		}
 	})
 }

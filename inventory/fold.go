@@ -79,7 +79,7 @@ func (f *Fold) Line(l *Line) {
 	case MessageAdmitted:
 		f.admitted(l)
 	case MessageFlood:
-		f.flood(&l.Flood)
+		f.flood(&l.Flood, l.Run)
 	case MessageChange:
 		f.change(&l.Change)
 	case MessageBridge:
@@ -121,7 +121,7 @@ func (f *Fold) admitted(l *Line) {
 	d.tally.heard(stampOf(s.StartedAt), at)
 	d.tally.served = max(d.tally.served, at)
 	d.tally.learnSession(s, at)
-	d.balance(f.runs.index(l.Run), dayOf(s.StartedAt), 1)
+	d.balance(f.runs.index(l.Run), dayOf(s.StartedAt), int64(max(s.Count, 1)))
 }
 
 func (f *Fold) session(l *Line) {
@@ -210,21 +210,31 @@ func (t *Tally) learnSource(ip netip.Addr, at stamp) {
 	t.learn(factSource, at, string(text))
 }
 
-// flood counts the sessions that have no record of their own for their source device. Who was turned away before a
-// session began makes no device: anybody can.
-func (f *Fold) flood(l *FloodLine) {
+// flood counts the sessions that have no record of their own for their device, or their source device. Who was turned away before
+// a session began makes no device: anybody can.
+func (f *Fold) flood(l *FloodLine, run string) {
 	f.turnedAway += int64(l.Count - l.Sessions)
 	if l.Sessions <= 0 {
 		return
 	}
-	if !l.Source.IsValid() {
+	if !l.Source.IsValid() && l.Device == "" {
 		f.elsewhere += int64(l.Sessions)
 		return
 	}
-	d := f.device(sourceDevice(l))
-	d.tally.heard(stampOf(l.First), stampOf(l.Last))
-	d.tally.flooded += int64(l.Sessions)
-	f.dayIn(d, dayOf(l.First)).Flooded += uint32(l.Sessions) //nolint:gosec // connections of a minute
+	d := f.device(cmp.Or(l.Device, sourceDevice(l)))
+	t, n := &d.tally, dayOf(l.First)
+	t.heard(stampOf(l.First), stampOf(l.Last))
+	t.flooded += int64(l.Sessions)
+	t.bytesFrom += l.BytesFromDevice
+	t.bytesTo += l.BytesToDevice
+	if l.Admitted > 0 {
+		t.served = max(t.served, stampOf(l.Last))
+		d.balance(f.runs.index(run), n, -int64(l.Admitted))
+	}
+	day := f.dayIn(d, n)
+	day.Flooded += uint32(l.Sessions) //nolint:gosec // connections of a minute
+	day.BytesFrom += l.BytesFromDevice
+	day.BytesTo += l.BytesToDevice
 }
 
 // sourceDevice is the id of the source device of a flood line: of an address, or of a /64 that used too many.
@@ -287,6 +297,20 @@ func (f *Fold) Tallies() iter.Seq2[string, Folded] {
 type Folded struct {
 	Tally *Tally
 	Days  []DayTally
+}
+
+// Forget drops the source devices, source/-, that were not heard of since before and of which people set nothing. What else is
+// merged into one, or open of it, keeps it.
+func (f *Fold) Forget(before time.Time) {
+	into := make(map[string]bool)
+	for _, d := range f.devices {
+		into[d.tally.MergedInto()] = true
+	}
+	for id, d := range f.devices {
+		if strings.HasSuffix(id, "/"+Stranger) && d.tally.Forgettable(before) && !into[id] && len(d.open) == 0 {
+			delete(f.devices, id)
+		}
+	}
 }
 
 // EndedRuns returns the runs that are known to be over.

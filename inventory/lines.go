@@ -29,21 +29,26 @@ type Instance struct {
 }
 
 // FloodLine sums connections of one minute that have no line of their own: those turned away before a session
-// began, and sessions without a verified login of which enough were written.
+// began, and sessions of which enough were written.
 type FloodLine struct {
 	Time        time.Time // when the line was written
 	Bridge, Run string
 	// Source is an address, or the /64 of a host that used more addresses than are told apart. It is not valid in
 	// the sum over the sources beyond the first 1,000 of a minute, which has no Listener and no Reason either.
 	Source netip.Prefix
+	// Device is the id of a device with a verified login whose sessions these are; empty: they count for the source device.
+	Device string
 	// Listener and Reason are empty in the sum over what is beyond the first few reasons of a source.
 	Listener, Reason string
 	Count, Sessions  int // connections, and how many of them had begun a session
-	First, Last      time.Time
+	Admitted         int // how many of the sessions have an admitted line
+
+	BytesFromDevice, BytesToDevice int64
+	First, Last                    time.Time // when the first one began, on a day that all have in common, and the last one ended
 }
 
-// MarshalLogObject writes time, bridge, run, source_ip, listener, reason, count, sessions, first and last, without
-// those that are not known.
+// MarshalLogObject writes time, bridge, run, source_ip, device, listener, reason, count, sessions, admitted, bytes_from_device,
+// bytes_to_device, first and last, without those that are not known.
 func (l *FloodLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r := &record{enc: enc}
 	r.time("time", l.Time)
@@ -55,10 +60,14 @@ func (l *FloodLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	case l.Source.IsValid():
 		r.text("source_ip", l.Source.String())
 	}
+	r.text("device", shown(l.Device, maxDevice))
 	r.text("listener", l.Listener)
 	r.sentence("reason", l.Reason)
 	enc.AddInt("count", l.Count)
 	enc.AddInt("sessions", l.Sessions)
+	r.count("admitted", int64(l.Admitted))
+	r.count("bytes_from_device", l.BytesFromDevice)
+	r.count("bytes_to_device", l.BytesToDevice)
 	r.time("first", l.First)
 	r.time("last", l.Last)
 	return nil
@@ -123,7 +132,7 @@ type AdmittedLine struct {
 }
 
 // MarshalLogObject writes time, bridge, run, session_id, device, listener, protocol, source_ip, account, mailbox,
-// tls_version, readiness and started_at, without those that are not known.
+// tls_version, readiness and started_at, without those that are not known, and count where several sessions share the line.
 func (l *AdmittedLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	s, r := l.Session, &record{enc: enc}
 	r.time("time", l.Time)
@@ -139,6 +148,9 @@ func (l *AdmittedLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	r.version("tls_version", s.TLS.Version)
 	r.text("readiness", string(s.Readiness()))
 	r.time("started_at", s.StartedAt)
+	if s.Together > 1 {
+		r.count("count", int64(s.Together))
+	}
 	return r.err
 }
 
@@ -148,8 +160,8 @@ type ChangeLine struct {
 	Change
 }
 
-// maxDevice is how long the id of a device can be in characters: an address and an account, each character of which
-// may have been escaped.
+// maxDevice is how long the id of a device can be in characters: an address and an account. Those that earlier versions wrote have
+// up to ten times the account.
 const maxDevice = 64 + 10*maxName
 
 // MarshalLogObject writes time, bridge, run, device, key, old, new and by, without those that are empty. Values are cut
@@ -204,6 +216,7 @@ type SessionLine struct {
 	Duration                       time.Duration
 	Proven                         bool // upstream_ms is there: the mailbox was proven open
 	BytesFromDevice, BytesToDevice int64
+	Count                          int // of MessageAdmitted: sessions that share the line; 0 is one
 }
 
 // NoBlockers stands for an empty list of blockers: that there are none was learned.

@@ -6,13 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// How much of what others sent a record holds, in characters. Names are cut before they are escaped, which makes
-// at most ten bytes of a character.
-const (
-	maxName     = 256
-	maxSentence = 1024
-)
-
 // brailleBlank is a symbol to Unicode and nothing to the eye.
 const brailleBlank = '\u2800'
 

@@ -10,14 +10,23 @@ import (
 	"drawbridge/internal/hello"
 )
 
-// maxClientID is how many pairs an IMAP ID may have (RFC 2971, section 3.3).
-const maxClientID = 30
-
 // MarshalLogObject writes the session record: the fields of the contract in its order, without those that were not
-// learned. Names are cut at 256 characters and sentences at 1,024, and what devices and upstreams sent is made
-// Printable.
+// learned. What devices and upstreams sent is made Printable; then names are cut at 256 characters and sentences at 1,024, of
+// lists the first 128 entries are written, and less of all that where the record would have more than 8 KiB as a line.
 func (s *Session) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	r := &record{enc: enc}
+	b, _ := s.fit()
+	return (&bounded{s, b}).MarshalLogObject(enc)
+}
+
+// bounded is the record of a session by some bounds.
+type bounded struct {
+	*Session
+	bounds bounds
+}
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (s *bounded) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	r := &record{enc: enc, bounds: s.bounds}
 	s.writeIdentity(r)
 	s.writeSource(r)
 	s.writeTLS(r)
@@ -54,7 +63,7 @@ func (s *Session) writeSource(r *record) {
 
 func (s *Session) writeTLS(r *record) {
 	if s.Hello != nil {
-		r.object("hello", (*helloRecord)(s.Hello))
+		r.object("hello", &helloRecord{s.Hello, r.bounds})
 	}
 	r.text("tls_engine", s.TLS.Engine)
 	r.version("tls_version", s.TLS.Version)
@@ -70,7 +79,7 @@ func (s *Session) writeTLS(r *record) {
 
 func (s *Session) writeLogin(r *record) {
 	if len(s.ClientID) > 0 {
-		r.object("client_id", clientID(s.ClientID))
+		r.object("client_id", clientID{s.ClientID, r.bounds.id})
 	}
 	r.text("account", accountName(s.Account))
 	r.name("claimed_account", s.ClaimedAccount)
@@ -143,21 +152,25 @@ func (p sortedPairs) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 }
 
 // clientID writes what a device says of itself, by the order of its keys.
-type clientID map[string]string
+type clientID struct {
+	pairs  map[string]string
+	halved int // how often its bounds are
+}
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (c clientID) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	written := make(map[string]bool, min(len(c), maxClientID))
-	for _, key := range slices.Sorted(maps.Keys(c)) {
-		name := Printable(cut(key, maxName))
+	most, length := maxClientID>>c.halved, maxName>>c.halved
+	written := make(map[string]bool, min(len(c.pairs), most))
+	for _, key := range slices.Sorted(maps.Keys(c.pairs)) {
+		name := shown(key, length)
 		if written[name] { // keys that differ in what cannot be shown
 			continue
 		}
-		if len(written) == maxClientID {
+		if len(written) == most {
 			break
 		}
 		written[name] = true
-		enc.AddString(name, Printable(cut(c[key], maxName)))
+		enc.AddString(name, shown(c.pairs[key], length))
 	}
 	return nil
 }

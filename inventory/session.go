@@ -73,6 +73,9 @@ type Source struct {
 	// Adapter is the MAC address that answers for IP, also where it answers for so many that MAC does not tell it, as a router
 	// does. It is not on record, and names no device: what was set for its devices holds.
 	Adapter string
+
+	// Network is the /64 that stands for a stranger whose network used more addresses than are told apart; else not valid.
+	Network netip.Prefix
 }
 
 // TLS is what one TLS handshake came to. Its zero value stands for a handshake that was not tried.
@@ -111,6 +114,14 @@ type Session struct {
 	HandshakeTime                  time.Duration // accept (or STARTTLS's OK) to Finished
 	BytesFromDevice, BytesToDevice int64         // application bytes inside TLS, login included
 	SourceShared                   bool
+	Together                       int // admissions that share one line, this one included; 0 and 1: its own
+}
+
+// wasAdmitted reports whether the session has an admitted line: its relay began, or the device left while it was told that it may
+// go on.
+func (s *Session) wasAdmitted() bool {
+	line := SessionLine{Phase: s.Phase, Outcome: s.Outcome, Proven: s.UpstreamTime != 0}
+	return line.wasAdmitted()
 }
 
 // Login is what one login left on record. A session's next login replaces it whole.
@@ -166,6 +177,9 @@ func (s *Session) DeviceOf(account string) string {
 	if source == "" {
 		return ""
 	}
+	if account == "" && s.Source.Network.IsValid() {
+		return s.Source.Network.String() + "/" + Stranger
+	}
 	if account == "" {
 		return source + "/" + Stranger
 	}
@@ -195,7 +209,7 @@ func (s *Session) Sources() []string {
 }
 
 // accountName returns a verified account as a record has it.
-func accountName(account string) string { return Printable(cut(strings.ToLower(account), maxName)) }
+func accountName(account string) string { return shown(strings.ToLower(account), maxName) }
 
 // PlainAddress returns ip as records have it: IPv4 never mapped into IPv6, and without a zone.
 func PlainAddress(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }

@@ -203,6 +203,7 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
+	list = append(list, b.logWarnings()...)
 	list = append(list, reminder.Warnings(b.cfg().Upstreams, time.Now())...)
 	for i, c := range b.holds().certs.List() {
 		if c.LastError != "" {
@@ -226,6 +227,21 @@ func (b *bridge) inventoryWarnings() []string {
 	}
 	if b.ledger.Behind() != nil {
 		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
+	}
+	return list
+}
+
+// logWarnings tell of outputs of the log that do not take their lines.
+func (b *bridge) logWarnings() []string {
+	var list []string
+	for i, health := range b.logs.Health() {
+		if health.Err != nil {
+			list = append(list, fmt.Sprintf("log.output[%d] cannot be written: see whether its reader runs, or its free space and permissions", i))
+		}
+		if health.Lost > 0 {
+			list = append(list, fmt.Sprintf("%s of log.output[%d] were lost since the start, it did not take them: the journal has all records",
+				plural(int(health.Lost), "line"), i))
+		}
 	}
 	return list
 }

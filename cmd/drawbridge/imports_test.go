@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"internal/upstreams": {"proxy", "proxy/login", "proxy/limits", "config", "internal/oauth"},
 	"internal/decider": {"proxy", "proxy/login", "proxy/guard", "proxy/policy", "config", "inventory", "internal/accounts",
 		"internal/upstreams", "internal/oauth"},
-	"internal/logs":     {"inventory", "config"},
+	"internal/logs":     {"inventory", "config", "internal/terminal"},
 	"internal/reminder": {"config"},
 	"internal/terminal": {},
 	"internal/trial":    {"config", "inventory", "internal/terminal"},

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,14 +45,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var usage *usageError
 	if errors.As(err, &usage) || isCobraUsage(err) {
-		_, _ = fmt.Fprintf(stderr, "drawbridge: %v; see drawbridge --help\n", err)
+		tell(stderr, fmt.Sprintf("drawbridge: %v; see drawbridge --help\n", err))
 		return exitUsage
 	}
 	var told *toldError
 	if !errors.As(err, &told) {
-		_, _ = fmt.Fprintf(stderr, "drawbridge: %v\n", err)
+		tell(stderr, fmt.Sprintf("drawbridge: %v\n", err))
 	}
 	return exitFailed
+}
+
+// tell writes the last words of a command. A pipe that nobody reads must not keep it from ending.
+func tell(stderr io.Writer, words string) {
+	told := make(chan struct{})
+	go func() {
+		_, _ = io.WriteString(stderr, words)
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-time.After(lastWords):
+	}
 }
 
 // usageError is a command line that is wrong.

@@ -17,13 +17,21 @@ type process struct {
 	config string
 	log    string // what it logged
 	stderr bytes.Buffer
+	pipe   *os.File      // its standard error in place of stderr; nil: none
 	exited chan struct{} // closed when it has
 }
 
 // serveProcess starts a bridge with a configuration that logs to bridge.log, and waits until it is ready.
 func serveProcess(t *testing.T, w *world, text string, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"), exited: make(chan struct{})}
+	return startProcess(t, w, text, nil, env...)
+}
+
+// startProcess is serveProcess with a file for standard error.
+func startProcess(t *testing.T, w *world, text string, pipe *os.File, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, pipe: pipe, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"),
+		exited: make(chan struct{})}
 	withAuthority(t, w.dataDir())
 	must(t, os.Chmod(w.dataDir(), 0o700))
 	must(t, os.WriteFile(p.config, []byte("data_dir: "+w.dataDir()+"\n"+text), 0o600))
@@ -38,6 +46,9 @@ func (p *process) start(program string, env ...string) {
 	p.cmd = exec.Command(program, "serve", "--config", p.config)
 	p.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), env...)
 	p.cmd.Stderr = &p.stderr
+	if p.pipe != nil {
+		p.cmd.Stderr = p.pipe
+	}
 	must(p.t, p.cmd.Start())
 	go func() {
 		_ = p.cmd.Wait()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,8 @@ func serve(ctx context.Context, cfg *config.Config, path string, stderr io.Write
 		return err
 	}
 	defer logs.Close()
+	// A write to standard error whose reader has gone must fail, not end the process; Notify alone leaves SIGPIPE to the runtime.
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -88,8 +91,16 @@ func announce(b *bridge, path string, stderr io.Writer) {
 	}
 }
 
+// How long a bridge that has to end waits for what stalls.
+const (
+	lateEnd    = 9 * time.Second        // after drain
+	lateSecond = 500 * time.Millisecond // after a second signal
+	lastWords  = 200 * time.Millisecond // for a log or a terminal that takes nothing
+)
+
 // runUntil serves until ctx ends or a signal comes, then takes no new connections and lets the sessions go on for as long as
-// drain says. A second signal cuts them at once.
+// drain says. A second signal cuts them at once. What then still stalls, a disk or a store, is left behind: 9 s after drain, and
+// half a second after a second signal.
 func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
 	accept, stop := context.WithCancel(ctx)
 	defer stop()
@@ -97,23 +108,33 @@ func (b *bridge) runUntil(ctx context.Context, signals <-chan os.Signal) error {
 	defer cutNow()
 	ended := make(chan error, 1)
 	go func() { ended <- b.run(accept, cut) }()
-	var drained <-chan time.Time // nil: not draining yet
+	var drained, late <-chan time.Time // nil: not draining yet, not ending yet
 	var second error
 	for stopped := accept.Done(); ; {
 		select {
 		case err := <-ended:
+			if second != nil {
+				b.logs.CloseWithin(lastWords)
+			}
 			return errors.Join(err, second)
 		case <-stopped:
 			stopped, drained = nil, time.After(b.cfg().Drain)
 		case <-drained:
+			late = time.After(lateEnd)
 			cutNow()
+		case <-late:
+			b.logs.CloseWithin(lastWords)
+			return cmp.Or(second, errors.New("the bridge did not end in time, what it still waited for is left: see the disk of data_dir"))
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
-				b.logs.Events.Warn("SIGHUP: reloading the configuration is not built yet, nothing was changed; restart to read it again")
+				b.logs.Reopen()
+				b.logs.Events.Warn("SIGHUP: log files are opened anew; reloading the configuration is not built yet, " +
+					"nothing of it was changed; restart to read it again")
 			case accept.Err() != nil:
 				// It makes serve end with 1: the sessions were cut before their time.
 				second = errors.New("a second signal ended the bridge at once: the running sessions were cut")
+				late = time.After(lateSecond)
 				cutNow()
 			default:
 				b.logs.Events.Info("stopping: no new connections are taken, running sessions may go on",

@@ -247,7 +247,7 @@ func TestQueue_KeepsTo64MiB(t *testing.T) {
 		if h := j.Health(); h.Pending != fits || h.Lost != 7 {
 			t.Errorf("%d are pending and %d lost, want %d and 7", h.Pending, h.Lost, fits)
 		}
-		long := strings.Repeat("\u202e", 1024)
+		long := strings.Repeat("🖨", 1024)
 		if _, err := j.Change(t.Context(), inventory.Change{New: long, Old: long}); !errors.Is(err, errLost) {
 			t.Errorf("a change: %v", err)
 		}

@@ -158,16 +158,21 @@ func sessionFields() *fields {
 		known{"duration_ms", readDuration}, known{"handshake_ms", nil}, known{"upstream_ms", readProven},
 		known{"bytes_from_device", countOf(func(l *inventory.Line) *int64 { return &l.Session.BytesFromDevice }, math.MaxInt64)},
 		known{"bytes_to_device", countOf(func(l *inventory.Line) *int64 { return &l.Session.BytesToDevice }, math.MaxInt64)},
+		known{"count", countOf(func(l *inventory.Line) *int { return &l.Session.Count }, maxCount)},
 	)
 }
 
 func floodFields() *fields {
 	return newFields(
 		known{"source_ip", readPrefix},
+		known{"device", sentenceOf(func(l *inventory.Line) *string { return &l.Flood.Device })},
 		known{"listener", nameOf(func(l *inventory.Line) *string { return &l.Flood.Listener })},
 		known{"reason", sentenceOf(func(l *inventory.Line) *string { return &l.Flood.Reason })},
 		known{"count", countOf(func(l *inventory.Line) *int { return &l.Flood.Count }, maxCount)},
 		known{"sessions", countOf(func(l *inventory.Line) *int { return &l.Flood.Sessions }, maxCount)},
+		known{"admitted", countOf(func(l *inventory.Line) *int { return &l.Flood.Admitted }, maxCount)},
+		known{"bytes_from_device", countOf(func(l *inventory.Line) *int64 { return &l.Flood.BytesFromDevice }, math.MaxInt64)},
+		known{"bytes_to_device", countOf(func(l *inventory.Line) *int64 { return &l.Flood.BytesToDevice }, math.MaxInt64)},
 		known{"first", momentOf(func(l *inventory.Line) *time.Time { return &l.Flood.First })},
 		known{"last", momentOf(func(l *inventory.Line) *time.Time { return &l.Flood.Last })},
 	)

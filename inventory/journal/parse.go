@@ -9,7 +9,8 @@ import (
 	"drawbridge/inventory"
 )
 
-// maxLine is how long a line may be in bytes, its newline included. The longest that a bridge writes has 40 KiB.
+// maxLine is how long a line may be in bytes, its newline included. A record has 8 KiB at most; those of earlier
+// versions had up to 700.
 const maxLine = 1 << 20
 
 var (

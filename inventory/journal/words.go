@@ -8,12 +8,12 @@ import (
 	"drawbridge/inventory"
 )
 
-// How long strings may be in bytes once they are read. A bridge cuts names at 256 characters and sentences at 1,024, of
-// at most four bytes, and escapes what cannot be shown after that, in at most ten bytes each.
+// How long strings may be in bytes once they are read. A bridge cuts names at 256 characters and sentences at 1,024, of at most four
+// bytes, once what cannot be shown is escaped; earlier versions escaped it after that, in at most ten bytes each.
 const (
 	maxName     = 10 * 256
 	maxSentence = 10 * 1024
-	maxObject   = 256 << 10 // the longest hello has 25 KiB, the longest client ID 170 KB where all of it is escaped
+	maxObject   = 256 << 10 // earlier versions wrote hellos of 25 KiB and client IDs of 170 KB
 )
 
 var errBadObject = errors.New("an object is longer than 256 KiB, no JSON, or cannot be shown")

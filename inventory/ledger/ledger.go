@@ -126,12 +126,15 @@ func (l *Ledger) Drop(ctx context.Context, now time.Time) error {
 	if err != nil || !known {
 		return err
 	}
-	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, foldDropped)
+	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, func(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+		return foldDropped(old, lines, snapshot, now.Add(-l.o.KeepDays))
+	})
 	return err
 }
 
-// foldDropped adds the lines that the journal drops to its snapshot.
-func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+// foldDropped adds the lines that the journal drops to its snapshot, without the source devices that were not heard of since
+// before: a store that is made anew has them no more.
+func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer, before time.Time) error {
 	fold := inventory.NewFold()
 	if old != nil {
 		var err error
@@ -142,6 +145,7 @@ func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
 	if _, err := lines(func(l *inventory.Line) error { fold.Line(l); return nil }); err != nil {
 		return err
 	}
+	fold.Forget(before)
 	return fold.WriteSnapshot(snapshot)
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,8 +28,9 @@ func (s *Store) Reset(ctx context.Context) error {
 // prunedAtOnce is how many rows go in one transaction, so that Apply never waits long.
 const prunedAtOnce = 5000
 
-// Prune drops the sessions that began, and the days that ended, before these times; the zero time drops none. What is
-// known of the devices stays: their tallies are apart from both. After an error some may be dropped already.
+// Prune drops the sessions that began, and the days that ended, before these times, and with the days the source devices, source/-,
+// that were not heard of since and of which nothing is set; the zero time drops none. What is known of other devices stays: their
+// tallies are apart from both. After an error some may be dropped already.
 func (s *Store) Prune(ctx context.Context, sessionsBefore, daysBefore time.Time) error {
 	if !sessionsBefore.IsZero() {
 		if err := s.prune(ctx, "sessions", "started_at", sessionsBefore.UnixMilli()); err != nil {
@@ -46,7 +48,58 @@ func (s *Store) Prune(ctx context.Context, sessionsBefore, daysBefore time.Time)
 	if err != nil {
 		return err
 	}
-	return s.prune(ctx, "days", "day", first)
+	if err := s.prune(ctx, "days", "day", first); err != nil {
+		return err
+	}
+	return s.forget(ctx, daysBefore)
+}
+
+// forget drops source devices in chunks.
+func (s *Store) forget(ctx context.Context, before time.Time) error {
+	for after := ""; ; {
+		var ids []string
+		err := s.update(ctx, "prune", func(t *tx) (err error) {
+			ids, err = column[string](ctx, t, "SELECT id FROM devices WHERE stranger = 1 AND last_seen < ? AND id > ? ORDER BY id LIMIT ?",
+				before.UnixMilli(), after, keysAtOnce)
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			return newProjection(t, s.advise).forget(ctx, ids, before)
+		})
+		if err != nil || len(ids) < keysAtOnce {
+			return err
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+// forget drops those of some source devices that are of one id, without settings, and have nothing open.
+func (p *projection) forget(ctx context.Context, ids []string, before time.Time) error {
+	if err := p.loadMembers(ctx, ids); err != nil {
+		return err
+	}
+	kept, err := p.columnOf(ctx, ids, "SELECT root FROM tallies WHERE id <> root AND root IN ()")
+	if err != nil {
+		return err
+	}
+	open, err := p.columnOf(ctx, ids, "SELECT DISTINCT device FROM open_sessions WHERE device IN ()")
+	if err != nil {
+		return err
+	}
+	kept = append(kept, open...)
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		m := p.members[id]
+		return m == nil || !m.tally.Forgettable(before) || slices.Contains(kept, id)
+	})
+	if len(ids) == 0 {
+		return nil
+	}
+	for _, from := range []string{"tallies", deviceRows.name, deviceDocuments.name} {
+		if err := p.exec(ctx, "DELETE FROM "+from+" WHERE id IN ("+marks(len(ids))+")", args(ids)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prune deletes the rows before a value in chunks.

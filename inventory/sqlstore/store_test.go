@@ -259,6 +259,39 @@ func TestPruneLosesNothingOfADevice(t *testing.T) {
 	})
 }
 
+// TestPruneForgetsStrangers drops the source devices that were not heard of since, in the store and in a snapshot alike: none that
+// people set something of, that another is merged into, and no device with a login.
+func TestPruneForgetsStrangers(t *testing.T) {
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s, j := open(t, o), journal{id: "a"}
+		lines := []inventory.Line{session("1", "192.0.2.1/-", 0), session("2", "2001:db8::/64/-", 0), session("3", "192.0.2.3/-", 0),
+			session("4", "192.0.2.4/-", 0), session("5", "192.0.2.5/a", 0), session("6", "192.0.2.6/-", 48*60),
+			session("7", "192.0.2.7/-", 0), change("192.0.2.3/-", "note", "the lift", 1), change("192.0.2.5/a", "merge", "192.0.2.4/-", 1)}
+		apply(t, s, j.batch(lines...))
+		fold := inventory.NewFold()
+		for _, l := range lines {
+			fold.Line(&l)
+		}
+		cut := noon.AddDate(0, 0, 1)
+		if err := s.Prune(t.Context(), time.Time{}, cut); err != nil {
+			t.Fatal(err)
+		}
+		fold.Forget(cut)
+		want := []string{"192.0.2.3/-", "192.0.2.4/-", "192.0.2.6/-"}
+		var inStore, inFold []string
+		for _, d := range devices(t, s, inventory.Query{}) {
+			inStore = append(inStore, d.ID)
+		}
+		for _, d := range fold.Devices(nil) {
+			inFold = append(inFold, d.ID)
+		}
+		slices.Sort(inStore)
+		if !slices.Equal(inStore, want) || !slices.Equal(inFold, want) {
+			t.Errorf("the store has %v, a fold %v, want %v", inStore, inFold, want)
+		}
+	})
+}
+
 func TestResetEmpties(t *testing.T) {
 	onBoth(t, func(t *testing.T, o sqlstore.Options) {
 		s, j := open(t, o), journal{id: "a"}

@@ -55,13 +55,13 @@ func (l *device) logout(_ context.Context, c command) (none login.Credentials, d
 	return none, false, login.ErrLoggedOut
 }
 
-// id notes who the device says it is (RFC 2971).
+// id notes who the device says it is (RFC 2971). What is said in clear anybody may have said.
 func (l *device) id(_ context.Context, c command) (none login.Credentials, done bool, err error) {
 	pairs, ok := idArguments(c.scan(l.notes.Quirk))
 	if !ok {
 		return none, false, l.bad(c, "ID needs a list of pairs, or NIL.")
 	}
-	if len(pairs) > 0 {
+	if len(pairs) > 0 && l.conn.Secure() {
 		l.notes.ClientID = pairs
 	}
 	return none, false, l.answer(c, "OK ID completed.", `ID ("name" "Drawbridge")`)
@@ -73,7 +73,7 @@ func (l *device) startTLS(ctx context.Context, c command) (none login.Credential
 		return none, false, l.bad(c, "TLS is active already.")
 	}
 	err = l.conn.StartTLS(ctx, c.tag+" OK Begin TLS negotiation now.\r\n")
-	l.notes.ClientID, l.notes.Unserved = nil, login.Unserved{} // said in clear, by whomever
+	l.notes.Unserved = login.Unserved{} // said in clear, by whomever
 	return none, false, err
 }
 

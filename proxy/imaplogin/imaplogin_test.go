@@ -263,6 +263,19 @@ func TestIMAP_WhatADeviceSaysRightAfterLogin(t *testing.T) {
 	}
 }
 
+// TestIMAP_IDInClearIsNobodys has a device that never starts TLS: what it says of itself anybody may have said.
+func TestIMAP_IDInClearIsNobodys(t *testing.T) {
+	c := saying("1 ID (\"name\" \"printer\")\r\n2 LOGOUT\r\n")
+	n := &login.Notes{}
+	l := imaplogin.New(login.NewConn(c, login.ConnOptions{Notes: n, MaxBadCommands: 10}), "ready", n)
+	if _, err := l.Read(t.Context()); !errors.Is(err, login.ErrLoggedOut) {
+		t.Fatalf("got %v, want a logout", err)
+	}
+	if n.ClientID != nil {
+		t.Errorf("client_id %v, want none", n.ClientID)
+	}
+}
+
 func TestIMAP_IDStaysWithinItsBounds(t *testing.T) {
 	var pairs strings.Builder
 	for i := range 60 {
