@@ -21,20 +21,23 @@ import (
 )
 
 // openAdmin opens the address for people and monitors.
-func (b *bridge) openAdmin(cfg *config.Config) error {
+func (b *bridge) openAdmin(cfg *config.Config) (err error) {
 	if cfg.Admin.Address == "" {
 		return nil
 	}
-	socket, err := net.Listen("tcp", cfg.Admin.Address)
-	if err != nil {
+	if b.admin, err = net.Listen("tcp", cfg.Admin.Address); err != nil {
 		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
 	}
-	b.admin = socket
-	if b.holds().admin.certs != nil {
-		b.admin = tls.NewListener(socket, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-			GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return b.holds().admin.certs.GetCertificate(h) }})
-	}
 	return nil
+}
+
+// adminTLS is the TLS of the admin address; nil where it speaks plain HTTP.
+func (b *bridge) adminTLS() *tls.Config {
+	if b.holds().admin.certs == nil {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return b.holds().admin.certs.GetCertificate(h) }}
 }
 
 // adminCertificate is what the admin address proves itself with: that of a file, or one of the bridge's own CA for all names

@@ -3,9 +3,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -160,16 +157,6 @@ func (g *gate) succeeded(from source.Key, password string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sources.Remove(from)
-}
-
-// sourceOf returns where a request came from, whatever the interface.
-func sourceOf(r *http.Request) source.Key {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return source.Key{} // all that have none share one
-	}
-	ip, _ := netip.ParseAddr(host) // the zero one where it is none
-	return source.KeyOf(ip.WithZone(""))
 }
 
 // Argon2id returns what tells whether a password is the one of a PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash). It
