@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/netip"
@@ -77,14 +79,35 @@ func (b *bridge) dashboard(g *generation) http.Handler {
 	})
 }
 
-// export writes the inventory for a download.
-func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) error {
+// export writes the inventory for a download, as it is read.
+func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) (err error) {
 	q.Limit, q.Offset = 0, 0
-	all, err := read(ctx, b.ledger, q, format == "html")
-	if err != nil {
-		return err
+	all := found{devices: eachOf(ctx, b.ledger, q, &err)}
+	if format == "html" {
+		if all.days, all.totals, err = readFigures(ctx, b.ledger); err != nil {
+			return err
+		}
 	}
-	return printing{cfg: b.cfg()}.print(w, format, all)
+	if failed := (printing{cfg: b.cfg()}).print(w, format, all); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// eachOf are the devices that q is about, as they are read. What went wrong stands in err when they have ended.
+func eachOf(ctx context.Context, r inventory.Reader, q inventory.Query, err *error) iter.Seq[inventory.Device] {
+	enough := errors.New("enough")
+	return func(yield func(inventory.Device) bool) {
+		_, failed := r.EachDevice(ctx, q, func(d *inventory.Device) error {
+			if !yield(*d) {
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(failed, enough) {
+			*err = failed
+		}
+	}
 }
 
 // upstreamInfo tells of the upstreams.

@@ -133,14 +133,32 @@ func read(ctx context.Context, r inventory.Reader, q inventory.Query, totals boo
 		return all, err
 	}
 	all.devices = slices.Values(devices)
-	if !totals {
-		return all, nil
+	if totals {
+		all.days, all.totals, err = readFigures(ctx, r)
 	}
-	if all.days, err = r.Days(ctx, "", time.Time{}); err != nil {
-		return all, err
-	}
-	all.totals, err = r.Totals(ctx)
 	return all, err
+}
+
+// readFigures finds what html prints besides the devices.
+func readFigures(ctx context.Context, r inventory.Reader) ([]inventory.Day, inventory.Totals, error) {
+	days, err := r.Days(ctx, "", time.Time{})
+	if err != nil {
+		return nil, inventory.Totals{}, err
+	}
+	totals, err := r.Totals(ctx)
+	return days, totals, err
+}
+
+// light are devices without what no report shows: of 50,000 it would be most of the memory.
+func light(devices iter.Seq[inventory.Device]) iter.Seq[inventory.Device] {
+	return func(yield func(inventory.Device) bool) {
+		for d := range devices {
+			d.Hello, d.ClientID, d.Evidence, d.Advice = nil, nil, nil, nil
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // parseSince reads a date, a time or a duration before now; empty is the beginning of time.
@@ -174,7 +192,7 @@ func (p printing) print(w io.Writer, format string, all found) error {
 		return report.CSV(w, all.devices, p.csv)
 	case "html":
 		return report.HTML(w, report.Report{Bridge: p.cfg.Name, Now: time.Now(), Zone: p.cfg.Timezone, Clauses: report.Clauses(),
-			Devices: slices.Collect(all.devices), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
+			Devices: slices.Collect(light(all.devices)), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
 	}
 	return printTable(w, slices.Collect(all.devices))
 }

@@ -1,6 +1,9 @@
 package sqlstore_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +125,61 @@ func TestTotals(t *testing.T) {
 			Steps:      map[inventory.NextStep]int64{"identify": 4}}
 		if jsonOf(t, got) != jsonOf(t, want) {
 			t.Errorf("totals\n%s\nwant\n%s", jsonOf(t, got), jsonOf(t, want))
+		}
+	})
+}
+
+// TestLists_GoOnAfterASession pages through sessions of which many began in the same millisecond.
+func TestLists_GoOnAfterASession(t *testing.T) {
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s := open(t, o)
+		j := &journal{id: "a"}
+		var lines []inventory.Line
+		for i := range 100 {
+			lines = append(lines, session(fmt.Sprintf("s%03d", i), "192.0.2.1/printer", i/70))
+		}
+		apply(t, s, j.batch(lines...))
+		var got []string
+		err := inventory.EachSession(t.Context(), s, inventory.SessionQuery{Limit: 1000}, func(one *inventory.StoredSession) error {
+			got = append(got, one.ID)
+			return nil
+		})
+		slices.Sort(got)
+		if err != nil || len(got) != 100 || len(slices.Compact(got)) != 100 {
+			t.Errorf("%d sessions, %v, want each of the 100 once", len(got), err)
+		}
+	})
+}
+
+// TestEachDevice_IsDevices compares what comes one by one with what comes at once, and ends when it is told to.
+func TestEachDevice_IsDevices(t *testing.T) {
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s := open(t, o)
+		j := &journal{id: "a"}
+		var lines []inventory.Line
+		for i := range 200 {
+			lines = append(lines, session(fmt.Sprintf("s%03d", i), fmt.Sprintf("192.0.2.%d/printer", i), i))
+		}
+		apply(t, s, j.batch(lines...))
+		for _, q := range []inventory.Query{{}, {Limit: 150, Offset: 20, Sort: "last_seen", Descending: true}, {Search: "192.0.2.1"}} {
+			all, want, err := s.Devices(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var each []inventory.Device
+			total, err := s.EachDevice(t.Context(), q, func(d *inventory.Device) error {
+				each = append(each, *d)
+				return nil
+			})
+			if err != nil || total != want || jsonOf(t, each) != jsonOf(t, all) {
+				t.Errorf("%+v: %d devices of %d, %v, want %d of %d", q, len(each), total, err, len(all), want)
+			}
+		}
+		enough := errors.New("enough")
+		seen := 0
+		_, err := s.EachDevice(t.Context(), inventory.Query{}, func(*inventory.Device) error { seen++; return enough })
+		if seen != 1 || !errors.Is(err, enough) {
+			t.Errorf("%d devices and %v, want 1 and the error", seen, err)
 		}
 	})
 }
