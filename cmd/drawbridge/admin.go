@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/protocol"
+	"drawbridge/internal/secret"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -68,10 +70,21 @@ func unique(names []string) (list []string) {
 	return list
 }
 
+// browserKey signs the cookies of browsers that were logged in to the dashboard: as long as its password is the same one, so that
+// they are known again after a restart.
+func browserKey(password secret.Secret) []byte {
+	if password.Reveal() == "" {
+		return nil
+	}
+	key := sha256.Sum256([]byte("drawbridge browser\x00" + password.Reveal()))
+	return key[:]
+}
+
 // dashboard is what the admin address answers in a generation.
 func (b *bridge) dashboard(g *generation) http.Handler {
 	return web.New(web.Options{
-		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
+		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
+		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, " +

@@ -35,6 +35,7 @@ import (
 type dashboard struct {
 	Options
 	gate    *gate // nil: no password
+	seal    seal
 	logins  *scs.SessionManager
 	origins *http.CrossOriginProtection
 	pages   *template.Template
@@ -66,7 +67,7 @@ func New(o Options) http.Handler {
 	if d.VerifyPassword != nil {
 		d.gate = newGate(d.VerifyPassword, d.Now)
 	}
-	d.logins = newLogins(d.Secure, d.loginFault)
+	d.logins, d.seal = newLogins(d.Secure, d.loginFault), newSeal(d.BrowserKey, d.Secure)
 	d.assets = loadAssets()
 	// The pages are part of the program: a fault in them is one of ours, and every test would see it.
 	d.pages = template.Must(template.New("").Funcs(d.functions()).ParseFS(pageFiles, "pages/*.html"))
@@ -121,8 +122,11 @@ type Options struct {
 	// VerifyPassword tells whether a password is the one of admin.password; Argon2id makes one from a hash. It is called
 	// for one password at a time. Nil stands for no password: then everyone on loopback may read, and nobody may write.
 	VerifyPassword func(ctx context.Context, password string) bool
-	Names          []string // host names answered besides loopback's, admin.names
-	Secure         bool     // served over TLS: the cookie is Secure, and browsers are told to stay with TLS
+	// BrowserKey signs the cookie that tells a browser which was logged in before; it should change with the password. Nil stands
+	// for one of this process.
+	BrowserKey []byte
+	Names      []string // host names answered besides loopback's, admin.names
+	Secure     bool     // served over TLS: the cookie is Secure, and browsers are told to stay with TLS
 
 	Live         func() []watch.Session
 	Upstreams    func() []watch.Upstream
