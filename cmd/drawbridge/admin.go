@@ -17,6 +17,7 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 	"drawbridge/internal/watch"
@@ -29,7 +30,12 @@ func (b *bridge) openAdmin(cfg *config.Config) (err error) {
 	if cfg.Admin.Address == "" {
 		return nil
 	}
-	if b.admin, err = net.Listen("tcp", cfg.Admin.Address); err != nil {
+	network, address := cfg.Admin.Socket()
+	listen := net.Listen
+	if network == "unix" {
+		listen = func(_, path string) (net.Listener, error) { return control.ListenOwner(path) }
+	}
+	if b.admin, err = listen(network, address); err != nil {
 		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
 	}
 	return nil
@@ -50,7 +56,8 @@ func (b *bridge) adminCertificate(cfg config.Admin) (*certs.Source, error) {
 	entry := certificateEntry(context.Background(), *cfg.Certificate)
 	if entry.LocalCA != nil {
 		entry.LocalCA.Names = append(entry.LocalCA.Names, cfg.Names...)
-		if host, _, err := net.SplitHostPort(cfg.Address); err == nil && host != "" {
+		network, address := cfg.Socket()
+		if host, _, err := net.SplitHostPort(address); err == nil && network == "tcp" && host != "" {
 			if ip, _ := netip.ParseAddr(host); !ip.IsUnspecified() {
 				entry.LocalCA.Names = append(entry.LocalCA.Names, host)
 			}

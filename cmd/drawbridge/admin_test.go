@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/csv"
@@ -318,4 +319,20 @@ func TestAdmin_LiveSessionsAreToldByTheAPI(t *testing.T) {
 	c.hear("z OK")
 	w.records.wait(t, "device@contoso.example", 1)
 	until(t, "the session to leave the list", func() bool { return !strings.Contains(v.get("/api/live"), "device@contoso.example") })
+}
+
+// TestAdmin_OnASocket has the dashboard where other users of the machine cannot read it.
+func TestAdmin_OnASocket(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := filepath.Join(w.dir, "admin.sock")
+	w.start(w.configure(strings.Replace(bridgeConfig, `admin: {address: ""}`, fmt.Sprintf("admin: {address: %q}", "unix:"+path), 1),
+		"upstreams:\n"+w.upstream("mail", "127.0.0.1:1", "127.0.0.1:1")))
+	v := newVisitor(t, "http://localhost", "", nil)
+	v.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	for _, page := range []string{"/", "/devices", "/inventory.csv", "/readyz"} {
+		v.get(page)
+	}
 }
