@@ -53,7 +53,7 @@ A session must be in the files once: name either the bridge's log or its journal
 	c.Flags().StringVar(&f.columns, "columns", string(report.Default), "columns of csv: default, servicenow or lansweeper")
 	c.Flags().StringVar(&f.separator, "separator", ",", `what separates the cells of csv: ",", ";" or "tab"`)
 	c.Flags().StringVar(&f.currency, "currency", "", "what stands before sums in html, such as EUR")
-	c.Flags().BoolVar(&f.strangers, "strangers", true, "list sources without a verified login too")
+	c.Flags().BoolVar(&f.strangers, "strangers", false, "list sources without a verified login too, as json does unless told otherwise")
 	c.AddCommand(newInventoryRebuild())
 	return configured(c, f.run)
 }
@@ -96,11 +96,45 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	if err != nil {
 		return err
 	}
-	all.devices = only(all.devices, func(d *inventory.Device) bool {
-		return !d.LastSeen.Before(f.begin) && (f.strangers || d.Account != inventory.Stranger)
-	})
+	all.devices = only(all.devices, func(d *inventory.Device) bool { return !d.LastSeen.Before(f.begin) })
+	leftOut := 0
+	if f.leavesStrangersOut(c) {
+		all.devices = withoutStrangers(all.devices, time.Now().Add(-inventory.NotServedAfter), &leftOut)
+	}
+	defer func() {
+		if leftOut > 0 {
+			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s from which nobody logged in left out: --strangers lists them.\n", plural(leftOut, "source"))
+		}
+	}()
 	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}
 	return printing{cfg: cfg, csv: csv, currency: f.currency}.print(c.OutOrStdout(), f.format, all)
+}
+
+// leavesStrangersOut tells whether strangers are not listed: json has them unless told otherwise, and html counts them apart.
+func (f *inventoryFlags) leavesStrangersOut(c *cobra.Command) bool {
+	return !f.strangers && (f.format == "table" || f.format == "csv" || c.Flags().Changed("strangers"))
+}
+
+// withoutStrangers are the devices without the strangers, which are counted in leftOut. A source of which all sessions failed since is not
+// served, and no stranger. devices are gone through twice.
+func withoutStrangers(devices iter.Seq[inventory.Device], since time.Time, leftOut *int) iter.Seq[inventory.Device] {
+	return func(yield func(inventory.Device) bool) {
+		served := make(map[string]struct{})
+		for d := range devices {
+			if d.LastServed != nil && !d.LastServed.Before(since) {
+				served[d.Source] = struct{}{}
+			}
+		}
+		*leftOut = 0
+		for d := range devices {
+			_, known := served[d.Source]
+			if d.Account == inventory.Stranger && (known || d.LastSeen.Before(since)) {
+				*leftOut++
+			} else if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // only are the devices that hold is true of.

@@ -21,6 +21,9 @@ func (d *dashboard) export(format, contentType string) http.HandlerFunc {
 			d.fail(w, r, http.StatusBadRequest, sentence(strings.Join(f.Faults, "; "))+".")
 			return
 		}
+		if format == "csv" { // JSON has all, the report counts strangers apart
+			f.withoutStrangers()
+		}
 		d.writeExport(w, r, format, contentType, f)
 	}
 }

@@ -76,9 +76,15 @@ func fits(d *inventory.Device, q inventory.Query) bool {
 		(len(q.Categories) == 0 || slices.Contains(q.Categories, d.Category)) &&
 		(len(q.Steps) == 0 || slices.Contains(q.Steps, d.NextStep)) &&
 		(len(q.Blockers) == 0 || slices.ContainsFunc(q.Blockers, func(b string) bool { return slices.Contains(d.Blockers, b) })) &&
-		(q.Strangers == nil || *q.Strangers == (d.Account == inventory.Stranger)) &&
+		(q.Strangers == nil || *q.Strangers == (d.Account == inventory.Stranger && !notServed(d, q.NotServedSince))) &&
+		(!q.NotServed || notServed(d, q.NotServedSince)) &&
 		(q.QuietSince.IsZero() || d.LastSeen.Before(q.QuietSince)) &&
 		(q.DueBefore == "" || d.Deadline != "" && d.Deadline < q.DueBefore)
+}
+
+// notServed is true of sources that have one row each.
+func notServed(d *inventory.Device, since time.Time) bool {
+	return !since.IsZero() && !d.LastSeen.Before(since) && (d.LastServed == nil || d.LastServed.Before(since))
 }
 
 func sortKey(d *inventory.Device, key string) string {
