@@ -99,7 +99,7 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	all.devices = only(all.devices, func(d *inventory.Device) bool { return !d.LastSeen.Before(f.begin) })
 	leftOut := 0
 	if f.leavesStrangersOut(c) {
-		all.devices = withoutStrangers(all.devices, time.Now().Add(-inventory.NotServedAfter), &leftOut)
+		all.devices = withoutStrangers(all.devices, &leftOut)
 	}
 	defer func() {
 		if leftOut > 0 {
@@ -115,20 +115,24 @@ func (f *inventoryFlags) leavesStrangersOut(c *cobra.Command) bool {
 	return !f.strangers && (f.format == "table" || f.format == "csv" || c.Flags().Changed("strangers"))
 }
 
-// withoutStrangers are the devices without the strangers, which are counted in leftOut. A source of which all sessions failed since is not
-// served, and no stranger. devices are gone through twice.
-func withoutStrangers(devices iter.Seq[inventory.Device], since time.Time, leftOut *int) iter.Seq[inventory.Device] {
+// withoutStrangers are the devices without the strangers, which are counted in leftOut. A source of which all sessions of the last 7
+// days failed is not served, and no stranger; these days end with the latest session, since a log may be an old one. devices are
+// gone through twice.
+func withoutStrangers(devices iter.Seq[inventory.Device], leftOut *int) iter.Seq[inventory.Device] {
 	return func(yield func(inventory.Device) bool) {
-		served := make(map[string]struct{})
+		served := make(map[string]time.Time)
+		var since time.Time
 		for d := range devices {
-			if d.LastServed != nil && !d.LastServed.Before(since) {
-				served[d.Source] = struct{}{}
+			if from := d.LastSeen.Add(-inventory.NotServedAfter); from.After(since) {
+				since = from
+			}
+			if d.LastServed != nil && d.LastServed.After(served[d.Source]) {
+				served[d.Source] = *d.LastServed
 			}
 		}
 		*leftOut = 0
 		for d := range devices {
-			_, known := served[d.Source]
-			if d.Account == inventory.Stranger && (known || d.LastSeen.Before(since)) {
+			if d.Account == inventory.Stranger && (d.LastSeen.Before(since) || !served[d.Source].Before(since)) {
 				*leftOut++
 			} else if !yield(d) {
 				return

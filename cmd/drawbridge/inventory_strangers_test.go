@@ -13,7 +13,7 @@ import (
 // that nobody is served from.
 func TestInventory_LeavesStrangersOutAndNotWhatIsNotServed(t *testing.T) {
 	since := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	before, after := since.Add(-time.Hour), since.Add(time.Hour)
+	before, after := since.Add(-time.Hour), since.Add(inventory.NotServedAfter)
 	all := []inventory.Device{
 		{ID: "a/-", Source: "a", Account: "-", LastSeen: after}, {ID: "a/fax", Source: "a", Account: "fax", LastSeen: after, LastServed: &after},
 		{ID: "b/-", Source: "b", Account: "-", LastSeen: after}, {ID: "b/fax", Source: "b", Account: "fax", LastSeen: after, LastServed: &before},
@@ -21,7 +21,7 @@ func TestInventory_LeavesStrangersOutAndNotWhatIsNotServed(t *testing.T) {
 	}
 	var ids []string
 	leftOut := 0
-	for d := range withoutStrangers(slices.Values(all), since, &leftOut) {
+	for d := range withoutStrangers(slices.Values(all), &leftOut) {
 		ids = append(ids, d.ID)
 	}
 	if got := strings.Join(ids, " "); got != "a/fax b/- b/fax d/-" || leftOut != 2 {
