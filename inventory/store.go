@@ -22,17 +22,17 @@ type Query struct {
 	Versions   []string // last TLS version used
 	Blockers   []string // has at least one of these
 	Steps      []NextStep
-	Strangers  *bool     // only, or none, of the source devices
+	Strangers  *bool // only, or none, of the source devices
 	// NotServedSince has what is not served since then (seen since, and nothing of its source was served since) count as a device where
 	// Strangers asks; zero: none. NotServed: only those.
 	NotServedSince time.Time
 	NotServed      bool
-	QuietSince time.Time // not seen since
-	DueBefore  string    // deadline before this date
-	Sort       string    // one of SortKeys; empty: id
-	Descending bool
-	Limit      int // 0: all
-	Offset     int
+	QuietSince     time.Time // not seen since
+	DueBefore      string    // deadline before this date
+	Sort           string    // one of SortKeys; empty: id
+	Descending     bool
+	Limit          int // 0: all
+	Offset         int
 }
 
 // SortKeys are what devices can be sorted by. Devices with equal keys are in the order of their ids.

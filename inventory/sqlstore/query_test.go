@@ -67,7 +67,7 @@ func TestQueries(t *testing.T) {
 		"no strangers":                   {inventory.Query{Strangers: &no}, "printer camera fax scanner"},
 		"strangers, not served":          {inventory.Query{Strangers: &yes, NotServedSince: noon}, ""},
 		"devices, with those not served": {inventory.Query{Strangers: &no, NotServedSince: noon}, "printer camera fax - scanner"},
-		"a stranger of long ago":         {inventory.Query{Strangers: &yes, NotServedSince: noon.Add(10*time.Hour)}, "-"},
+		"a stranger of long ago":         {inventory.Query{Strangers: &yes, NotServedSince: noon.Add(10 * time.Hour)}, "-"},
 		"not served":                     {inventory.Query{NotServed: true, NotServedSince: noon}, "printer camera fax -"},
 		"quiet":                          {inventory.Query{QuietSince: noon.Add(time.Hour)}, "printer scanner"},
 		"due":                            {inventory.Query{DueBefore: "2027-03-02"}, "printer"},
