@@ -34,7 +34,8 @@ var endpoints = [...]endpoint{
 	{"GET", "/api/devices/ID", "", "the device, with history"},
 	{"POST", "/api/devices/ID", "stage, deadline, owner, category, priority, cost, note as JSON or as a form; empty takes a value back",
 		"the device, with history"},
-	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339) and before_id to go on after a session, limit (100, at most 1000)",
+	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339) and before_id to go on after a session, " +
+		"limit (100, at most 1000)",
 		`{"sessions":[…]}, the latest first`},
 	{"GET", "/api/live", "", `{"sessions":[…]} that go on`},
 	{"GET", "/api/days", "device (none: all together), days (30, at most 400)", `{"days":[…]}, the oldest first, days in UTC`},

@@ -159,7 +159,8 @@ func (m *memory) Sessions(_ context.Context, q inventory.SessionQuery) ([]invent
 	defer m.mu.Unlock()
 	var all []inventory.StoredSession
 	for _, s := range m.sessions { // the latest first
-		fits := (q.Device == "" || q.Device == s.Device) && (q.Before.IsZero() || s.StartedAt.Before(q.Before) || s.StartedAt.Equal(q.Before) && q.BeforeID != "" && s.ID > q.BeforeID) &&
+		fits := (q.Device == "" || q.Device == s.Device) && (q.Before.IsZero() || s.StartedAt.Before(q.Before) ||
+			s.StartedAt.Equal(q.Before) && q.BeforeID != "" && s.ID > q.BeforeID) &&
 			(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, s.Outcome))
 		if fits && len(all) < cmp.Or(q.Limit, 100) {
 			all = append(all, s)

@@ -178,7 +178,8 @@ func TestServer_BrokenConnectionsAreOneLineAMinute(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			web.Server{Socket: p, TLS: &tls.Config{GetCertificate: noCertificate}, Handler: http.NotFoundHandler(), Name: "admin address", Log: zap.New(core)}.Serve(ctx)
+			web.Server{Socket: p,
+				TLS: &tls.Config{GetCertificate: noCertificate}, Handler: http.NotFoundHandler(), Name: "admin address", Log: zap.New(core)}.Serve(ctx)
 		}()
 		breakOne := func() {
 			ours, theirs := net.Pipe()
