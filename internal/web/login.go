@@ -92,7 +92,8 @@ func newLogins(secure bool, fault func(http.ResponseWriter, *http.Request, error
 	return &scs.SessionManager{
 		IdleTimeout: idleLogin, Lifetime: longestLogin, HashTokenInStore: true,
 		Store: &loginStore{rows: make(map[string]loginRow)}, Codec: scs.GobCodec{}, ErrorFunc: fault,
-		Cookie: scs.SessionCookie{Name: cookieName("drawbridge", secure), Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode},
+		Cookie: scs.SessionCookie{Name: cookieName("drawbridge", secure), Path: "/", HttpOnly: true, Secure: secure,
+			SameSite: http.SameSiteStrictMode},
 	}
 }
 
