@@ -77,3 +77,33 @@ func TestParse_AdminCertificate(t *testing.T) {
 		t.Errorf("two halves of two pairs: %v", err)
 	}
 }
+
+func TestParse_AdminNamesHaveOneForm(t *testing.T) {
+	c := parse(t, `admin: {names: [Bridge.Contoso.LOCAL., "2001:0DB8:0:0::5", "::ffff:10.20.0.5", "[::1]"]}`)
+	equal(t, "names", c.Admin.Names, []string{"bridge.contoso.local", "2001:db8::5", "10.20.0.5", "::1"})
+	refused(t, "admin: {names: ['.']}")
+}
+
+// TestParse_AdminOnASocket needs neither password nor TLS, and is open to nobody else.
+func TestParse_AdminOnASocket(t *testing.T) {
+	folder := t.TempDir()
+	for address, want := range map[string]string{"unix:/run/drawbridge/admin.sock": "/run/drawbridge/admin.sock",
+		"unix:admin.sock": filepath.Join(folder, "admin.sock")} {
+		c, err := in(folder, "admin: {address: '"+address+"'}")
+		if err != nil || len(c.Warnings) > 0 {
+			t.Errorf("%s: %v", address, err)
+			continue
+		}
+		if network, path := c.Admin.Socket(); network != "unix" || path != want || c.Admin.Open() {
+			t.Errorf("%s is %s %s, open %t", address, network, path, c.Admin.Open())
+		}
+	}
+	if !parse(t, "drain: 2m").Admin.Open() || parse(t, "admin: {address: ''}").Admin.Open() {
+		t.Error("a dashboard without a password on a port is open, and none is not")
+	}
+	for _, address := range []string{"unix:", "unix:/" + strings.Repeat("deep", 27)} {
+		if f := refused(t, "admin: {address: '"+address+"'}"); !strings.Contains(f.String(), "unix:/run/drawbridge/admin.sock") {
+			t.Errorf("%s: %s", address, f)
+		}
+	}
+}

@@ -68,6 +68,9 @@ type Device struct {
 	BytesTo      int64        `json:"bytes_to_device"`
 }
 
+// NotServedAfter is for how long all sessions of a source must have failed for it to be not served.
+const NotServedAfter = 7 * 24 * time.Hour
+
 // Outcomes counts sessions by how they ended.
 type Outcomes map[Outcome]int64
 

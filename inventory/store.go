@@ -22,13 +22,17 @@ type Query struct {
 	Versions   []string // last TLS version used
 	Blockers   []string // has at least one of these
 	Steps      []NextStep
-	Strangers  *bool     // only, or none, of the source devices
-	QuietSince time.Time // not seen since
-	DueBefore  string    // deadline before this date
-	Sort       string    // one of SortKeys; empty: id
-	Descending bool
-	Limit      int // 0: all
-	Offset     int
+	Strangers  *bool // only, or none, of the source devices
+	// NotServedSince has what is not served since then (seen since, and nothing of its source was served since) count as a device where
+	// Strangers asks; zero: none. NotServed: only those.
+	NotServedSince time.Time
+	NotServed      bool
+	QuietSince     time.Time // not seen since
+	DueBefore      string    // deadline before this date
+	Sort           string    // one of SortKeys; empty: id
+	Descending     bool
+	Limit          int // 0: all
+	Offset         int
 }
 
 // SortKeys are what devices can be sorted by. Devices with equal keys are in the order of their ids.
@@ -48,7 +52,8 @@ type StoredSession struct {
 type SessionQuery struct {
 	Device   string // empty: of all
 	Outcomes []Outcome
-	Before   time.Time // zero: now
+	Before   time.Time // began before this; zero: now
+	BeforeID string    // with Before: those too that began then and whose id comes after this one, as a list goes on
 	Limit    int       // at most 1,000; 0: 100
 }
 
@@ -69,6 +74,9 @@ type Totals struct {
 // Reader is what pages and commands read of the inventory. It is safe for concurrent use.
 type Reader interface {
 	Devices(ctx context.Context, q Query) (devices []Device, total int, err error)
+	// EachDevice calls do with what Devices returns, few of them in memory at a time: while do takes its time nothing of the
+	// store is held. A device that goes meanwhile is left out. It ends with the first error, which do's may be.
+	EachDevice(ctx context.Context, q Query, do func(*Device) error) (total int, err error)
 	Device(ctx context.Context, id string) (Device, error) // ErrNoDevice; the id of a merged device finds the whole
 	History(ctx context.Context, id string) ([]Change, error)
 	Days(ctx context.Context, id string, since time.Time) ([]Day, error) // id empty: of all devices together; oldest first

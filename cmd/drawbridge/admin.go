@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,27 +17,37 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/control"
 	"drawbridge/internal/protocol"
+	"drawbridge/internal/secret"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 )
 
 // openAdmin opens the address for people and monitors.
-func (b *bridge) openAdmin(cfg *config.Config) error {
+func (b *bridge) openAdmin(cfg *config.Config) (err error) {
 	if cfg.Admin.Address == "" {
 		return nil
 	}
-	socket, err := net.Listen("tcp", cfg.Admin.Address)
-	if err != nil {
+	network, address := cfg.Admin.Socket()
+	listen := net.Listen
+	if network == "unix" {
+		listen = func(_, path string) (net.Listener, error) { return control.ListenOwner(path) }
+	}
+	if b.admin, err = listen(network, address); err != nil {
 		return fmt.Errorf("open admin.address: %w: stop what has it, or name another address, or \"\" for none", err)
 	}
-	b.admin = socket
-	if b.holds().admin.certs != nil {
-		b.admin = tls.NewListener(socket, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-			GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return b.holds().admin.certs.GetCertificate(h) }})
-	}
 	return nil
+}
+
+// adminTLS is the TLS of the admin address; nil where it speaks plain HTTP.
+func (b *bridge) adminTLS() *tls.Config {
+	if b.holds().admin.certs == nil {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return b.holds().admin.certs.GetCertificate(h) }}
 }
 
 // adminCertificate is what the admin address proves itself with: that of a file, or one of the bridge's own CA for all names
@@ -43,7 +56,8 @@ func (b *bridge) adminCertificate(cfg config.Admin) (*certs.Source, error) {
 	entry := certificateEntry(context.Background(), *cfg.Certificate)
 	if entry.LocalCA != nil {
 		entry.LocalCA.Names = append(entry.LocalCA.Names, cfg.Names...)
-		if host, _, err := net.SplitHostPort(cfg.Address); err == nil && host != "" {
+		network, address := cfg.Socket()
+		if host, _, err := net.SplitHostPort(address); err == nil && network == "tcp" && host != "" {
 			if ip, _ := netip.ParseAddr(host); !ip.IsUnspecified() {
 				entry.LocalCA.Names = append(entry.LocalCA.Names, host)
 			}
@@ -63,10 +77,21 @@ func unique(names []string) (list []string) {
 	return list
 }
 
+// browserKey signs the cookies of browsers that were logged in to the dashboard: as long as its password is the same one, so that
+// they are known again after a restart.
+func browserKey(password secret.Secret) []byte {
+	if password.Reveal() == "" {
+		return nil
+	}
+	key := sha256.Sum256([]byte("drawbridge browser\x00" + password.Reveal()))
+	return key[:]
+}
+
 // dashboard is what the admin address answers in a generation.
 func (b *bridge) dashboard(g *generation) http.Handler {
 	return web.New(web.Options{
-		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
+		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
+		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, " +
@@ -74,14 +99,35 @@ func (b *bridge) dashboard(g *generation) http.Handler {
 	})
 }
 
-// export writes the inventory for a download.
-func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) error {
+// export writes the inventory for a download, as it is read.
+func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) (err error) {
 	q.Limit, q.Offset = 0, 0
-	all, err := read(ctx, b.ledger, q, format == "html")
-	if err != nil {
-		return err
+	all := found{devices: eachOf(ctx, b.ledger, q, &err)}
+	if format == "html" {
+		if all.days, all.totals, err = readFigures(ctx, b.ledger); err != nil {
+			return err
+		}
 	}
-	return printing{cfg: b.cfg()}.print(w, format, all)
+	if failed := (printing{cfg: b.cfg()}).print(w, format, all); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// eachOf are the devices that q is about, as they are read. What went wrong stands in err when they have ended.
+func eachOf(ctx context.Context, r inventory.Reader, q inventory.Query, err *error) iter.Seq[inventory.Device] {
+	enough := errors.New("enough")
+	return func(yield func(inventory.Device) bool) {
+		_, failed := r.EachDevice(ctx, q, func(d *inventory.Device) error {
+			if !yield(*d) {
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(failed, enough) {
+			*err = failed
+		}
+	}
 }
 
 // upstreamInfo tells of the upstreams.

@@ -159,18 +159,12 @@ func (b *bridge) logEnd(part string, err error) {
 
 // serveHTTP answers on the control socket and on the admin address until ctx ends.
 func (b *bridge) serveHTTP(ctx context.Context, parts *sync.WaitGroup) {
-	handlers := map[net.Listener]http.Handler{b.control: b.controlHandler()}
+	own := web.Server{Socket: b.control, Bounds: web.ControlBounds(), Handler: b.controlHandler(), Name: "control socket", Log: b.logs.Events}
+	parts.Go(func() { own.Serve(ctx) })
 	if b.admin != nil {
-		handlers[b.admin] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.holds().admin.handler.ServeHTTP(w, r) })
-	}
-	for l, h := range handlers {
-		s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(b.logs.Events)}
-		parts.Go(func() { _ = s.Serve(l) })
-		parts.Go(func() {
-			<-ctx.Done()
-			_ = s.Close()
-		})
+		people := web.Server{Socket: b.admin, Bounds: web.AdminBounds(), TLS: b.adminTLS(), Name: "admin address", Log: b.logs.Events,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.holds().admin.handler.ServeHTTP(w, r) })}
+		parts.Go(func() { people.Serve(ctx) })
 	}
 }
 

@@ -53,7 +53,7 @@ A session must be in the files once: name either the bridge's log or its journal
 	c.Flags().StringVar(&f.columns, "columns", string(report.Default), "columns of csv: default, servicenow or lansweeper")
 	c.Flags().StringVar(&f.separator, "separator", ",", `what separates the cells of csv: ",", ";" or "tab"`)
 	c.Flags().StringVar(&f.currency, "currency", "", "what stands before sums in html, such as EUR")
-	c.Flags().BoolVar(&f.strangers, "strangers", true, "list sources without a verified login too")
+	c.Flags().BoolVar(&f.strangers, "strangers", false, "list sources without a verified login too, as json does unless told otherwise")
 	c.AddCommand(newInventoryRebuild())
 	return configured(c, f.run)
 }
@@ -96,11 +96,49 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	if err != nil {
 		return err
 	}
-	all.devices = only(all.devices, func(d *inventory.Device) bool {
-		return !d.LastSeen.Before(f.begin) && (f.strangers || d.Account != inventory.Stranger)
-	})
+	all.devices = only(all.devices, func(d *inventory.Device) bool { return !d.LastSeen.Before(f.begin) })
+	leftOut := 0
+	if f.leavesStrangersOut(c) {
+		all.devices = withoutStrangers(all.devices, &leftOut)
+	}
+	defer func() {
+		if leftOut > 0 {
+			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s from which nobody logged in left out: --strangers lists them.\n", plural(leftOut, "source"))
+		}
+	}()
 	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}
 	return printing{cfg: cfg, csv: csv, currency: f.currency}.print(c.OutOrStdout(), f.format, all)
+}
+
+// leavesStrangersOut tells whether strangers are not listed: json has them unless told otherwise, and html counts them apart.
+func (f *inventoryFlags) leavesStrangersOut(c *cobra.Command) bool {
+	return !f.strangers && (f.format == "table" || f.format == "csv" || c.Flags().Changed("strangers"))
+}
+
+// withoutStrangers are the devices without the strangers, which are counted in leftOut. A source of which all sessions of the last 7
+// days failed is not served, and no stranger; these days end with the latest session, since a log may be an old one. devices are
+// gone through twice.
+func withoutStrangers(devices iter.Seq[inventory.Device], leftOut *int) iter.Seq[inventory.Device] {
+	return func(yield func(inventory.Device) bool) {
+		served := make(map[string]time.Time)
+		var since time.Time
+		for d := range devices {
+			if from := d.LastSeen.Add(-inventory.NotServedAfter); from.After(since) {
+				since = from
+			}
+			if d.LastServed != nil && d.LastServed.After(served[d.Source]) {
+				served[d.Source] = *d.LastServed
+			}
+		}
+		*leftOut = 0
+		for d := range devices {
+			if d.Account == inventory.Stranger && (d.LastSeen.Before(since) || !served[d.Source].Before(since)) {
+				*leftOut++
+			} else if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // only are the devices that hold is true of.
@@ -133,14 +171,32 @@ func read(ctx context.Context, r inventory.Reader, q inventory.Query, totals boo
 		return all, err
 	}
 	all.devices = slices.Values(devices)
-	if !totals {
-		return all, nil
+	if totals {
+		all.days, all.totals, err = readFigures(ctx, r)
 	}
-	if all.days, err = r.Days(ctx, "", time.Time{}); err != nil {
-		return all, err
-	}
-	all.totals, err = r.Totals(ctx)
 	return all, err
+}
+
+// readFigures finds what html prints besides the devices.
+func readFigures(ctx context.Context, r inventory.Reader) ([]inventory.Day, inventory.Totals, error) {
+	days, err := r.Days(ctx, "", time.Time{})
+	if err != nil {
+		return nil, inventory.Totals{}, err
+	}
+	totals, err := r.Totals(ctx)
+	return days, totals, err
+}
+
+// light are devices without what no report shows: of 50,000 it would be most of the memory.
+func light(devices iter.Seq[inventory.Device]) iter.Seq[inventory.Device] {
+	return func(yield func(inventory.Device) bool) {
+		for d := range devices {
+			d.Hello, d.ClientID, d.Evidence, d.Advice = nil, nil, nil, nil
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // parseSince reads a date, a time or a duration before now; empty is the beginning of time.
@@ -174,7 +230,7 @@ func (p printing) print(w io.Writer, format string, all found) error {
 		return report.CSV(w, all.devices, p.csv)
 	case "html":
 		return report.HTML(w, report.Report{Bridge: p.cfg.Name, Now: time.Now(), Zone: p.cfg.Timezone, Clauses: report.Clauses(),
-			Devices: slices.Collect(all.devices), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
+			Devices: slices.Collect(light(all.devices)), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
 	}
 	return printTable(w, slices.Collect(all.devices))
 }

@@ -55,6 +55,10 @@ func validate(c *cobra.Command, path string) error {
 		}
 		_, err := fmt.Fprintf(w, "The configuration is valid: %s, %s, %s.\n", plural(len(cfg.Listeners), "listener"),
 			plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Rules), "rule"))
+		if cfg.Admin.Open() {
+			_, err = fmt.Fprintf(w, "Every user of this machine can read the inventory on %s, the names that strangers claimed too. Where others "+
+				"use it: set admin.password, or admin.address: unix:/run/drawbridge/admin.sock.\n", cfg.Admin.Address)
+		}
 		return err
 	})
 	if untold == nil && !v.Valid {

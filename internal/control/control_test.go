@@ -280,3 +280,31 @@ func TestRemoteStock_HasTheErrorsOfTheBridge(t *testing.T) {
 		t.Errorf("rebuild: got %v", err)
 	}
 }
+
+// TestListenOwner_IsForItsOwnerAlone looks at the socket of an address that administrators chose.
+func TestListenOwner_IsForItsOwnerAlone(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "admin.sock")
+	for range 2 { // the second one finds a dead socket
+		l, err := control.ListenOwner(path)
+		must(t, err)
+		info, err := os.Lstat(path)
+		must(t, err)
+		if info.Mode() != os.ModeSocket|0o600 {
+			t.Errorf("the socket has the mode %v, want Srw-------", info.Mode())
+		}
+		if other, err := control.ListenOwner(path); err == nil || !strings.Contains(err.Error(), "another process answers") {
+			t.Errorf("a socket that answers was replaced: %v, %v", other, err)
+		}
+		must(t, l.Close())
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("the folder holds %v, want the socket alone", left)
+	}
+	file := filepath.Join(folder, "notes")
+	must(t, os.WriteFile(file, []byte("kept"), 0o600))
+	if _, err := control.ListenOwner(file); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("a file was replaced by a socket: %v", err)
+	}
+}

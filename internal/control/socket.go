@@ -44,6 +44,46 @@ func Listen(dir string) (net.Listener, error) {
 	return l, nil
 }
 
+// ListenOwner opens a Unix socket at path that only the user of this process can open, from its first moment on. A dead socket in its
+// place is replaced, anything else is not. The caller closes the listener; the socket's file stays.
+func ListenOwner(path string) (l net.Listener, err error) {
+	if err := replaceable(path); err != nil {
+		return nil, err
+	}
+	private, err := os.MkdirTemp(filepath.Dir(path), ".drawbridge-") // 0700: none can open what is made in it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(private) }()
+	made := filepath.Join(private, socketFile)
+	if err = withSocketPath(made, func(short string) (err error) { l, err = net.Listen("unix", short); return err }); err != nil {
+		return nil, err
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err = errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// replaceable tells why a socket cannot take the place of what is at path.
+func replaceable(path string) error {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		_ = c.Close()
+		return fmt.Errorf("another process answers at %s", path)
+	}
+	return nil
+}
+
 // withSocketPath calls do with path, or, where that is too long for a socket, with a short path through an open file
 // descriptor of its folder (Linux).
 func withSocketPath(path string, do func(path string) error) error {

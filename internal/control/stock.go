@@ -100,6 +100,20 @@ func (r RemoteStock) Devices(ctx context.Context, q inventory.Query) ([]inventor
 	return found.Devices, found.Total, err
 }
 
+// EachDevice implements inventory.Reader. They come in one answer of the bridge.
+func (r RemoteStock) EachDevice(ctx context.Context, q inventory.Query, do func(*inventory.Device) error) (int, error) {
+	found, err := devices.ask(ctx, r.Dir, q)
+	if err != nil {
+		return 0, err
+	}
+	for i := range found.Devices {
+		if err := do(&found.Devices[i]); err != nil {
+			return found.Total, err
+		}
+	}
+	return found.Total, nil
+}
+
 // Device implements inventory.Reader.
 func (r RemoteStock) Device(ctx context.Context, id string) (inventory.Device, error) {
 	found, err := device.ask(ctx, r.Dir, idOf{id})

@@ -34,7 +34,8 @@ var endpoints = [...]endpoint{
 	{"GET", "/api/devices/ID", "", "the device, with history"},
 	{"POST", "/api/devices/ID", "stage, deadline, owner, category, priority, cost, note as JSON or as a form; empty takes a value back",
 		"the device, with history"},
-	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339), limit (100, at most 1000)",
+	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339) and before_id to go on after a session, " +
+		"limit (100, at most 1000)",
 		`{"sessions":[…]}, the latest first`},
 	{"GET", "/api/live", "", `{"sessions":[…]} that go on`},
 	{"GET", "/api/days", "device (none: all together), days (30, at most 400)", `{"days":[…]}, the oldest first, days in UTC`},
@@ -45,9 +46,9 @@ var endpoints = [...]endpoint{
 func (d *dashboard) routeAPI(mux *http.ServeMux) {
 	read := func(path string, h http.HandlerFunc) { mux.HandleFunc("GET "+path, d.program(pageTime, h)) }
 	read("/api/totals", d.apiTotals)
-	read("/api/devices", d.apiDevices)
+	mux.HandleFunc("GET /api/devices", d.program(listTime, d.list(d.apiDevices)))
 	read("/api/devices/{id...}", d.apiDevice)
-	read("/api/sessions", d.apiSessions)
+	mux.HandleFunc("GET /api/sessions", d.program(listTime, d.list(d.apiSessions)))
 	read("/api/live", apiList(d, "sessions", d.Live))
 	read("/api/days", d.apiDays)
 	read("/api/upstreams", apiList(d, "upstreams", d.Upstreams))
@@ -96,8 +97,9 @@ func (d *dashboard) apiDevices(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, http.StatusBadRequest, strings.Join(f.Faults, "; "))
 		return
 	}
-	devices, total, err := d.Reader.Devices(r.Context(), f.query)
-	d.answer(w, r, map[string]any{"devices": orEmpty(devices), "total": total}, err)
+	out := newList(w, "devices")
+	total, err := d.Reader.EachDevice(r.Context(), f.query, func(dev *inventory.Device) error { return out.add(dev) })
+	d.endList(out, w, r, fmt.Sprintf(`,"total":%d`, total), err)
 }
 
 // number reads a number within bounds.
@@ -216,8 +218,9 @@ func (d *dashboard) apiSessions(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, http.StatusBadRequest, strings.Join(append(f.Faults, fault), " "))
 		return
 	}
-	stored, err := d.Reader.Sessions(r.Context(), q)
-	d.answer(w, r, map[string]any{"sessions": orEmpty(stored)}, err)
+	out := newList(w, "sessions")
+	err := inventory.EachSession(r.Context(), d.Reader, q, func(s *inventory.StoredSession) error { return out.add(s) })
+	d.endList(out, w, r, "", err)
 }
 
 func (d *dashboard) apiDays(w http.ResponseWriter, r *http.Request) {

@@ -27,6 +27,7 @@ type devicesPage struct {
 	filter
 	Devices         []inventory.Device
 	Total, From, To int
+	Strangers       int    // in the view of their own
 	Previous, Next  string // links; empty: none
 	Page, Pages     int
 	Columns         []column
@@ -72,7 +73,11 @@ func (d *dashboard) readDevices(ctx context.Context, given url.Values) (*devices
 	if n, err := strconv.Atoi(given.Get("page")); err == nil && n > 1 && n < 1_000_000 {
 		p.Page = n
 	}
+	p.withoutStrangers()
 	if err := p.read(ctx, d.Reader); err != nil {
+		return nil, err
+	}
+	if err := p.countStrangers(ctx, d.Reader); err != nil {
 		return nil, err
 	}
 	p.fillLinks()
@@ -102,6 +107,16 @@ func (p *devicesPage) read(ctx context.Context, reader inventory.Reader) error {
 	p.From, p.To = min(p.Total, q.Offset+1), q.Offset+len(p.Devices)
 	return nil
 }
+
+// countStrangers tells how many there are in their own view.
+func (p *devicesPage) countStrangers(ctx context.Context, reader inventory.Reader) (err error) {
+	only := true
+	_, p.Strangers, err = reader.Devices(ctx, inventory.Query{Strangers: &only, NotServedSince: p.notServedSince, Limit: 1})
+	return err
+}
+
+// OfStrangers tells whether the list is their view.
+func (p *devicesPage) OfStrangers() bool { return p.values.Get("strangers") == "only" }
 
 func (p *devicesPage) fillLinks() {
 	turn := func(page int) string {
@@ -164,6 +179,7 @@ func (p *devicesPage) fillSelects() {
 	add("category", "Category", choices(inventory.Categories[:], at("category")))
 	add("strangers", "Logged in", []choice{
 		{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"},
+		{"all", "Strangers too", at("strangers") == "all"},
 	})
 	add("quiet_days", "Not seen for", []choice{
 		{"7", "7 days", at("quiet_days") == "7"}, {"30", "30 days", at("quiet_days") == "30"}, {"90", "90 days", at("quiet_days") == "90"},

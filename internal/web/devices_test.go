@@ -45,7 +45,7 @@ func TestDevices_PagesHaveEveryDeviceOnce(t *testing.T) {
 	m := newMemory(173)
 	b := browse(t, options(m)).logIn()
 	seen := make(map[string]int)
-	path, pages := "/devices?sort=sessions&desc=1&q=10.20", 0
+	path, pages := "/devices?sort=sessions&desc=1&q=10.20&strangers=all", 0
 	for ; ; pages++ {
 		a := b.get(path)
 		for _, l := range rowLink.FindAllStringSubmatch(a.body, -1) {
@@ -62,8 +62,8 @@ func TestDevices_PagesHaveEveryDeviceOnce(t *testing.T) {
 	if len(seen) != 173 || pages != 3 {
 		t.Errorf("%d devices on %d pages, want 173 on 4", len(seen), pages+1)
 	}
-	b.want(b.get("/devices?page=99"), 200, "Page 4 of 4", "151–173 of 173")
-	b.want(b.get("/devices?page=-1"), 200, "Page 1 of 4")
+	b.want(b.get("/devices?page=99&strangers=all"), 200, "Page 4 of 4", "151–173 of 173")
+	b.want(b.get("/devices?page=-1&strangers=all"), 200, "Page 1 of 4")
 }
 
 func TestDevices_SortBothWays(t *testing.T) {
@@ -106,13 +106,17 @@ func TestDevices_Filters(t *testing.T) {
 				n++
 			}
 		}
+		all := "strangers=all&"
+		if strings.Contains(query, "strangers=") {
+			all = ""
+		}
 		total := fmt.Sprintf("of %d</p>", n)
 		if n == 0 {
 			total = "No device fits"
 		}
-		b.want(b.get("/devices?"+query), 200, total)
+		b.want(b.get("/devices?"+all+query), 200, total)
 		b.want(b.get("/api/devices?limit=1&"+query), 200, fmt.Sprintf(`"total":%d`, n))
-		csv := b.get("/inventory.csv?" + query)
+		csv := b.get("/inventory.csv?" + all + query)
 		if got := strings.Count(csv.body, "\n"); got != n {
 			t.Errorf("the export of %s has %d devices, want %d", query, got, n)
 		}
@@ -141,7 +145,7 @@ func TestDevice_HostileIDsHaveAPage(t *testing.T) {
 		m.devices = append(m.devices, d)
 	}
 	b := browse(t, options(m)).logIn()
-	list := b.get("/devices").body
+	list := b.get("/devices?strangers=all").body
 	links := rowLink.FindAllStringSubmatch(list, -1)
 	if len(links) != len(hostileIDs)+3 {
 		t.Fatalf("%d devices are listed", len(links))

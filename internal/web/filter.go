@@ -14,7 +14,7 @@ import (
 
 // filterKeys are the parameters by which pages, exports and the API select devices, in the order in which links have them.
 var filterKeys = [...]string{"q", "readiness", "stage", "category", "next_step", "tls_version", "blocker", "vendor", "owner",
-	"strangers", "quiet_days", "due_before", "sort", "desc"}
+	"strangers", "served", "quiet_days", "due_before", "sort", "desc"}
 
 // without is the value of owner that stands for devices without one.
 const without = "-"
@@ -25,9 +25,11 @@ const maxSearch = 256
 // filter is what a request's parameters select. Faults says in plain sentences which of them make no sense; these select
 // nothing away.
 type filter struct {
-	query  inventory.Query
-	values url.Values // as given, less what is empty or unknown
-	Faults []string
+	query inventory.Query
+
+	notServedSince time.Time
+	values         url.Values // as given, less what is empty or unknown
+	Faults         []string
 }
 
 // parseFilter reads the parameters of a device list. now is in the zone whose days count.
@@ -53,6 +55,8 @@ func parseFilter(given url.Values, now time.Time) filter {
 		}
 		q.Owners = append(q.Owners, owner)
 	}
+	f.notServedSince = now.Add(-inventory.NotServedAfter)
+	q.NotServedSince, q.NotServed = f.notServedSince, f.values.Get("served") == "no"
 	f.readStrangers()
 	f.readTimes(now)
 	f.readSort()
@@ -74,11 +78,24 @@ func (f *filter) fault(format string, args ...any) {
 func (f *filter) readStrangers() {
 	switch v := f.values.Get("strangers"); v {
 	case "", "all":
-	case "only", "none":
-		only := v == "only"
-		f.query.Strangers = &only
+	case "only":
+		f.strangers(true)
+	case "none": // verified logins alone: what figures count
+		f.strangers(false)
+		if !f.query.NotServed {
+			f.query.NotServedSince = time.Time{}
+		}
 	default:
 		f.fault("strangers is only, none or all")
+	}
+}
+
+func (f *filter) strangers(only bool) { f.query.Strangers = &only }
+
+// withoutStrangers leaves strangers out unless they were asked for: they are a view of their own.
+func (f *filter) withoutStrangers() {
+	if f.values.Get("strangers") == "" {
+		f.strangers(false)
 	}
 }
 

@@ -3,9 +3,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -17,159 +14,112 @@ import (
 	"drawbridge/internal/source"
 )
 
-// The bounds of logins: two mistakes are free, then a source waits 2 s, 4, 8 … up to 15 minutes before its password is
-// looked at again; what it got wrong is forgotten an hour after its last failure. Meanwhile the password that was right
-// before is still taken from it, for maxEarly wrong ones: more would be guessing that costs no check. Beyond maxSources the
-// source that failed longest ago is forgotten. One password is checked at a time, and maxWaiting logins wait for their turn, 5 s at most.
+// How fast passwords are looked at: once a wrong one came from a source, one a second from there, in the order in which they come.
+// None waits longer than longestWait for that and none is refused unseen: what waits is bounded by the connections that a source
+// may have. Beyond maxSources the one that was slowed longest ago is forgotten. One password is checked at a time, and
+// sources take turns.
 const (
-	freeFailures = 2
-	longestWait  = 15 * time.Minute
-	forgetAfter  = time.Hour
-	maxSources   = 4096
-	maxWaiting   = 8
-	longestTurn  = 5 * time.Second
-	maxEarly     = 20
+	checkEvery  = time.Second
+	longestWait = 10 * time.Second
+	maxSources  = 4096
 )
 
-// verdict is what became of a password.
-type verdict int
-
-const (
-	accepted verdict = iota
-	wrong
-	tooMany // not looked at: the source failed too often
-	busy    // not looked at: others are waiting
-)
+// line is who waits together: a browser that was logged in before, by the number in its cookie, or a source. So whoever guesses
+// from the same address keeps no such browser out.
+type line struct {
+	from    source.Key
+	browser string
+}
 
 // gate checks the dashboard's password: boundedly, since a check is made to be costly. It is safe for concurrent use.
 type gate struct {
 	verify func(ctx context.Context, password string) bool
 	now    func() time.Time
-	turn   *fairqueue.Slots[struct{}] // whoever has it may check
+	turn   *fairqueue.Slots[line] // whoever has it may check
 
 	hasher   *passwordmemory.Hasher
 	accepted *passwordmemory.Memory[struct{}] // the password that was right, so that polls cost no check
 
-	mu      sync.Mutex
-	sources *lru.Table[source.Key, failures] // the latest failure comes last
-}
-
-// failures are one source's.
-type failures struct {
-	count int
-	last  time.Time
-	early int // wrong passwords since then that came while it had to wait
+	mu   sync.Mutex
+	next *lru.Table[line, time.Time] // when the next password is looked at, of lines that sent a wrong one
 }
 
 func newGate(verify func(context.Context, string) bool, now func() time.Time) *gate {
 	return &gate{
-		verify: verify, now: now, turn: fairqueue.NewSlots[struct{}](fairqueue.Bounds{All: 1, MaxWaiting: maxWaiting}),
+		verify: verify, now: now, turn: fairqueue.NewSlots[line](fairqueue.Bounds{All: 1}),
 		hasher: passwordmemory.NewHasher(), accepted: passwordmemory.New[struct{}](1, 0),
-		sources: lru.New[source.Key, failures](maxSources, nil),
+		next: lru.New[line, time.Time](maxSources, nil),
 	}
 }
 
-// try checks a password that came from a source, and returns how long the source has to wait where it is tooMany. The
-// password that was right before neither waits nor counts, unless the source goes on guessing while it has to wait.
-func (g *gate) try(ctx context.Context, from source.Key, password string) (verdict, time.Duration) {
+// try tells whether a password is right. It returns after longestWait and the turns of other lines at the latest, or when ctx
+// ends: then it is not.
+func (g *gate) try(ctx context.Context, in line, password string) bool {
 	if len(password) > passwordhash.MaxPassword {
 		password = password[:passwordhash.MaxPassword+1] // wrong in any case
 	}
-	known, wait := g.early(from, g.hasher.Sum(password))
+	digest := g.hasher.Sum(password)
+	known, wait := g.look(in, digest)
+	if !pause(ctx, wait) {
+		return false
+	}
 	if known {
-		return accepted, 0
+		return true
 	}
-	if wait > 0 {
-		return tooMany, wait
+	if g.turn.Acquire(ctx, in) != nil {
+		return false
 	}
-	if !g.enter(ctx) {
-		return busy, 0
-	}
-	defer g.turn.Release(struct{}{})
-	if wait := g.wait(from); wait > 0 { // it failed meanwhile
-		return tooMany, wait
-	}
+	defer g.turn.Release(in)
 	if !g.verify(ctx, password) {
-		g.failed(from)
-		return wrong, 0
+		return false
 	}
-	g.succeeded(from, password)
-	return accepted, 0
+	g.succeeded(in, digest)
+	return true
 }
 
-func (g *gate) enter(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, longestTurn)
-	defer cancel()
-	return g.turn.Acquire(ctx, struct{}{}) == nil
-}
-
-// early tells whether a password is the one that was right before, and otherwise how long the source has to wait.
-func (g *gate) early(from source.Key, password passwordmemory.Digest) (known bool, wait time.Duration) {
+func (g *gate) succeeded(in line, password passwordmemory.Digest) {
+	g.accepted.Remember(password, struct{}{}, g.now())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, known = g.accepted.Recall(password, g.now())
-	f, wait := g.waits(from)
-	if wait == 0 {
-		return known, 0
+	g.next.Remove(in)
+}
+
+// look tells whether a password is the one that was right before, and how long its line has to wait before it may know. One that
+// is not slows the line before it is checked: of many that come at once only the first may be so fast. The right one
+// waits in a slowed line too, or looking would be the fastest way to guess.
+func (g *gate) look(in line, password passwordmemory.Digest) (known bool, wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	_, known = g.accepted.Recall(password, now)
+	at := now
+	if next := g.next.Get(in); next != nil && next.After(now) {
+		at = *next
 	}
-	if known && f.early < maxEarly {
+	if known && at.Equal(now) {
+		g.next.Remove(in) // it was slow for long enough
 		return true, 0
 	}
-	f.early = min(f.early+1, maxEarly)
-	return false, wait
-}
-
-func (g *gate) wait(from source.Key) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, wait := g.waits(from)
-	return wait
-}
-
-// waits returns how long a source has to wait, and what it got wrong where it does. g.mu is held.
-func (g *gate) waits(from source.Key) (*failures, time.Duration) {
-	f := g.sources.Get(from)
-	if f == nil {
-		return nil, 0
+	if last := now.Add(longestWait); at.After(last) {
+		at = last
 	}
-	since := g.now().Sub(f.last)
-	if since >= forgetAfter {
-		g.sources.Remove(from)
-		return nil, 0
+	*g.next.Touch(in) = at.Add(checkEvery)
+	return known, at.Sub(now)
+}
+
+// pause waits, and tells whether ctx let it.
+func pause(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return ctx.Err() == nil
 	}
-	return f, max(0, backOff(f.count)-since)
-}
-
-// backOff returns how long a source waits after so many failures.
-func backOff(count int) time.Duration {
-	if count <= freeFailures {
-		return 0
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return min(longestWait, time.Second<<min(count-freeFailures, 20))
-}
-
-func (g *gate) failed(from source.Key) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	f := g.sources.Touch(from)
-	f.count, f.last, f.early = f.count+1, g.now(), 0
-}
-
-func (g *gate) succeeded(from source.Key, password string) {
-	g.accepted.Remember(g.hasher.Sum(password), struct{}{}, g.now())
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.sources.Remove(from)
-}
-
-// sourceOf returns where a request came from, whatever the interface.
-func sourceOf(r *http.Request) source.Key {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return source.Key{} // all that have none share one
-	}
-	ip, _ := netip.ParseAddr(host) // the zero one where it is none
-	return source.KeyOf(ip.WithZone(""))
 }
 
 // Argon2id returns what tells whether a password is the one of a PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash). It

@@ -2,55 +2,131 @@ package web
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/internal/source"
 )
 
+// guesser is a line of its own.
+func guesser(i int) line {
+	return line{from: source.KeyOf(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))}
+}
+
 func TestGate_HoldsABoundedNumberOfSources(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := newGate(func(context.Context, string) bool { return false }, func() time.Time { return now })
-	numbered := func(i int) source.Key {
-		return source.KeyOf(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
-	}
 	for i := range maxSources + 100 {
-		g.try(t.Context(), numbered(i), "x")
+		g.try(t.Context(), guesser(i), "x")
 	}
-	if g.sources.Len() != maxSources {
-		t.Errorf("%d sources are held", g.sources.Len())
-	}
-	if g.sources.Get(numbered(0)) != nil {
-		t.Error("the source that failed longest ago is still held")
+	if g.next.Len() != maxSources || g.next.Get(guesser(0)) != nil {
+		t.Errorf("%d sources are held, the first still: %t", g.next.Len(), g.next.Get(guesser(0)) != nil)
 	}
 }
 
-func TestGate_ForgetsAfterAnHour(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	g := newGate(func(context.Context, string) bool { return false }, func() time.Time { return now })
-	var nowhere source.Key
-	for range 40 {
-		g.try(t.Context(), nowhere, "x")
-		now = now.Add(longestWait)
-	}
-	now = now.Add(-1)
-	if v, wait := g.try(t.Context(), nowhere, "x"); v != tooMany || wait != 1 {
-		t.Errorf("after 40 failures: %v, %v", v, wait)
-	}
-	now = now.Add(forgetAfter)
-	if g.wait(nowhere) != 0 || g.sources.Len() != 0 {
-		t.Error("an hour later it still waits")
-	}
-}
-
-func TestBackOff(t *testing.T) {
-	for count, want := range map[int]time.Duration{0: 0, 2: 0, 3: 2 * time.Second, 4: 4 * time.Second, 11: 512 * time.Second, 12: longestWait,
-		1 << 30: longestWait} {
-		if got := backOff(count); got != want {
-			t.Errorf("%d: got %v, want %v", count, got, want)
+// TestGate_OneASecondAnAddressAndNoneRefused floods the gate from one address with wrong passwords, and logs in from there
+// and from others.
+func TestGate_OneASecondAnAddressAndNoneRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int64
+		g := newGate(func(_ context.Context, password string) bool {
+			checks.Add(1)
+			time.Sleep(25 * time.Millisecond)
+			return password == "right"
+		}, time.Now)
+		flood := func(n int) (stop func()) { // n connections, each of which guesses again once it was answered
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			for range n {
+				all.Go(func() {
+					for ctx.Err() == nil {
+						g.try(ctx, guesser(1), "guess")
+					}
+				})
+			}
+			return func() { cancel(); all.Wait() }
 		}
+		stop := flood(5)
+		time.Sleep(time.Minute)
+		if n := checks.Load(); n < 58 || n > 62 {
+			t.Errorf("5 connections had %d passwords checked in a minute, want one a second", n)
+		}
+		stop()
+		stop = flood(31) // with one more all that an address may have
+		time.Sleep(time.Minute)
+		for name, c := range map[string]struct {
+			in   line
+			most time.Duration
+		}{
+			"the same address": {guesser(1), longestWait + time.Second},
+			"another address":  {guesser(2), 0},
+			"a browser that was logged in before, there": {line{browser: "anna"}, 0},
+			"another such browser":                       {line{browser: "bob"}, 0},
+		} {
+			began := time.Now()
+			if !g.try(t.Context(), c.in, "right") {
+				t.Errorf("%s: the right password is refused", name)
+			}
+			if took := time.Since(began).Truncate(time.Second); took > c.most {
+				t.Errorf("%s waits %v, want %v at most", name, took, c.most)
+			}
+		}
+		stop()
+	})
+}
+
+// TestGate_TheRememberedPasswordCannotBeGuessedAt: looking at the password that somebody's login left in memory costs nothing,
+// so that it would be the fastest way to guess.
+func TestGate_TheRememberedPasswordCannotBeGuessedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(func(_ context.Context, password string) bool { return password == "right" }, time.Now)
+		g.try(t.Context(), guesser(1), "right")
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 9 {
+			all.Go(func() { g.try(t.Context(), guesser(2), fmt.Sprint("guess ", i)) })
+		}
+		synctest.Wait() // each takes its second
+		all.Go(func() {
+			if !g.try(t.Context(), guesser(2), "right") || time.Since(began) < 8*time.Second {
+				t.Errorf("the tenth guess is answered after %v", time.Since(began))
+			}
+		})
+		all.Go(func() {
+			if !g.try(t.Context(), guesser(1), "right") || time.Since(began) > 0 {
+				t.Errorf("a poll of another address waits %v", time.Since(began))
+			}
+		})
+		all.Wait()
+	})
+}
+
+func TestSeal_KnowsItsOwnCookiesAlone(t *testing.T) {
+	w := httptest.NewRecorder()
+	newSeal([]byte("key"), false).remember(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	value := w.Result().Cookies()[0].Value
+	known := func(key, value string) bool {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(&http.Cookie{Name: "drawbridge_browser", Value: value})
+		return newSeal([]byte(key), false).browser(r) != ""
+	}
+	if !known("key", value) {
+		t.Error("a browser is not known again after a restart")
+	}
+	for _, wrong := range []string{"", "x", value[1:], value + "A", "A" + value[1:], value[:len(value)-3] + "---"} {
+		if known("key", wrong) {
+			t.Errorf("%q passes for a browser that was logged in", wrong)
+		}
+	}
+	if known("another", value) || known("", value) {
+		t.Error("the cookie of another password holds still")
 	}
 }
 
@@ -83,29 +159,5 @@ func TestLoginStore_IsBounded(t *testing.T) {
 	_ = s.Commit("ended", nil, time.Now().Add(-time.Second))
 	if _, ok, _ := s.Find("ended"); ok {
 		t.Error("a login that ended is found")
-	}
-}
-
-// Whoever failed too often must not go on guessing at the password that somebody else's login left in memory: looking at
-// it there costs nothing, so that it would be the fastest way to guess.
-func TestGate_TheRememberedPasswordCannotBeGuessedAt(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	g := newGate(func(_ context.Context, password string) bool { return password == "right" }, func() time.Time { return now })
-	admin, guesser := source.KeyOf(netip.MustParseAddr("10.0.0.1")), source.KeyOf(netip.MustParseAddr("10.0.0.66"))
-	if v, _ := g.try(t.Context(), admin, "right"); v != accepted {
-		t.Fatalf("the admin's login: %v", v)
-	}
-	for range freeFailures + 1 + maxEarly {
-		g.try(t.Context(), guesser, "wrong")
-	}
-	if v, wait := g.try(t.Context(), guesser, "right"); v != tooMany || wait != 2*time.Second {
-		t.Errorf("a guess while the source has to wait: %v, %v", v, wait)
-	}
-	if v, _ := g.try(t.Context(), admin, "right"); v != accepted {
-		t.Errorf("the admin meanwhile: %v", v)
-	}
-	now = now.Add(2 * time.Second)
-	if v, _ := g.try(t.Context(), guesser, "right"); v != accepted {
-		t.Errorf("the right password after the wait: %v", v)
 	}
 }

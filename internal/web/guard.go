@@ -120,19 +120,11 @@ func (d *dashboard) program(limit time.Duration, next http.HandlerFunc) http.Han
 			return
 		}
 		// Another name costs no check, and reads like a wrong password.
-		v, wait := wrong, time.Duration(0)
-		if user == "admin" {
-			v, wait = d.gate.try(r.Context(), sourceOf(r), password)
-		}
-		switch v {
-		case accepted:
-			within(limit, w, r, next)
-		case tooMany, busy:
-			refuseForNow(w, wait)
-			writeJSON(w, http.StatusTooManyRequests, apiError{Error: tooManyText})
-		case wrong:
+		if user != "admin" || !d.check(w, r, password) {
 			d.challenge(w, "wrong user name or password")
+			return
 		}
+		within(limit, w, r, next)
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
+
+	"drawbridge/config"
 )
 
 // Readiness is what /readyz says.
@@ -38,10 +39,15 @@ func writeReadiness(w http.ResponseWriter, r Readiness) {
 }
 
 // OnlyHosts answers 421 to requests for other hosts than loopback's names, loopback addresses and names, so that a page
-// of a stranger cannot reach the handler through a name of its own (DNS rebinding).
+// of a stranger cannot reach the handler through a name of its own (DNS rebinding). /healthz and /readyz answer to any name and
+// to none, as load balancers and kubelets ask: they tell nothing that such a page could not know.
 func OnlyHosts(names []string, next http.Handler) http.Handler {
+	known := make([]string, len(names))
+	for i, n := range names {
+		known[i] = config.HostForm(n)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !allowedHost(r.Host, names) {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !allowedHost(r.Host, known) {
 			http.Error(w, "this name is not in admin.names", http.StatusMisdirectedRequest)
 			return
 		}
@@ -54,8 +60,8 @@ func allowedHost(hostport string, names []string) bool {
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	if host == "localhost" || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) {
+	host = config.HostForm(host)
+	if host == "localhost" || slices.Contains(names, host) {
 		return true
 	}
 	a, err := netip.ParseAddr(host)

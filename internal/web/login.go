@@ -10,10 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-const (
-	wrongText   = "Wrong password."
-	tooManyText = "Too many wrong passwords came from your address, or too many at once. Wait and try again."
-)
+const wrongText = "Wrong password."
 
 // loginPage is what the login page shows.
 type loginPage struct {
@@ -35,23 +32,30 @@ func (d *dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	next := localPath(r.PostForm.Get("next"))
-	v, wait := d.gate.try(r.Context(), sourceOf(r), r.PostForm.Get("password"))
-	switch v {
-	case accepted:
-		// Under a new token, or whoever planted the old one would be logged in too.
-		if err := d.logins.RenewToken(r.Context()); err != nil {
-			d.loginFault(w, r, err)
-			return
-		}
-		d.logins.Put(r.Context(), loggedIn, true)
-		http.Redirect(w, r, next, http.StatusSeeOther)
-	case wrong:
+	if !d.check(w, r, r.PostForm.Get("password")) {
 		d.Log.Warn("a login to the dashboard failed", zap.String("source_ip", sourceOf(r).Addr().String()))
 		d.render(w, r, http.StatusUnauthorized, "login", "Log in", loginPage{Next: next, Fault: wrongText})
-	case tooMany, busy:
-		refuseForNow(w, wait)
-		d.render(w, r, http.StatusTooManyRequests, "login", "Log in", loginPage{Next: next, Fault: tooManyText})
+		return
 	}
+	// Under a new token, or whoever planted the old one would be logged in too.
+	if err := d.logins.RenewToken(r.Context()); err != nil {
+		d.loginFault(w, r, err)
+		return
+	}
+	d.logins.Put(r.Context(), loggedIn, true)
+	d.seal.remember(w, r)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// check tells whether the password that came with a request is right. It may have to wait for that.
+func (d *dashboard) check(w http.ResponseWriter, r *http.Request, password string) bool {
+	// A connection that has no deadlines, such as a test's, keeps its own bounds.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2*longestWait + pageTime))
+	in := line{browser: d.seal.browser(r)}
+	if in.browser == "" {
+		in.from = sourceOf(r)
+	}
+	return d.gate.try(r.Context(), in, password)
 }
 
 func (d *dashboard) postLogout(w http.ResponseWriter, r *http.Request) {
@@ -84,15 +88,12 @@ const maxLogins = 1000
 const loggedIn = "logged_in"
 
 func newLogins(secure bool, fault func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
-	name := "drawbridge"
-	if secure {
-		name = "__Host-drawbridge" // browsers then hold it to this host, this path and TLS
-	}
 	// Not scs.New: that starts a goroutine for a store of its own, which nothing ends.
 	return &scs.SessionManager{
 		IdleTimeout: idleLogin, Lifetime: longestLogin, HashTokenInStore: true,
 		Store: &loginStore{rows: make(map[string]loginRow)}, Codec: scs.GobCodec{}, ErrorFunc: fault,
-		Cookie: scs.SessionCookie{Name: name, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode},
+		Cookie: scs.SessionCookie{Name: cookieName("drawbridge", secure), Path: "/", HttpOnly: true, Secure: secure,
+			SameSite: http.SameSiteStrictMode},
 	}
 }
 

@@ -57,6 +57,16 @@ func (m *memory) Devices(ctx context.Context, q inventory.Query) ([]inventory.De
 	return page, total, nil
 }
 
+func (m *memory) EachDevice(ctx context.Context, q inventory.Query, do func(*inventory.Device) error) (int, error) {
+	devices, total, err := m.Devices(ctx, q)
+	for i := range devices {
+		if err := do(&devices[i]); err != nil {
+			return total, err
+		}
+	}
+	return total, err
+}
+
 func fits(d *inventory.Device, q inventory.Query) bool {
 	in := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
 	text := strings.ToLower(d.ID + " " + d.Mailbox + " " + d.SourceName + " " + d.Vendor + " " + d.Owner + " " + d.Note)
@@ -66,9 +76,15 @@ func fits(d *inventory.Device, q inventory.Query) bool {
 		(len(q.Categories) == 0 || slices.Contains(q.Categories, d.Category)) &&
 		(len(q.Steps) == 0 || slices.Contains(q.Steps, d.NextStep)) &&
 		(len(q.Blockers) == 0 || slices.ContainsFunc(q.Blockers, func(b string) bool { return slices.Contains(d.Blockers, b) })) &&
-		(q.Strangers == nil || *q.Strangers == (d.Account == inventory.Stranger)) &&
+		(q.Strangers == nil || *q.Strangers == (d.Account == inventory.Stranger && !notServed(d, q.NotServedSince))) &&
+		(!q.NotServed || notServed(d, q.NotServedSince)) &&
 		(q.QuietSince.IsZero() || d.LastSeen.Before(q.QuietSince)) &&
 		(q.DueBefore == "" || d.Deadline != "" && d.Deadline < q.DueBefore)
+}
+
+// notServed is true of sources that have one row each.
+func notServed(d *inventory.Device, since time.Time) bool {
+	return !since.IsZero() && !d.LastSeen.Before(since) && (d.LastServed == nil || d.LastServed.Before(since))
 }
 
 func sortKey(d *inventory.Device, key string) string {
@@ -143,7 +159,8 @@ func (m *memory) Sessions(_ context.Context, q inventory.SessionQuery) ([]invent
 	defer m.mu.Unlock()
 	var all []inventory.StoredSession
 	for _, s := range m.sessions { // the latest first
-		fits := (q.Device == "" || q.Device == s.Device) && (q.Before.IsZero() || s.StartedAt.Before(q.Before)) &&
+		fits := (q.Device == "" || q.Device == s.Device) && (q.Before.IsZero() || s.StartedAt.Before(q.Before) ||
+			s.StartedAt.Equal(q.Before) && q.BeforeID != "" && s.ID > q.BeforeID) &&
 			(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, s.Outcome))
 		if fits && len(all) < cmp.Or(q.Limit, 100) {
 			all = append(all, s)

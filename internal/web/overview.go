@@ -16,6 +16,7 @@ type overviewPage struct {
 	Totals                     inventory.Totals
 	Open                       int64 // devices that are not blocked
 	Blocked                    int64
+	NotServed                  int // sources all of whose sessions of the last 7 days failed
 	Ready                      int64
 	Span                       int   // days
 	Spans                      []int // to choose from
@@ -60,6 +61,10 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 		return nil, err
 	}
 	if p.Plan, err = d.readPlan(ctx, p.Totals); err != nil {
+		return nil, err
+	}
+	notServed := inventory.Query{NotServed: true, NotServedSince: d.Now().Add(-inventory.NotServedAfter), Limit: 1}
+	if _, p.NotServed, err = d.Reader.Devices(ctx, notServed); err != nil {
 		return nil, err
 	}
 	failed, err := d.Reader.Sessions(ctx, inventory.SessionQuery{Outcomes: troubles[:], Limit: overviewFailures})

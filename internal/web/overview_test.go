@@ -11,11 +11,11 @@ import (
 
 func TestOverview_CountsWhatIsDueSoonWithoutWhatIsOverdue(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	var devices []inventory.Device
+	plan := newPlan(7, now)
 	for _, deadline := range []string{"2026-01-01", "2026-11-23", "2026-11-24", "2026-12-24", "2026-12-25", "2099-12-31"} {
-		devices = append(devices, inventory.Device{ID: deadline, Deadline: deadline, Stage: inventory.StageBridge})
+		plan.add(&inventory.Device{ID: deadline, Deadline: deadline, Stage: inventory.StageBridge})
 	}
-	p := overviewPage{Plan: makePlan(devices, 7, now)}
+	p := overviewPage{Plan: plan}
 	p.fillSoon(startOfDay(now))
 	if p.Soon != 2 || p.Plan.Overdue != 2 || p.Plan.Later != 1 || p.Today != "2026-11-24" || p.SoonDay != "2026-12-25" {
 		t.Errorf("due soon %d, overdue %d, later %d, from %s until before %s, want 2, 2, 1, 2026-11-24 and 2026-12-25", p.Soon, p.Plan.Overdue,

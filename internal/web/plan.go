@@ -17,6 +17,7 @@ type plan struct {
 	Steps    []planStep
 	Next     []inventory.Device // due first, overdue ones included
 	measured time.Time
+	left     int64 // when all that were added have gone
 }
 
 // planStep is a day on which devices are due. Overdue ones are due today.
@@ -49,12 +50,17 @@ func (d *dashboard) readPlan(ctx context.Context, totals inventory.Totals) (plan
 		return d.plan.plan, nil
 	}
 	strangers := false
-	devices, _, err := d.Reader.Devices(ctx, inventory.Query{DueBefore: "9999-12-31", Strangers: &strangers, Sort: "deadline"})
+	p := newPlan(totals.Devices-totals.Stages[inventory.StageBlock], now)
+	dated := inventory.Query{DueBefore: "9999-12-31", Strangers: &strangers, Sort: "deadline"}
+	_, err := d.Reader.EachDevice(ctx, dated, func(dev *inventory.Device) error {
+		p.add(dev)
+		return nil
+	})
 	if err != nil {
 		return plan{}, err
 	}
-	d.plan.plan = makePlan(devices, totals.Devices-totals.Stages[inventory.StageBlock], now)
-	return d.plan.plan, nil
+	d.plan.plan = p
+	return p, nil
 }
 
 // forgetPlan is called when a deadline or stage was changed here, so that the change shows at once.
@@ -64,33 +70,33 @@ func (d *dashboard) forgetPlan() {
 	d.plan.plan = plan{}
 }
 
-// makePlan takes devices sorted by deadline, all of which have one.
-func makePlan(devices []inventory.Device, open int64, now time.Time) plan {
-	p := plan{Open: open, Undated: open, measured: now}
-	today, left := startOfDay(now), open
-	for _, dev := range devices {
-		day, err := time.ParseInLocation(time.DateOnly, dev.Deadline, now.Location())
-		if err != nil || dev.Stage == inventory.StageBlock {
-			continue
-		}
-		p.Undated--
-		left--
-		if day.Before(today) {
-			p.Overdue++
-			day = today
-		}
-		if day.After(today.AddDate(0, 0, planDays)) {
-			p.Later++
-		}
-		if len(p.Next) < planNext {
-			p.Next = append(p.Next, dev)
-		}
-		if n := len(p.Steps); n == 0 || !p.Steps[n-1].day.Equal(day) {
-			p.Steps = append(p.Steps, planStep{Date: day.Format(time.DateOnly), day: day})
-		}
-		s := &p.Steps[len(p.Steps)-1]
-		s.Due, s.Left = s.Due+1, left
+// newPlan returns a plan without a device that has a deadline.
+func newPlan(open int64, now time.Time) plan {
+	return plan{Open: open, Undated: open, left: open, measured: now}
+}
+
+// add takes devices sorted by deadline.
+func (p *plan) add(dev *inventory.Device) {
+	today := startOfDay(p.measured)
+	day, err := time.ParseInLocation(time.DateOnly, dev.Deadline, today.Location())
+	if err != nil || dev.Stage == inventory.StageBlock {
+		return
 	}
-	p.Undated = max(0, p.Undated) // totals and devices are read one after the other
-	return p
+	p.Undated = max(0, p.Undated-1) // totals and devices are read one after the other
+	p.left--
+	if day.Before(today) {
+		p.Overdue++
+		day = today
+	}
+	if day.After(today.AddDate(0, 0, planDays)) {
+		p.Later++
+	}
+	if len(p.Next) < planNext {
+		p.Next = append(p.Next, *dev)
+	}
+	if n := len(p.Steps); n == 0 || !p.Steps[n-1].day.Equal(day) {
+		p.Steps = append(p.Steps, planStep{Date: day.Format(time.DateOnly), day: day})
+	}
+	s := &p.Steps[len(p.Steps)-1]
+	s.Due, s.Left = s.Due+1, p.left
 }

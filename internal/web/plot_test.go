@@ -50,7 +50,7 @@ func TestMakePlan_CountsDown(t *testing.T) {
 	device := func(deadline string, stage inventory.Stage) inventory.Device {
 		return inventory.Device{ID: deadline, Deadline: deadline, Stage: stage}
 	}
-	p := makePlan([]inventory.Device{
+	p := planOf([]inventory.Device{
 		device("2026-01-01", "bridge"), device("2026-11-01", "warn"), device("2026-11-24", "bridge"), device("2026-12-01", "block"),
 		device("2026-12-24", "bridge"), device("2026-12-24", "bridge"), device("some day", "bridge"),
 	}, 9, now)
@@ -70,7 +70,16 @@ func TestMakePlan_CountsDown(t *testing.T) {
 	if pic.Empty || len(pic.Bars) != 2 || pic.Bars[0].X != plotLeft || pic.Bars[1].X <= pic.Bars[0].X || pic.Bars[1].X > plotWidth {
 		t.Errorf("the plan is drawn as %+v", pic.Bars)
 	}
-	if !plotPlan(makePlan(nil, 9, now), now).Empty {
+	if !plotPlan(planOf(nil, 9, now), now).Empty {
 		t.Error("no deadline makes a plot")
 	}
+}
+
+// planOf is a plan of devices sorted by deadline.
+func planOf(devices []inventory.Device, open int64, now time.Time) plan {
+	p := newPlan(open, now)
+	for i := range devices {
+		p.add(&devices[i])
+	}
+	return p
 }

@@ -80,6 +80,9 @@ func sessionRows(stored []inventory.StoredSession) []sessionRow {
 	return rows
 }
 
+// maxRecord is how much of a record a page shows, in bytes: a page has a hundred, and is made whole before it is sent.
+const maxRecord = 8 << 10
+
 // indented returns JSON for reading, each line printable; empty where it is none.
 func indented(raw json.RawMessage) string {
 	var b bytes.Buffer
@@ -90,7 +93,11 @@ func indented(raw json.RawMessage) string {
 	for i, line := range lines {
 		lines[i] = inventory.Printable(line)
 	}
-	return strings.Join(lines, "\n")
+	text := strings.Join(lines, "\n")
+	if len(text) > maxRecord {
+		return strings.ToValidUTF8(text[:maxRecord], "") + "\n… the whole record is in /api/sessions"
+	}
+	return text
 }
 
 // sessionsPage is what /sessions shows.
@@ -138,7 +145,9 @@ func (p *sessionsPage) fillOlder(v url.Values, q inventory.SessionQuery, stored 
 		return
 	}
 	next := filterOf(v, "outcome", "device")
-	next.Set("before", stored[len(stored)-1].StartedAt.UTC().Format(time.RFC3339Nano))
+	last := &stored[len(stored)-1]
+	next.Set("before", last.StartedAt.UTC().Format(time.RFC3339Nano))
+	next.Set("before_id", last.ID)
 	p.Older = "/sessions?" + next.Encode()
 }
 
@@ -160,7 +169,7 @@ func (p *sessionsPage) fillLive(live []watch.Session) {
 	p.LiveBytes = slices.ContainsFunc(p.Live, func(s watch.Session) bool { return s.BytesFrom+s.BytesTo > 0 })
 }
 
-// sessionQuery reads the parameters of a list of sessions: device, outcome, before.
+// sessionQuery reads the parameters of a list of sessions: device, outcome, before, before_id.
 func sessionQuery(v url.Values, limit int) (q inventory.SessionQuery, fault string) {
 	q = inventory.SessionQuery{Device: v.Get("device"), Limit: limit}
 	for _, o := range v["outcome"] {
@@ -177,7 +186,7 @@ func sessionQuery(v url.Values, limit int) (q inventory.SessionQuery, fault stri
 		if err != nil {
 			return q, "before is a time such as 2026-11-24T10:00:00Z."
 		}
-		q.Before = t
+		q.Before, q.BeforeID = t, v.Get("before_id")
 	}
 	return q, ""
 }

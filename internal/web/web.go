@@ -25,6 +25,8 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"go.uber.org/zap"
 
+	"drawbridge/internal/fairqueue"
+	"drawbridge/internal/source"
 	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
@@ -32,13 +34,14 @@ import (
 // dashboard answers all requests. It is safe for concurrent use.
 type dashboard struct {
 	Options
-	gate      *gate // nil: no password
-	logins    *scs.SessionManager
-	origins   *http.CrossOriginProtection
-	pages     *template.Template
-	assets    map[string]asset
-	plan      planCache
-	exporting chan struct{} // one token an export under way
+	gate    *gate // nil: no password
+	seal    seal
+	logins  *scs.SessionManager
+	origins *http.CrossOriginProtection
+	pages   *template.Template
+	assets  map[string]asset
+	plan    planCache
+	lists   *fairqueue.Slots[source.Key] // lists and exports under way
 }
 
 // Bounds of one request. A page that takes longer than pageTime is given up; an export has exportTime.
@@ -46,7 +49,6 @@ const (
 	pageTime   = 10 * time.Second
 	bulkTime   = 30 * time.Second
 	exportTime = 5 * time.Minute
-	maxExports = 2
 	maxBody    = 256 << 10
 )
 
@@ -60,12 +62,12 @@ var assetFiles embed.FS
 // to names other than loopback's and Options.Names.
 func New(o Options) http.Handler {
 	d := &dashboard{
-		Options: o.withDefaults(), origins: http.NewCrossOriginProtection(), exporting: make(chan struct{}, maxExports),
+		Options: o.withDefaults(), origins: http.NewCrossOriginProtection(), lists: newLists(),
 	}
 	if d.VerifyPassword != nil {
 		d.gate = newGate(d.VerifyPassword, d.Now)
 	}
-	d.logins = newLogins(d.Secure, d.loginFault)
+	d.logins, d.seal = newLogins(d.Secure, d.loginFault), newSeal(d.BrowserKey, d.Secure)
 	d.assets = loadAssets()
 	// The pages are part of the program: a fault in them is one of ours, and every test would see it.
 	d.pages = template.Must(template.New("").Funcs(d.functions()).ParseFS(pageFiles, "pages/*.html"))
@@ -95,9 +97,9 @@ func (d *dashboard) routes() http.Handler {
 	mux.HandleFunc("GET /ca.pem", d.program(pageTime, d.serveCA))
 	mux.HandleFunc("GET /ca.der", d.program(pageTime, d.serveCA))
 	mux.HandleFunc("GET /ca.p7b", d.program(pageTime, d.serveCA))
-	mux.HandleFunc("GET /inventory.csv", d.program(exportTime, d.export("csv", "text/csv; charset=utf-8")))
-	mux.HandleFunc("GET /inventory.json", d.program(exportTime, d.export("json", "application/json")))
-	mux.HandleFunc("GET /inventory.html", d.program(exportTime, d.export("html", "text/html; charset=utf-8")))
+	mux.HandleFunc("GET /inventory.csv", d.program(exportTime, d.list(d.export("csv", "text/csv; charset=utf-8"))))
+	mux.HandleFunc("GET /inventory.json", d.program(exportTime, d.list(d.export("json", "application/json"))))
+	mux.HandleFunc("GET /inventory.html", d.program(exportTime, d.list(d.export("html", "text/html; charset=utf-8"))))
 	d.routeAPI(mux)
 	if d.Metrics != nil {
 		mux.HandleFunc("GET /metrics", d.program(pageTime, d.Metrics.ServeHTTP))
@@ -120,8 +122,11 @@ type Options struct {
 	// VerifyPassword tells whether a password is the one of admin.password; Argon2id makes one from a hash. It is called
 	// for one password at a time. Nil stands for no password: then everyone on loopback may read, and nobody may write.
 	VerifyPassword func(ctx context.Context, password string) bool
-	Names          []string // host names answered besides loopback's, admin.names
-	Secure         bool     // served over TLS: the cookie is Secure, and browsers are told to stay with TLS
+	// BrowserKey signs the cookie that tells a browser which was logged in before; it should change with the password. Nil stands
+	// for one of this process.
+	BrowserKey []byte
+	Names      []string // host names answered besides loopback's, admin.names
+	Secure     bool     // served over TLS: the cookie is Secure, and browsers are told to stay with TLS
 
 	Live         func() []watch.Session
 	Upstreams    func() []watch.Upstream

@@ -161,6 +161,10 @@ func (v view) Devices(ctx context.Context, q inventory.Query) ([]inventory.Devic
 	return store.Devices(ctx, q)
 }
 
+func (v view) EachDevice(ctx context.Context, q inventory.Query, do func(*inventory.Device) error) (int, error) {
+	return read(ctx, v, func(s *sqlstore.Store) (int, error) { return s.EachDevice(ctx, q, do) })
+}
+
 func (v view) Device(ctx context.Context, id string) (inventory.Device, error) {
 	return read(ctx, v, func(s *sqlstore.Store) (inventory.Device, error) { return s.Device(ctx, id) })
 }

@@ -1,6 +1,9 @@
 package sqlstore_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,37 +37,41 @@ func TestQueries(t *testing.T) {
 		q    inventory.Query
 		want string
 	}{
-		"all":                     {inventory.Query{}, "printer camera fax - scanner"},
-		"descending":              {inventory.Query{Descending: true}, "scanner - fax camera printer"},
-		"page":                    {inventory.Query{Limit: 2, Offset: 1}, "camera fax"},
-		"page beyond":             {inventory.Query{Limit: 2, Offset: 9}, ""},
-		"search, its page":        {inventory.Query{Search: "192.0.2.", Limit: 2, Offset: 1}, "camera fax"},
-		"search mailbox":          {inventory.Query{Search: "sCANS@"}, "printer"},
-		"search beyond ASCII":     {inventory.Query{Search: "ärzte"}, "fax"},
-		"search owner":            {inventory.Query{Search: "RADIO"}, "printer"},
-		"search claimed":          {inventory.Query{Search: "root"}, "-"},
-		"search percent":          {inventory.Query{Search: "%"}, "camera"},
-		"search percent and more": {inventory.Query{Search: "0% d"}, "camera"},
-		"search underscore":       {inventory.Query{Search: "_"}, "fax"},
-		"search backslash":        {inventory.Query{Search: `\`}, ""},
-		"search quote":            {inventory.Query{Search: `' OR 1=1 --`}, ""},
-		"search NUL":              {inventory.Query{Search: "\x00\xff"}, ""},
-		"readiness":               {inventory.Query{Readiness: []string{"direct", "none"}}, "camera"},
-		"stages":                  {inventory.Query{Stages: []inventory.Stage{"warn", "block"}}, "camera fax"},
-		"categories":              {inventory.Query{Categories: []inventory.Category{"printer_scanner"}}, "fax"},
-		"owners":                  {inventory.Query{Owners: []string{"radiology", ""}}, "printer fax - scanner"},
-		"vendors":                 {inventory.Query{Vendors: []string{"HP", "axis"}}, "printer camera"},
-		"versions":                {inventory.Query{Versions: []string{"1.2"}}, "camera"},
-		"versions, none":          {inventory.Query{Versions: []string{"none"}}, "fax scanner"},
-		"versions, empty":         {inventory.Query{Versions: []string{""}}, "fax scanner"},
-		"blockers":                {inventory.Query{Blockers: []string{"rc4", "des"}}, "printer"},
-		"blockers, no part":       {inventory.Query{Blockers: []string{"tls1", "rc_"}}, ""},
-		"steps":                   {inventory.Query{Steps: []inventory.NextStep{"watch"}}, "-"},
-		"strangers":               {inventory.Query{Strangers: &yes}, "-"},
-		"no strangers":            {inventory.Query{Strangers: &no}, "printer camera fax scanner"},
-		"quiet":                   {inventory.Query{QuietSince: noon.Add(time.Hour)}, "printer scanner"},
-		"due":                     {inventory.Query{DueBefore: "2027-03-02"}, "printer"},
-		"due, the day itself":     {inventory.Query{DueBefore: "2027-03-01"}, ""},
+		"all":                            {inventory.Query{}, "printer camera fax - scanner"},
+		"descending":                     {inventory.Query{Descending: true}, "scanner - fax camera printer"},
+		"page":                           {inventory.Query{Limit: 2, Offset: 1}, "camera fax"},
+		"page beyond":                    {inventory.Query{Limit: 2, Offset: 9}, ""},
+		"search, its page":               {inventory.Query{Search: "192.0.2.", Limit: 2, Offset: 1}, "camera fax"},
+		"search mailbox":                 {inventory.Query{Search: "sCANS@"}, "printer"},
+		"search beyond ASCII":            {inventory.Query{Search: "ärzte"}, "fax"},
+		"search owner":                   {inventory.Query{Search: "RADIO"}, "printer"},
+		"search claimed":                 {inventory.Query{Search: "root"}, "-"},
+		"search percent":                 {inventory.Query{Search: "%"}, "camera"},
+		"search percent and more":        {inventory.Query{Search: "0% d"}, "camera"},
+		"search underscore":              {inventory.Query{Search: "_"}, "fax"},
+		"search backslash":               {inventory.Query{Search: `\`}, ""},
+		"search quote":                   {inventory.Query{Search: `' OR 1=1 --`}, ""},
+		"search NUL":                     {inventory.Query{Search: "\x00\xff"}, ""},
+		"readiness":                      {inventory.Query{Readiness: []string{"direct", "none"}}, "camera"},
+		"stages":                         {inventory.Query{Stages: []inventory.Stage{"warn", "block"}}, "camera fax"},
+		"categories":                     {inventory.Query{Categories: []inventory.Category{"printer_scanner"}}, "fax"},
+		"owners":                         {inventory.Query{Owners: []string{"radiology", ""}}, "printer fax - scanner"},
+		"vendors":                        {inventory.Query{Vendors: []string{"HP", "axis"}}, "printer camera"},
+		"versions":                       {inventory.Query{Versions: []string{"1.2"}}, "camera"},
+		"versions, none":                 {inventory.Query{Versions: []string{"none"}}, "fax scanner"},
+		"versions, empty":                {inventory.Query{Versions: []string{""}}, "fax scanner"},
+		"blockers":                       {inventory.Query{Blockers: []string{"rc4", "des"}}, "printer"},
+		"blockers, no part":              {inventory.Query{Blockers: []string{"tls1", "rc_"}}, ""},
+		"steps":                          {inventory.Query{Steps: []inventory.NextStep{"watch"}}, "-"},
+		"strangers":                      {inventory.Query{Strangers: &yes}, "-"},
+		"no strangers":                   {inventory.Query{Strangers: &no}, "printer camera fax scanner"},
+		"strangers, not served":          {inventory.Query{Strangers: &yes, NotServedSince: noon}, ""},
+		"devices, with those not served": {inventory.Query{Strangers: &no, NotServedSince: noon}, "printer camera fax - scanner"},
+		"a stranger of long ago":         {inventory.Query{Strangers: &yes, NotServedSince: noon.Add(10 * time.Hour)}, "-"},
+		"not served":                     {inventory.Query{NotServed: true, NotServedSince: noon}, "printer camera fax -"},
+		"quiet":                          {inventory.Query{QuietSince: noon.Add(time.Hour)}, "printer scanner"},
+		"due":                            {inventory.Query{DueBefore: "2027-03-02"}, "printer"},
+		"due, the day itself":            {inventory.Query{DueBefore: "2027-03-01"}, ""},
 		"all together": {inventory.Query{Search: "192", Vendors: []string{"HP"}, Stages: []inventory.Stage{"bridge"},
 			Strangers: &no}, "printer"},
 		"by account":            {inventory.Query{Sort: "account"}, "- camera fax printer scanner"},
@@ -122,6 +129,61 @@ func TestTotals(t *testing.T) {
 			Steps:      map[inventory.NextStep]int64{"identify": 4}}
 		if jsonOf(t, got) != jsonOf(t, want) {
 			t.Errorf("totals\n%s\nwant\n%s", jsonOf(t, got), jsonOf(t, want))
+		}
+	})
+}
+
+// TestLists_GoOnAfterASession pages through sessions of which many began in the same millisecond.
+func TestLists_GoOnAfterASession(t *testing.T) {
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s := open(t, o)
+		j := &journal{id: "a"}
+		var lines []inventory.Line
+		for i := range 100 {
+			lines = append(lines, session(fmt.Sprintf("s%03d", i), "192.0.2.1/printer", i/70))
+		}
+		apply(t, s, j.batch(lines...))
+		var got []string
+		err := inventory.EachSession(t.Context(), s, inventory.SessionQuery{Limit: 1000}, func(one *inventory.StoredSession) error {
+			got = append(got, one.ID)
+			return nil
+		})
+		slices.Sort(got)
+		if err != nil || len(got) != 100 || len(slices.Compact(got)) != 100 {
+			t.Errorf("%d sessions, %v, want each of the 100 once", len(got), err)
+		}
+	})
+}
+
+// TestEachDevice_IsDevices compares what comes one by one with what comes at once, and ends when it is told to.
+func TestEachDevice_IsDevices(t *testing.T) {
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s := open(t, o)
+		j := &journal{id: "a"}
+		var lines []inventory.Line
+		for i := range 200 {
+			lines = append(lines, session(fmt.Sprintf("s%03d", i), fmt.Sprintf("192.0.2.%d/printer", i), i))
+		}
+		apply(t, s, j.batch(lines...))
+		for _, q := range []inventory.Query{{}, {Limit: 150, Offset: 20, Sort: "last_seen", Descending: true}, {Search: "192.0.2.1"}} {
+			all, want, err := s.Devices(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var each []inventory.Device
+			total, err := s.EachDevice(t.Context(), q, func(d *inventory.Device) error {
+				each = append(each, *d)
+				return nil
+			})
+			if err != nil || total != want || jsonOf(t, each) != jsonOf(t, all) {
+				t.Errorf("%+v: %d devices of %d, %v, want %d of %d", q, len(each), total, err, len(all), want)
+			}
+		}
+		enough := errors.New("enough")
+		seen := 0
+		_, err := s.EachDevice(t.Context(), inventory.Query{}, func(*inventory.Device) error { seen++; return enough })
+		if seen != 1 || !errors.Is(err, enough) {
+			t.Errorf("%d devices and %v, want 1 and the error", seen, err)
 		}
 	})
 }

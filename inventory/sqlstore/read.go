@@ -32,6 +32,51 @@ func (s *Store) Devices(ctx context.Context, q inventory.Query) ([]inventory.Dev
 	return devices, total, err
 }
 
+// devicesAtOnce is how many devices EachDevice holds.
+const devicesAtOnce = 64
+
+// EachDevice implements inventory.Reader. All that it holds are the ids.
+func (s *Store) EachDevice(ctx context.Context, q inventory.Query, do func(*inventory.Device) error) (total int, err error) {
+	order, err := orderOf(&q)
+	if err != nil {
+		return 0, err
+	}
+	var ids []string
+	err = s.view(ctx, func(t *tx) (err error) {
+		ids, total, err = t.selectDevices(ctx, &q, order)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for some := range slices.Chunk(ids, devicesAtOnce) {
+		if err := s.eachDocument(ctx, some, do); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) eachDocument(ctx context.Context, ids []string, do func(*inventory.Device) error) error {
+	var devices []inventory.Device
+	err := s.view(ctx, func(t *tx) (err error) {
+		devices, err = t.documents(ctx, ids)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range devices {
+		if devices[i].ID == "" {
+			continue // it was removed since its id was read
+		}
+		if err := do(&devices[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // selectDevices returns the ids of a page and how many there are in all. What a search finds is read whole: looking
 // through all devices costs more than the ids do, and is done once then.
 func (t *tx) selectDevices(ctx context.Context, q *inventory.Query, order string) ([]string, int, error) {
@@ -173,9 +218,7 @@ func (s *Store) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inven
 			oneOf(&c, "device", ids)
 		}
 		oneOf(&c, "outcome", q.Outcomes)
-		if !q.Before.IsZero() {
-			c.add("started_at < ?", q.Before.UnixMilli())
-		}
+		addBefore(&c, &q)
 		where, values := c.where()
 		limit := q.Limit
 		if limit <= 0 {
@@ -193,6 +236,17 @@ func (s *Store) Sessions(ctx context.Context, q inventory.SessionQuery) ([]inven
 		}, query, append(values, min(limit, maxSessions))...)
 	})
 	return found, err
+}
+
+// addBefore adds where a list of sessions goes on.
+func addBefore(c *conditions, q *inventory.SessionQuery) {
+	switch at := q.Before.UnixMilli(); {
+	case q.Before.IsZero():
+	case q.BeforeID == "":
+		c.add("started_at < ?", at)
+	default: // the first part is what the index knows
+		c.add("started_at <= ? AND (started_at < ? OR id > ?)", at, at, clean(q.BeforeID))
+	}
 }
 
 // Settings returns what people set, by device id, for the devices of which anything is. An id that is merged into a

@@ -14,7 +14,7 @@ import (
 var deviceRows = func() table {
 	columns := []string{"stranger", "account", "mailbox", "vendor", "vendor_key", "readiness", "category", "stage", "stage_rank",
 		"deadline", "owner", "owner_key", "priority_rank", "cents", "tls_version", "version_rank", "next_step",
-		"first_seen", "last_seen", "sessions", "blockers", "search"}
+		"first_seen", "last_seen", "last_served", "sessions", "blockers", "search"}
 	return table{"devices", append([]string{"id"}, columns...), replaced("id", columns...)}
 }()
 
@@ -29,7 +29,7 @@ func appendDevice(values []any, d *inventory.Device) []any {
 	return append(values, d.ID, stranger, clean(d.Account), folded(d.Mailbox), clean(d.Vendor), folded(d.Vendor),
 		clean(d.Readiness), clean(string(d.Category)), clean(string(d.Stage)), int64(slices.Index(inventory.Stages(), d.Stage)),
 		text(d.Deadline), clean(d.Owner), folded(d.Owner), priorityRank(d.Priority), cents(d.Cost), clean(version), versionRank(version),
-		text(string(d.NextStep)), moment(d.FirstSeen), moment(d.LastSeen), d.Sessions, words(d.Blockers), clean(searchText(d)))
+		text(string(d.NextStep)), moment(d.FirstSeen), moment(d.LastSeen), served(d), d.Sessions, words(d.Blockers), clean(searchText(d)))
 }
 
 // text returns NULL for an empty text.
@@ -58,6 +58,13 @@ func versionRank(version string) any {
 		return nil
 	}
 	return rank(slices.Index(inventory.Versions(), version))
+}
+
+func served(d *inventory.Device) any {
+	if d.LastServed == nil {
+		return nil
+	}
+	return moment(*d.LastServed)
 }
 
 func rank(i int) any {

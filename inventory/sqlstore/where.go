@@ -52,9 +52,7 @@ func conditionsOf(q *inventory.Query) (string, []any) {
 	oneOf(&c, "tls_version", versionsOf(q.Versions))
 	oneOf(&c, "next_step", q.Steps)
 	blockersOf(&c, q.Blockers)
-	if q.Strangers != nil {
-		c.add("stranger = ?", map[bool]int64{true: 1}[*q.Strangers])
-	}
+	strangersOf(&c, q)
 	if !q.QuietSince.IsZero() {
 		c.add("(last_seen IS NULL OR last_seen < ?)", q.QuietSince.UnixMilli())
 	}
@@ -62,6 +60,28 @@ func conditionsOf(q *inventory.Query) (string, []any) {
 		c.add("deadline < ?", clean(q.DueBefore))
 	}
 	return c.where()
+}
+
+// notServed holds for a device of a source that was seen since a time, of which nothing was served since. An id is the source, a slash
+// and the account; '0' follows the slash.
+const notServed = "(COALESCE(last_seen, 0) >= ? AND NOT EXISTS (SELECT 1 FROM devices o WHERE o.last_served >= ?" +
+	" AND o.id >= substr(devices.id, 1, length(devices.id) - length(devices.account))" +
+	" AND o.id < substr(devices.id, 1, length(devices.id) - length(devices.account) - 1) || '0'))"
+
+func strangersOf(c *conditions, q *inventory.Query) {
+	since := q.NotServedSince.UnixMilli()
+	if q.NotServed {
+		c.add(notServed, since, since)
+	}
+	switch {
+	case q.Strangers == nil:
+	case q.NotServedSince.IsZero():
+		c.add("stranger = ?", map[bool]int64{true: 1}[*q.Strangers])
+	case *q.Strangers:
+		c.add("(stranger = 1 AND NOT "+notServed+")", since, since)
+	default:
+		c.add("(stranger = 0 OR "+notServed+")", since, since)
+	}
 }
 
 // versionsOf takes an empty version for none.

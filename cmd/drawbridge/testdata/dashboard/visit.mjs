@@ -65,7 +65,7 @@ const rows = (page) => page.locator("table.devices tbody tr");
 async function plan(page) {
   await overview(page);
   await look(page, "overview");
-  await page.goto(url + "/devices");
+  await page.goto(url + "/devices?strangers=all");
   assert.equal(await rows(page).count(), fleet.devices + fleet.strangers);
   await page.getByLabel("Readiness").selectOption("ready");
   await page.getByRole("button", { name: "Filter" }).click();
