@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
+
+	"drawbridge/internal/textfile"
 )
 
 // Encoding is how the characters of a file were written.
@@ -23,9 +23,6 @@ const (
 	UTF16       Encoding = "UTF-16"
 	Windows1252 Encoding = "Windows-1252"
 )
-
-// byteOrderMark is what Excel and Notepad put in front of UTF-8.
-const byteOrderMark = "\uFEFF"
 
 // Text reads r to its end, at most limit bytes, and returns what it says with line ends as LF. What is not text, or cannot be
 // decoded, is an error with its line: nothing is ever made of bytes that mean no character.
@@ -50,25 +47,23 @@ func Text(r io.Reader, limit int64) (string, Encoding, error) {
 
 func decode(raw []byte) (string, Encoding, error) {
 	switch {
-	case bytes.HasPrefix(raw, []byte(byteOrderMark)) && utf8.Valid(raw):
-		return string(raw[len(byteOrderMark):]), UTF8, nil
 	case bytes.HasPrefix(raw, []byte{0xff, 0xfe}), bytes.HasPrefix(raw, []byte{0xfe, 0xff}):
-		text, err := decodeAs(unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), raw, UTF16)
+		text, err := whole(textfile.Decode(raw), UTF16)
 		return text, UTF16, err
 	case utf8.Valid(raw):
-		return string(raw), UTF8, nil
+		return string(textfile.Decode(raw)), UTF8, nil
 	}
-	text, err := decodeAs(charmap.Windows1252, raw, Windows1252)
+	decoded, err := charmap.Windows1252.NewDecoder().Bytes(raw)
+	if err != nil {
+		return "", "", fmt.Errorf("read the file as %s: %w", Windows1252, err)
+	}
+	text, err := whole(decoded, Windows1252)
 	return text, Windows1252, err
 }
 
-// decodeAs decodes raw, every byte of which must mean something. U+FFFD is what decoders make of what means nothing, and the
-// C1 controls are what Windows-1252 has in its five gaps.
-func decodeAs(e encoding.Encoding, raw []byte, as Encoding) (string, error) {
-	decoded, err := e.NewDecoder().Bytes(raw)
-	if err != nil {
-		return "", fmt.Errorf("the file is no %s: save it as UTF-8: %w", as, err)
-	}
+// whole is a text that was decoded, every byte of which meant something. U+FFFD is what decoders make of what means nothing, and
+// the C1 controls are what Windows-1252 has in its five gaps.
+func whole(decoded []byte, as Encoding) (string, error) {
 	text := string(decoded)
 	if at := strings.IndexFunc(text, isGap); at >= 0 {
 		return "", fmt.Errorf("line %d: it has a character that cannot be read as %s: save the file as UTF-8",

@@ -65,11 +65,18 @@ func (lr *logReader) simple(line []byte, depth int) (known bool, err error) {
 		}
 		return false, nil
 	}
+	if bytes.Contains(line, forPeople) {
+		lr.stats.Console++
+		return true, nil
+	}
 	if p := criLine.FindSubmatchIndex(line[:min(len(line), maxPrefix)]); p != nil && depth < maxDepth {
 		return true, lr.piece(piece{text: line[p[1]:], stream: string(line[p[2]:p[3]]), more: line[p[4]] == 'P'}, depth)
 	}
 	return false, nil
 }
+
+// forPeople is what log.format: console writes of a session before its words.
+var forPeople = []byte("\tinfo\tsession\t")
 
 // maxPrefix is how long what CRI puts before a line can be, in bytes.
 const maxPrefix = 80

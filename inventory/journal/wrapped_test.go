@@ -83,9 +83,11 @@ func TestReadLog_EveryWrapping(t *testing.T) {
 		"UTF-16 without a mark":           {log: inUTF16(a+"\n"+b+"\n", false)},
 		"UTF-8 with a mark":               {log: "\uFEFF" + a + "\n" + b},
 		"gzip and garbage":                {log: string(gzipped(t, []byte(a+"\n"+b+"\n"))) + "\x00\x00\x00\x01garbage"},
-		"over several lines":              {a + "\n" + b + "\n{\n  \"msg\": \"session\",\n  \"time\": \"x\"\n}\n", Stats{Bad: 1}},
-		"a text that was cut":             {a + "\n" + b + "\n" + `{"message":` + quoted(a[:200]) + "}", Stats{Bad: 1}},
-		"too deep":                        {a + "\n" + b + "\n" + deep(quoted, a), Stats{Bad: 1}},
+		"for people": {"2026-11-24T10:00:00.123Z\tinfo\tsession\t10.20.3.7/scanner1 on imaps bridged\n" + a + "\n" +
+			`{"log":` + quoted("2026-11-24T10:00:00.123Z\tinfo\tsession\tx\n") + "}\n" + b, Stats{Console: 2}},
+		"over several lines":  {a + "\n" + b + "\n{\n  \"msg\": \"session\",\n  \"time\": \"x\"\n}\n", Stats{Bad: 1}},
+		"a text that was cut": {a + "\n" + b + "\n" + `{"message":` + quoted(a[:200]) + "}", Stats{Bad: 1}},
+		"too deep":            {a + "\n" + b + "\n" + deep(quoted, a), Stats{Bad: 1}},
 	} {
 		tt.want.Lines = 2
 		got, stats := readLog(t, strings.NewReader(tt.log))
