@@ -247,11 +247,15 @@ func TestAdmin_ByPrograms(t *testing.T) {
 		wantHarmlessCSV(t, what, text)
 	}
 	cookie := v.wantStatus(http.StatusSeeOther, http.MethodPost, "/login", url.Values{"password": {m.scene.password}}, nil).Cookies()
-	if len(cookie) != 1 || cookie[0].Secure || !cookie[0].HttpOnly {
+	if len(cookie) != 2 || cookie[0].Secure || !cookie[0].HttpOnly || cookie[1].Secure || !cookie[1].HttpOnly {
 		t.Fatalf("cookies without TLS: %v", cookie)
 	}
 	page := func(path string) string {
-		_, body := v.do(http.MethodGet, path, nil, func(r *http.Request) { r.AddCookie(cookie[0]) })
+		_, body := v.do(http.MethodGet, path, nil, func(r *http.Request) {
+			for _, c := range cookie {
+				r.AddCookie(c)
+			}
+		})
 		if !strings.Contains(body, "Log out") {
 			t.Errorf("%s is no page for who is logged in: %.300s", path, body)
 		}

@@ -62,7 +62,7 @@ func TestGeneration_FaultChangesNothing(t *testing.T) {
 			t.Fatalf("%s: another generation holds", name)
 		}
 	}
-	r := w.guess("127.0.0.1", sandbox.IMAP, "right", "OK LOGIN completed.")
+	r := w.guess("127.0.0.1", sandbox.IMAP, "right", "OK [CAPABILITY ")
 	if r.Outcome != inventory.OutcomeBridged {
 		t.Errorf("outcome %s, want bridged", r.Outcome)
 	}

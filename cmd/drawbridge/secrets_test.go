@@ -110,7 +110,7 @@ func TestSecrets_AreWrittenNowhere(t *testing.T) {
 	if n := len(w.exchange.Log().Logins()); n < 10 {
 		t.Errorf("%d logins reached the mail server: the canaries did not fly", n)
 	}
-	if !bytes.Contains(files[verifiedFile], []byte("device0@contoso.example")) {
+	if !bytes.Contains(files[verifiedFile], []byte(`"device0"`)) {
 		t.Errorf("%s does not hold the verified account: %q", verifiedFile, files[verifiedFile])
 	}
 }
