@@ -33,9 +33,9 @@ func Judge(a Answer, m Method) (refused *Refusal, unknown bool) {
 		return byCode(a, m), false
 	}
 	switch text := wordsOf(a.Text, m.account()); {
-	case unknownForms.in(text):
+	case unknownForm.MatchString(text):
 		return Refuse(Unavailable, sentenceUnknownForm), true
-	case passingFaults.in(text):
+	case passingFault.MatchString(text) && !wrongPassword.MatchString(text):
 		return Refuse(Unavailable, sentencePassing), false
 	case a.Kind == AnswerBad, !a.Sent:
 		return Refuse(Unavailable, sentenceUnknownForm), true

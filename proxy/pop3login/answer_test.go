@@ -256,7 +256,7 @@ func TestPOP3_FormsThatTheUpstreamDoesNotKnow(t *testing.T) {
 		{"a protocol error", both + "-ERR Protocol error. 19\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
 		{"too many arguments", both + "-ERR Too many arguments\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
 		{"no reason at all", both + "-ERR\r\n+OK\r\n+OK\r\n", plain + user, used("PLAIN"), -1},
-		{"USER is switched off", both + "-ERR command disabled\r\n+ \r\n+OK\r\n",
+		{"USER is switched off", both + "-ERR Plaintext authentication disallowed.\r\n+ \r\n+OK\r\n",
 			"USER anna\r\nAUTH PLAIN\r\nAGFubmEAcmlnaHQ=\r\n", used("USER"), -1},
 		{"no form at all", both + "-ERR unknown command\r\n-ERR unknown command\r\n-ERR unknown command\r\n",
 			plain + "USER anna\r\nAUTH LOGIN\r\n", used("PLAIN"), login.Unavailable},
