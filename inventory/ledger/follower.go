@@ -16,7 +16,7 @@ import (
 const (
 	batchPause   = 200 * time.Millisecond // between two passes, so that sessions that end together share a transaction
 	retryFirst   = time.Second            // after a store that failed, doubling
-	retryMost    = time.Minute
+	retryMost    = 30 * time.Second
 	refreshEvery = 30 * time.Second // of what another bridge may have set in a shared store
 	lastPass     = 10 * time.Second // for what is taken when the bridge ends
 	soonTime     = 2 * time.Second  // for what a command that reads waits for

@@ -15,7 +15,9 @@ type dialect struct {
 	numbered  bool               // placeholders are $1, $2 and so on
 	text      string             // type of text that compares by bytes
 	lock      string             // statement by which one writer waits for another; empty where there is one connection for writing
-	unhurried string             // statement that lifts the time-out of a transaction, where there is one
+	hurried   string             // statement that gives the statements of a transaction a time-out; empty: they end with the context
+	unhurried string             // statement that lifts it
+	migrating string             // query by which one bridge at a time makes the schema: whether it may; empty where there is one bridge
 	row       string             // name of what tells rows apart
 	prepare   bool               // statements are compiled anew each time unless they are prepared
 	snapshot  sql.IsolationLevel // at which all statements of a reading transaction see the same rows

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"go.uber.org/zap"
 )
 
@@ -21,27 +21,56 @@ import (
 var migrationFiles embed.FS
 
 const (
-	migrationLock    = 7233182902573328741
-	migrationTries   = 60 // a second each: another bridge is at it
 	migrationsFolder = "migrations"
+	migrationTries   = 60
+	migrationPause   = time.Second
 )
 
-// migrate brings the schema up to this version. One that a later version made stays as it is.
+// errMigrating says that another bridge makes the schema.
+var errMigrating = errors.New("another bridge is making its schema: try again")
+
+// migrate brings the schema up to this version. Of several bridges on one PostgreSQL one at a time is at it. The others do
+// not wait in a connection: they could have all that a pooler has, and the one needs two.
 func (s *Store) migrate(ctx context.Context, log *zap.Logger) error {
+	for tries := 1; ; tries++ {
+		err := s.tryMigrate(ctx, log)
+		if !errors.Is(err, errMigrating) || tries == migrationTries {
+			return err
+		}
+		select {
+		case <-time.After(migrationPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryMigrate is migrate where nobody else is at it, else errMigrating. The lock is one of a transaction beside those of the
+// migrations, since a pooler keeps together no more than that.
+func (s *Store) tryMigrate(ctx context.Context, log *zap.Logger) error {
+	if s.dialect.migrating == "" {
+		return s.migrateAlone(ctx, log)
+	}
+	return s.transact(ctx, s.write, nil, func(t *tx) error {
+		locked, err := column[bool](ctx, t, s.dialect.migrating)
+		if err != nil {
+			return err
+		}
+		if !locked[0] {
+			return errMigrating
+		}
+		return s.migrateAlone(ctx, log)
+	})
+}
+
+// migrateAlone brings the schema up to this version. One that a later version made stays as it is.
+func (s *Store) migrateAlone(ctx context.Context, log *zap.Logger) error {
 	steps, err := migrations(s.dialect.text)
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
-		goose.WithLogger(goose.NopLogger())}
-	if s.dialect.lock != "" {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, migrationTries))
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.write, nil, options...)
+	provider, err := goose.NewProvider(s.dialect.goose, s.write, nil, goose.WithGoMigrations(steps...),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return err
 	}

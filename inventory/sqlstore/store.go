@@ -33,6 +33,7 @@ type Store struct {
 	read    *sql.DB
 	place   string // how errors name the database
 	secret  string // what errors must not show
+	retire  func() // has no connection used again that is there now; nil: they have no state that could be old
 	advise  inventory.Advisor
 }
 
@@ -73,6 +74,7 @@ func connect(o Options, wrap func(driver.Connector) driver.Connector) (*Store, e
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.read.PingContext(ctx); err != nil {
+		s.suspect(err)
 		return s.explain("reach", err)
 	}
 	return nil
@@ -88,6 +90,13 @@ func (s *Store) Close() error {
 		return s.explain("close", err)
 	}
 	return nil
+}
+
+// suspect lets go of the connections where an error may come from what they were like when they were made.
+func (s *Store) suspect(err error) {
+	if s.retire != nil && !errors.Is(err, ErrPosition) && !errors.Is(err, inventory.ErrNoDevice) && !errors.Is(err, context.Canceled) {
+		s.retire()
+	}
 }
 
 // explain says which database failed at what, and what to do where that is known.
