@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -224,6 +225,10 @@ func (b *bridge) inventoryWarnings() []string {
 	}
 	if b.ledger.Behind() != nil {
 		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
+	}
+	if aside := b.ledger.SetAside(); len(aside) > 0 {
+		list = append(list, "the inventory's store was damaged and is made anew from the journal: see whether the disk is sound, and remove "+
+			strings.Join(aside, ", ")+" from the data directory when nobody needs it")
 	}
 	return list
 }

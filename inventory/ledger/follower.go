@@ -124,8 +124,26 @@ func (f *follower) pass(ctx context.Context, before func(context.Context) error)
 	return err
 }
 
-// take opens the store where it is not, feeds it, and takes over what it says is set.
+// take has the store take all that is written. One that is damaged is set aside, and the one in its place takes it.
 func (f *follower) take(ctx context.Context) error {
+	var err error
+	if !f.damaged(nil) {
+		err = f.takeOnce(ctx)
+	}
+	if !f.damaged(err) {
+		return err
+	}
+	if err == nil {
+		err = sqlstore.ErrDamaged
+	}
+	if err := f.setAside(err); err != nil {
+		return err
+	}
+	return f.takeOnce(ctx)
+}
+
+// takeOnce opens the store where it is not, feeds it, and takes over what it says is set.
+func (f *follower) takeOnce(ctx context.Context) error {
 	store, err := f.reach(ctx)
 	if err != nil {
 		return err

@@ -22,6 +22,8 @@ type dialect struct {
 	prepare   bool               // statements are compiled anew each time unless they are prepared
 	snapshot  sql.IsolationLevel // at which all statements of a reading transaction see the same rows
 	advice    func(error) string // what to do about an error, empty where that is not known
+	damaged   func(error) bool   // whether an error says that the database is to be made anew; nil: that is for people to say
+	tables    string             // query of the names of all tables, where the database may be anybody's; empty where it was made for us
 }
 
 // rebind writes the placeholders of a statement, each a ?, as the dialect has them. The statements of this package have

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -15,7 +14,7 @@ func (s *Store) Reset(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, name := range strings.Fields("positions sums tallies days open_sessions ended_runs devices documents sessions") {
+		for _, name := range tableNames() {
 			if err := t.exec(ctx, "DELETE FROM "+name); err != nil {
 				return err
 			}

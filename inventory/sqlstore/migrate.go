@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ var migrationFiles embed.FS
 
 const (
 	migrationsFolder = "migrations"
+	gooseTable       = "goose_db_version"
 	migrationTries   = 60
 	migrationPause   = time.Second
 )
@@ -49,7 +51,7 @@ func (s *Store) migrate(ctx context.Context, log *zap.Logger) error {
 // migrations, since a pooler keeps together no more than that.
 func (s *Store) tryMigrate(ctx context.Context, log *zap.Logger) error {
 	if s.dialect.migrating == "" {
-		return s.migrateAlone(ctx, log)
+		return s.migrateOurs(ctx, log)
 	}
 	return s.transact(ctx, s.write, nil, func(t *tx) error {
 		locked, err := column[bool](ctx, t, s.dialect.migrating)
@@ -60,6 +62,60 @@ func (s *Store) tryMigrate(ctx context.Context, log *zap.Logger) error {
 			return errMigrating
 		}
 		return s.migrateAlone(ctx, log)
+	})
+}
+
+// tableNames are the tables that hold the inventory.
+func tableNames() []string {
+	return strings.Fields("positions sums tallies days open_sessions ended_runs devices documents sessions")
+}
+
+// errForeign says that a database is none of ours.
+var errForeign = errors.New("it has not the tables of an inventory")
+
+// migrateOurs is migrateAlone where the database is empty or ours: nothing is added to anybody else's.
+func (s *Store) migrateOurs(ctx context.Context, log *zap.Logger) error {
+	have, err := s.tables(ctx)
+	if err != nil {
+		return err
+	}
+	if begun := len(have) == 1 && have[0] == gooseTable; len(have) > 0 && !begun {
+		if !slices.Contains(have, gooseTable) || !slices.Contains(have, tableNames()[0]) {
+			return errForeign
+		}
+	}
+	if len(have) > 0 {
+		if err := s.readVersions(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.migrateAlone(ctx, log); err != nil {
+		return err
+	}
+	if have, err = s.tables(ctx); err != nil {
+		return err
+	}
+	for _, name := range tableNames() {
+		if !slices.Contains(have, name) {
+			return errForeign
+		}
+	}
+	return nil
+}
+
+func (s *Store) tables(ctx context.Context) (names []string, err error) {
+	err = s.transact(ctx, s.write, nil, func(t *tx) error {
+		names, err = column[string](ctx, t, s.dialect.tables)
+		return err
+	})
+	return names, err
+}
+
+// readVersions tells of a table of versions that is damaged, which goose would take for none.
+func (s *Store) readVersions(ctx context.Context) error {
+	return s.transact(ctx, s.write, nil, func(t *tx) error {
+		_, err := column[int](ctx, t, "SELECT COUNT(*) FROM "+gooseTable)
+		return err
 	})
 }
 

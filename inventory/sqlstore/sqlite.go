@@ -19,7 +19,8 @@ import (
 const sqliteReaders = 4
 
 func sqliteDialect() dialect {
-	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice}
+	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice,
+		damaged: sqliteDamaged, tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"}
 }
 
 func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
@@ -75,6 +76,16 @@ func sqliteAddress(path string, pragmas ...string) string {
 
 const primaryCode = 0xff // the rest of SQLite's code is detail
 
+// sqliteDamaged reports whether an error says that the file is damaged, or none of ours.
+func sqliteDamaged(err error) bool {
+	var failed *sqlite.Error
+	if errors.As(err, &failed) {
+		code := failed.Code() & primaryCode
+		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	}
+	return errors.Is(err, errForeign) || errors.Is(err, errUnreadable)
+}
+
 // sqliteAdvice says what to do about an error of SQLite.
 func sqliteAdvice(err error) string {
 	var failed *sqlite.Error
@@ -82,8 +93,6 @@ func sqliteAdvice(err error) string {
 		return ""
 	}
 	switch failed.Code() & primaryCode {
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return "the file is damaged or no inventory; drawbridge inventory rebuild makes it anew from the journal"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return "drawbridge must be able to write this file and its folder; drawbridge inventory rebuild makes the file anew from the journal"
 	case sqlite3.SQLITE_FULL:
