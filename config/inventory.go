@@ -32,7 +32,8 @@ type Inventory struct {
 	// address, where the neighbour table of this machine knows it, else the address it comes from).
 	IdentifyBy string `yaml:"identify_by" jsonschema:"enum=source,enum=mac"`
 
-	// How long things are kept. Devices stay until they are removed.
+	// How long things are kept. Devices stay until they are removed, but source devices (ADDRESS/-) go when they were not seen
+	// for as long as days.
 	Keep Keep `yaml:"keep"`
 
 	// The files that the inventory is made from: journal/ in data_dir.

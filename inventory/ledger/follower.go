@@ -28,10 +28,13 @@ const (
 type follower struct {
 	journal *journal.Journal
 	options sqlstore.Options
-	stages  *setStages // told what the store says is set
-	log     *zap.Logger
-	passes  chan askedPass // asks for a pass that begins now
-	tried   chan struct{}  // closed when the store was reached, or could not be for the first time
+
+	keepSessions, keepDays time.Duration
+
+	stages *setStages // told what the store says is set
+	log    *zap.Logger
+	passes chan askedPass // asks for a pass that begins now
+	tried  chan struct{}  // closed when the store was reached, or could not be for the first time
 
 	mu    sync.Mutex
 	once  sync.Once
@@ -174,6 +177,11 @@ func (f *follower) reach(ctx context.Context) (*sqlstore.Store, error) {
 	f.store = store
 	f.mu.Unlock()
 	return store, store.Refresh(ctx)
+}
+
+// prune lets go of what is too old in the store.
+func (f *follower) prune(ctx context.Context, store *sqlstore.Store, now time.Time) error {
+	return store.Prune(ctx, now.Add(-f.keepSessions), now.Add(-f.keepDays))
 }
 
 // CatchUp returns when the store has all that was written before, or could not take it. It needs Start.

@@ -61,6 +61,13 @@ func (d *desk) comes(device string) {
 	d.Journal.Ended(s)
 }
 
+// knocks tells of a session without a login from an address.
+func (d *desk) knocks(address string, when time.Time) {
+	d.sessions++
+	d.Journal.Ended(&inventory.Session{ID: fmt.Sprint("knock ", d.sessions), Run: "4f2a", Listener: "imaps", Protocol: "imap",
+		Source: inventory.Source{IP: netip.MustParseAddr(address)}, StartedAt: when, Time: when, Outcome: inventory.OutcomeTLSFailed})
+}
+
 // counts waits until the store tells of so many sessions of each device.
 func (d *desk) counts(want string) {
 	d.t.Helper()

@@ -34,7 +34,8 @@ type Options struct {
 	Journal  journal.Options
 	Postgres secret.Secret // address of a PostgreSQL, as sqlstore has it; empty: SQLite, in Dir
 
-	KeepSessions, KeepDays time.Duration // how long the store has single sessions and the sums of days
+	// How long the store has single sessions and the sums of days, and with these the source devices of which no more is known.
+	KeepSessions, KeepDays time.Duration
 
 	Record func(inventory.ChangeLine) // required; called with each change once the journal has it, by any goroutine
 	Log    *zap.Logger                // required
@@ -73,7 +74,7 @@ func Open(o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{Journal: j, o: o, end: func() {}}
-	l.follower = &follower{journal: j, options: store, stages: stages, log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
+	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, stages: stages, log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
 	l.view = l.reader
 	return l, nil
 }
@@ -119,19 +120,26 @@ func (l *Ledger) Drop(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Prune(ctx, now.Add(-l.o.KeepSessions), now.Add(-l.o.KeepDays)); err != nil {
+	if err := l.prune(ctx, store, now); err != nil {
 		return err
 	}
 	passed, known, err := store.Position(ctx, l.Journal.ID())
 	if err != nil || !known {
 		return err
 	}
-	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, foldDropped)
+	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, foldDropped(sqlstore.FirstKept(now.Add(-l.o.KeepDays))))
 	return err
 }
 
-// foldDropped adds the lines that the journal drops to its snapshot.
-func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+// foldDropped returns what adds the lines that the journal drops to its snapshot, without source devices that were not seen
+// since a time.
+func foldDropped(strangersSince time.Time) journal.Fold {
+	return func(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+		return addDropped(old, lines, strangersSince, snapshot)
+	}
+}
+
+func addDropped(old io.Reader, lines journal.Lines, strangersSince time.Time, snapshot io.Writer) error {
 	fold := inventory.NewFold()
 	if old != nil {
 		var err error
@@ -142,6 +150,7 @@ func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
 	if _, err := lines(func(l *inventory.Line) error { fold.Line(l); return nil }); err != nil {
 		return err
 	}
+	fold.Forget(strangersSince)
 	return fold.WriteSnapshot(snapshot)
 }
 

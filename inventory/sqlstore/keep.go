@@ -27,7 +27,8 @@ func (s *Store) Reset(ctx context.Context) error {
 const prunedAtOnce = 5000
 
 // Prune drops the sessions that began, and the days that ended, before these times; the zero time drops none. What is
-// known of the devices stays: their tallies are apart from both. After an error some may be dropped already.
+// known of the devices stays: their tallies are apart from both. But source devices that were not seen since go with their
+// days, as inventory.Fold.Forget has it. After an error some may be dropped already.
 func (s *Store) Prune(ctx context.Context, sessionsBefore, daysBefore time.Time) error {
 	if !sessionsBefore.IsZero() {
 		if err := s.prune(ctx, "sessions", "started_at", sessionsBefore.UnixMilli()); err != nil {
@@ -45,7 +46,56 @@ func (s *Store) Prune(ctx context.Context, sessionsBefore, daysBefore time.Time)
 	if err != nil {
 		return err
 	}
-	return s.prune(ctx, "days", "day", first)
+	if err := s.prune(ctx, "days", "day", first); err != nil {
+		return err
+	}
+	return s.forget(ctx, FirstKept(daysBefore))
+}
+
+// FirstKept returns when the first day begins of those that Prune keeps; source devices seen before it only are gone.
+func FirstKept(daysBefore time.Time) time.Time { return time.Unix(firstDay(daysBefore)*secondsOfDay, 0).UTC() }
+
+// forget drops the source devices that inventory.Fold.Forget would drop, in chunks.
+func (s *Store) forget(ctx context.Context, before time.Time) error {
+	for after := ""; ; {
+		var ids []string
+		err := s.update(ctx, "prune", func(t *tx) (err error) {
+			ids, err = column[string](ctx, t, "SELECT id FROM devices d WHERE stranger = 1 AND last_seen < ? AND id > ? AND NOT EXISTS"+
+				" (SELECT 1 FROM tallies t WHERE t.root = d.id AND t.id <> d.id) ORDER BY id LIMIT ?", before.UnixMilli(), after, keysAtOnce)
+			if err != nil {
+				return err
+			}
+			return t.forgetSome(ctx, ids, before)
+		})
+		if err != nil || len(ids) < keysAtOnce {
+			return err
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+// forgetSome drops those of the source devices of which nothing is set.
+func (t *tx) forgetSome(ctx context.Context, ids []string, before time.Time) error {
+	p := newProjection(t, nil)
+	if err := p.loadMembers(ctx, ids); err != nil {
+		return err
+	}
+	var gone []string
+	var elsewhere int64
+	for id, m := range p.members {
+		if sessions, ok := m.tally.Forgettable(before); ok {
+			gone, elsewhere = append(gone, id), elsewhere+sessions
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, of := range []string{"tallies WHERE id", "devices WHERE id", "documents WHERE id", "days WHERE device", "open_sessions WHERE device"} {
+		if err := t.exec(ctx, "DELETE FROM "+of+" IN ("+marks(len(gone))+")", args(gone)...); err != nil {
+			return err
+		}
+	}
+	return t.insert(ctx, sums, []any{sumElsewhere, elsewhere})
 }
 
 // prune deletes the rows before a value in chunks.
