@@ -54,6 +54,7 @@ type bridge struct {
 	admin     net.Listener // nil where there is none
 	state     atomic.Pointer[string]
 	gateways  gatewayWatch
+	disk      func(folder string) (free, total uint64, err error)
 
 	generation atomic.Pointer[generation]
 }
@@ -67,7 +68,7 @@ var (
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
 func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) (_ *bridge, err error) {
-	b := &bridge{logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
+	b := &bridge{logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()}, disk: diskOf,
 		recorders: append(inventory.Recorders{logs.Records}, more...)}
 	b.state.Store(&stateStarting)
 	b.gateways.log = logs.Events
@@ -202,6 +203,7 @@ func (b *bridge) warnings() []string {
 		list = append(list, "which sources had a verified login cannot be written to the data directory: see its free space and permissions")
 	}
 	list = append(list, b.inventoryWarnings()...)
+	list = append(list, b.diskWarnings()...)
 	list = append(list, reminder.Warnings(b.cfg().Upstreams, time.Now())...)
 	for i, c := range b.holds().certs.List() {
 		if c.LastError != "" {

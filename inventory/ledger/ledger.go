@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,8 @@ type Options struct {
 
 	// How long the store has single sessions and the sums of days, and with these the source devices of which no more is known.
 	KeepSessions, KeepDays time.Duration
+
+	KeepSize int64 // bytes that the journal and a store in Dir have together; 0: no bound
 
 	Record func(inventory.ChangeLine) // required; called with each change once the journal has it, by any goroutine
 	Log    *zap.Logger                // required
@@ -101,13 +104,24 @@ func (l *Ledger) Close() error {
 // Stage returns what a device was set to, empty where it was not. It waits for no store.
 func (l *Ledger) Stage(device string) inventory.Stage { return l.stages.of(device) }
 
-// tidyEvery is how often what need not be kept any longer is let go.
-const tidyEvery = time.Hour
+// How often what need not be kept any longer is let go: what is too old, and what is too much.
+const (
+	boundEvery = time.Minute
+	tidyEvery  = time.Hour
+)
 
-// Tidy lets go every hour of what is older than is to be kept, until ctx ends. First it lets the bridge start in peace.
+// Tidy lets go every hour of what is older than is to be kept, and every minute of what is more, until ctx ends. First it lets
+// the bridge start in peace. What it cannot do is told once an hour.
 func (l *Ledger) Tidy(ctx context.Context) {
-	for pause(ctx, tidyEvery); ctx.Err() == nil; pause(ctx, tidyEvery) {
-		if err := l.Drop(ctx, time.Now()); err != nil && ctx.Err() == nil {
+	for minute := time.Duration(1); ; minute++ {
+		if pause(ctx, boundEvery); ctx.Err() != nil {
+			return
+		}
+		err, whole := l.Bound(ctx, time.Now()), minute*boundEvery%tidyEvery == 0
+		if whole {
+			err = errors.Join(l.Drop(ctx, time.Now()), err)
+		}
+		if err != nil && whole && ctx.Err() == nil {
 			l.log.Error("the inventory keeps more than inventory.keep says", zap.Error(err))
 		}
 	}
@@ -127,15 +141,15 @@ func (l *Ledger) Drop(ctx context.Context, now time.Time) error {
 	if err != nil || !known {
 		return err
 	}
-	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, foldDropped(sqlstore.FirstKept(now.Add(-l.o.KeepDays))))
+	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, l.fold(now))
 	return err
 }
 
-// foldDropped returns what adds the lines that the journal drops to its snapshot, without source devices that were not seen
-// since a time.
-func foldDropped(strangersSince time.Time) journal.Fold {
+// fold returns what adds the lines that the journal drops to its snapshot, without source devices that were not seen for long.
+func (l *Ledger) fold(now time.Time) journal.Fold {
+	since := sqlstore.FirstKept(now.Add(-l.o.KeepDays))
 	return func(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
-		return addDropped(old, lines, strangersSince, snapshot)
+		return addDropped(old, lines, since, snapshot)
 	}
 }
 

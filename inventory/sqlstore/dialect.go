@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"strconv"
 	"strings"
@@ -12,18 +13,20 @@ import (
 // dialect is what SQLite and PostgreSQL differ in.
 type dialect struct {
 	goose     goose.Dialect
-	numbered  bool               // placeholders are $1, $2 and so on
-	text      string             // type of text that compares by bytes
-	lock      string             // statement by which one writer waits for another; empty where there is one connection for writing
-	hurried   string             // statement that gives the statements of a transaction a time-out; empty: they end with the context
-	unhurried string             // statement that lifts it
-	migrating string             // query by which one bridge at a time makes the schema: whether it may; empty where there is one bridge
-	row       string             // name of what tells rows apart
-	prepare   bool               // statements are compiled anew each time unless they are prepared
-	snapshot  sql.IsolationLevel // at which all statements of a reading transaction see the same rows
-	advice    func(error) string // what to do about an error, empty where that is not known
-	damaged   func(error) bool   // whether an error says that the database is to be made anew; nil: that is for people to say
-	tables    string             // query of the names of all tables, where the database may be anybody's; empty where it was made for us
+	numbered  bool                                      // placeholders are $1, $2 and so on
+	text      string                                    // type of text that compares by bytes
+	lock      string                                    // statement by which one writer waits for another; empty where there is one connection for writing
+	hurried   string                                    // statement that gives the statements of a transaction a time-out; empty: they end with the context
+	unhurried string                                    // statement that lifts it
+	migrating string                                    // query by which one bridge at a time makes the schema: whether it may; empty where there is one bridge
+	row       string                                    // name of what tells rows apart
+	prepare   bool                                      // statements are compiled anew each time unless they are prepared
+	snapshot  sql.IsolationLevel                        // at which all statements of a reading transaction see the same rows
+	advice    func(error) string                        // what to do about an error, empty where that is not known
+	damaged   func(error) bool                          // whether an error says that the database is to be made anew; nil: that is for people to say
+	size      string                                    // query of how many bytes of this machine's disk the rows take; empty: none
+	compact   func(ctx context.Context, s *Store) error // gives room of dropped rows back to the disk; nil where size is empty
+	tables    string                                    // query of the names of all tables, where the database may be anybody's; empty where it was made for us
 }
 
 // rebind writes the placeholders of a statement, each a ?, as the dialect has them. The statements of this package have

@@ -53,7 +53,9 @@ func (s *Store) Prune(ctx context.Context, sessionsBefore, daysBefore time.Time)
 }
 
 // FirstKept returns when the first day begins of those that Prune keeps; source devices seen before it only are gone.
-func FirstKept(daysBefore time.Time) time.Time { return time.Unix(firstDay(daysBefore)*secondsOfDay, 0).UTC() }
+func FirstKept(daysBefore time.Time) time.Time {
+	return time.Unix(firstDay(daysBefore)*secondsOfDay, 0).UTC()
+}
 
 // forget drops the source devices that inventory.Fold.Forget would drop, in chunks.
 func (s *Store) forget(ctx context.Context, before time.Time) error {
@@ -116,6 +118,54 @@ func (s *Store) prune(ctx context.Context, from, by string, before int64) error 
 			return err
 		}
 	}
+}
+
+// Size returns how many bytes of this machine's disk the rows take: of a SQLite file what it has, but for the log beside it. What
+// is in PostgreSQL counts nothing.
+func (s *Store) Size(ctx context.Context) (size int64, err error) {
+	if s.dialect.size == "" {
+		return 0, nil
+	}
+	err = s.view(ctx, func(t *tx) error {
+		sizes, err := column[int64](ctx, t, s.dialect.size)
+		if err == nil {
+			size = sizes[0]
+		}
+		return err
+	})
+	return size, err
+}
+
+// Shrink drops the oldest eighth of the sessions, at least one, and gives their room back to the disk. It reports whether there
+// was any; of what is in PostgreSQL it drops nothing.
+func (s *Store) Shrink(ctx context.Context) (bool, error) {
+	if s.dialect.compact == nil {
+		return false, nil
+	}
+	before, err := s.oldestEighth(ctx)
+	if err != nil || before.IsZero() {
+		return false, err
+	}
+	if err := s.Prune(ctx, before, time.Time{}); err != nil {
+		return false, err
+	}
+	if err := s.dialect.compact(ctx, s); err != nil {
+		return false, s.explain("shorten", err)
+	}
+	return true, nil
+}
+
+// oldestEighth returns the time before which an eighth of the sessions began, and one more; zero where there is none.
+func (s *Store) oldestEighth(ctx context.Context) (before time.Time, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		latest, err := column[int64](ctx, t, "SELECT started_at FROM sessions ORDER BY started_at LIMIT 1 OFFSET"+
+			" (SELECT COUNT(*) / 8 FROM sessions)")
+		if len(latest) > 0 {
+			before = time.UnixMilli(latest[0] + 1)
+		}
+		return err
+	})
+	return before, err
 }
 
 // Refresh computes all devices anew from what is stored of them: Options.Advise may advise otherwise than that of an

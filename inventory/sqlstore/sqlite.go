@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -20,6 +21,7 @@ const sqliteReaders = 4
 
 func sqliteDialect() dialect {
 	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice,
+		size: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", compact: compactSQLite,
 		damaged: sqliteDamaged, tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"}
 }
 
@@ -67,11 +69,30 @@ func makePrivate(path string) error {
 
 // sqliteAddress returns what the driver opens. A write-ahead log lets pages be read while rows are written, and with it
 // synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has. Pages of 8 KiB
-// hold several records each. What it sorts stays in memory: in a container there may be no folder for temporary files.
+// hold several records each, and free ones can be given back. What it sorts stays in memory: in a container there may be no folder for temporary files.
 func sqliteAddress(path string, pragmas ...string) string {
-	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)"}, pragmas...)
+	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)",
+		"auto_vacuum(INCREMENTAL)"}, pragmas...)
 	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
+}
+
+// compactSQLite shortens the file by the pages that are free, which SQLite would keep for rows to come.
+func compactSQLite(ctx context.Context, s *Store) error {
+	var mode int
+	if err := s.write.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil {
+		return err
+	}
+	shorten := "PRAGMA incremental_vacuum"
+	if mode == 0 { // an older file, which is written anew once
+		shorten = "VACUUM"
+	}
+	for _, statement := range [...]string{shorten, "PRAGMA wal_checkpoint(TRUNCATE)"} {
+		if _, err := s.write.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const primaryCode = 0xff // the rest of SQLite's code is detail
