@@ -77,7 +77,8 @@ func Open(o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{Journal: j, o: o, end: func() {}}
-	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, stages: stages, log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
+	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, stages: stages,
+		log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
 	l.view = l.reader
 	return l, nil
 }

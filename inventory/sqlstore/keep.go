@@ -92,7 +92,8 @@ func (t *tx) forgetSome(ctx context.Context, ids []string, before time.Time) err
 	if len(gone) == 0 {
 		return nil
 	}
-	for _, of := range []string{"tallies WHERE id", "devices WHERE id", "documents WHERE id", "days WHERE device", "open_sessions WHERE device"} {
+	for _, of := range []string{"tallies WHERE id", "devices WHERE id", "documents WHERE id", "days WHERE device",
+		"open_sessions WHERE device"} {
 		if err := t.exec(ctx, "DELETE FROM "+of+" IN ("+marks(len(gone))+")", args(gone)...); err != nil {
 			return err
 		}

@@ -34,7 +34,8 @@ func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*
 	if err := makePrivate(path); err != nil {
 		return nil, fmt.Errorf("open the inventory: %w: drawbridge must be able to write this file and its folder", err)
 	}
-	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)", "cache_size(-65536)", "wal_autocheckpoint(4000)"))
+	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)", "cache_size(-65536)", "wal_autocheckpoint(4000)",
+		"auto_vacuum(INCREMENTAL)")) // so that free pages can be given back; it writes, and a reader must not say so
 	if err != nil {
 		return nil, s.explain("open", err)
 	}
@@ -69,10 +70,9 @@ func makePrivate(path string) error {
 
 // sqliteAddress returns what the driver opens. A write-ahead log lets pages be read while rows are written, and with it
 // synchronous(NORMAL) loses at most the last transactions in a power cut, which the journal still has. Pages of 8 KiB
-// hold several records each, and free ones can be given back. What it sorts stays in memory: in a container there may be no folder for temporary files.
+// hold several records each. What it sorts stays in memory: in a container there may be no folder for temporary files.
 func sqliteAddress(path string, pragmas ...string) string {
-	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)",
-		"auto_vacuum(INCREMENTAL)"}, pragmas...)
+	all := append([]string{"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "foreign_keys(1)", "temp_store(MEMORY)"}, pragmas...)
 	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
