@@ -32,7 +32,8 @@ type Inventory struct {
 	// address, where the neighbour table of this machine knows it, else the address it comes from).
 	IdentifyBy string `yaml:"identify_by" jsonschema:"enum=source,enum=mac"`
 
-	// How long things are kept. Devices stay until they are removed.
+	// How long things are kept. Devices stay until they are removed, but source devices (ADDRESS/-) go when they were not seen
+	// for as long as days.
 	Keep Keep `yaml:"keep"`
 
 	// The files that the inventory is made from: journal/ in data_dir.
@@ -49,6 +50,10 @@ type Keep struct {
 
 	// One row of counts for each device and day, at least 1d.
 	Days time.Duration `yaml:"days"`
+
+	// How much of the disk the journal and a SQLite store have together, at least four times journal.rotate; 0: no bound. What is
+	// more goes ahead of its time: the oldest of the journal's files, and single sessions likewise.
+	Size int64 `yaml:"size" drawbridge:"size"`
 }
 
 // Journal says how the journal's files are written.
@@ -90,6 +95,7 @@ func (i *Inventory) read(o *object) {
 	o.group("keep", func(o *object) {
 		scalar(o, "sessions", &i.Keep.Sessions, within(day, maxDuration))
 		scalar(o, "days", &i.Keep.Days, within(day, maxDuration))
+		scalar(o, "size", &i.Keep.Size, boundOfSize)
 	})
 	o.group("journal", func(o *object) {
 		scalar(o, "sync", &i.Journal.Sync, within(10*time.Millisecond, time.Minute))
@@ -105,9 +111,21 @@ func (i *Inventory) read(o *object) {
 	})
 }
 
+// boundOfSize reads how much something may have, 0 where that is without bound.
+func boundOfSize(text string) (int64, *mistake) {
+	if text == "0" {
+		return 0, nil
+	}
+	return size[int64](mebibyte, maxBytes)(text)
+}
+
 // checkInventory judges what several keys tell together.
 func (d *decoder) checkInventory(i *Inventory) {
 	d.checkKeep(&i.Keep)
+	if least := 4 * i.Journal.Rotate; i.Keep.Size > 0 && i.Keep.Size < least {
+		d.faultIn("inventory.keep.size", wrong("write at least "+FormatSize(least)+", or a smaller inventory.journal.rotate",
+			"%s has no room beside a file of the journal, which has up to %s", FormatSize(i.Keep.Size), FormatSize(i.Journal.Rotate)))
+	}
 	if i.IdentifyBy == IdentifyByMAC && !i.Enrich.MACAddress {
 		d.faultIn("inventory.enrich.mac_address", wrong("write true here, or identify_by: source",
 			"identify_by is mac, and no MAC address would be looked up"))

@@ -35,7 +35,7 @@ func TestParse_InventoryOfTheGoodFile(t *testing.T) {
 	equal(t, "store", i.Store, config.StorePostgres)
 	equal(t, "dsn", i.DSN.Reveal(), `host=db.contoso.local user=drawbridge dbname=drawbridge sslmode=verify-full password='with \'quotes\''`)
 	equal(t, "identify_by", i.IdentifyBy, config.IdentifyByMAC)
-	equal(t, "keep", i.Keep, config.Keep{Sessions: 90 * 24 * time.Hour, Days: 1000 * 24 * time.Hour})
+	equal(t, "keep", i.Keep, config.Keep{Sessions: 90 * 24 * time.Hour, Days: 1000 * 24 * time.Hour, Size: 100 << 30})
 	equal(t, "journal", i.Journal, config.Journal{Sync: 250 * time.Millisecond, Rotate: 1 << 30})
 	equal(t, "enrich", []bool{i.Enrich.ReverseDNS, i.Enrich.MACAddress}, []bool{false, true})
 	s := i.Enrich.SNMP
@@ -80,7 +80,10 @@ func TestParse_KeepAndJournalAtTheirEdges(t *testing.T) {
 	c := parse(t, "inventory: {keep: {sessions: 1d, days: 24h}, journal: {sync: 10ms, rotate: 1MiB}}")
 	equal(t, "keep", c.Inventory.Keep, config.Keep{Sessions: 24 * time.Hour, Days: 24 * time.Hour})
 	equal(t, "journal", c.Inventory.Journal, config.Journal{Sync: 10 * time.Millisecond, Rotate: 1 << 20})
-	c = parse(t, "inventory: {journal: {sync: 60s, rotate: 4GiB}}")
+	c = parse(t, "inventory: {keep: {size: 4MiB}, journal: {rotate: 1MiB}}")
+	equal(t, "size", c.Inventory.Keep.Size, int64(4<<20))
+	c = parse(t, "inventory: {keep: {size: 0}, journal: {sync: 60s, rotate: 4GiB}}")
+	equal(t, "no bound", c.Inventory.Keep.Size, int64(0))
 	equal(t, "journal", c.Inventory.Journal, config.Journal{Sync: time.Minute, Rotate: 4 << 30})
 }
 

@@ -84,7 +84,8 @@ var beyondSchema = map[string]bool{
 	"inventory-dsn-empty": true, "inventory-dsn-form": true, "inventory-dsn-sqlite": true, "inventory-dsn-sslmode": true,
 	"inventory-dsn-url":      true,
 	"inventory-dsn-variable": true, "inventory-dsn-words": true, "inventory-journal": true, "inventory-journal-large": true,
-	"inventory-keep-zero": true, "inventory-keep-days": true, "inventory-keep-sessions": true, "inventory-mac": true,
+	"inventory-keep-zero": true, "inventory-keep-size": true, "inventory-keep-days": true, "inventory-keep-sessions": true,
+	"inventory-mac":      true,
 	"snmp-other-version": true,
 }
 

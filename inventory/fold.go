@@ -299,20 +299,6 @@ type Folded struct {
 	Days  []DayTally
 }
 
-// Forget drops the source devices, source/-, that were not heard of since before and of which people set nothing. What else is
-// merged into one, or open of it, keeps it.
-func (f *Fold) Forget(before time.Time) {
-	into := make(map[string]bool)
-	for _, d := range f.devices {
-		into[d.tally.MergedInto()] = true
-	}
-	for id, d := range f.devices {
-		if strings.HasSuffix(id, "/"+Stranger) && d.tally.Forgettable(before) && !into[id] && len(d.open) == 0 {
-			delete(f.devices, id)
-		}
-	}
-}
-
 // EndedRuns returns the runs that are known to be over.
 func (f *Fold) EndedRuns() []string { return slices.Sorted(maps.Keys(f.ended)) }
 

@@ -242,11 +242,6 @@ func (t *Tally) listed() bool {
 	return false
 }
 
-// Forgettable reports whether nothing was heard of it since before, and people set nothing of it.
-func (t *Tally) Forgettable(before time.Time) bool {
-	return t.last < stampOf(before) && len(t.settings) == 0
-}
-
 // Set returns what people set: the values of Settings that are not empty.
 func (t *Tally) Set() map[string]string {
 	values := make(map[string]string)

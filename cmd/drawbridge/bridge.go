@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type bridge struct {
 	admin     net.Listener // nil where there is none
 	state     atomic.Pointer[string]
 	gateways  gatewayWatch
+	disk      func(folder string) (free, total uint64, err error)
 
 	generation atomic.Pointer[generation]
 }
@@ -67,7 +69,7 @@ var (
 
 // newBridge opens what cfg asks for: all of it, or nothing stays open. Every session is told to the log and to more.
 func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) (_ *bridge, err error) {
-	b := &bridge{logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()},
+	b := &bridge{logs: logs, of: inventory.Instance{Bridge: cfg.Name, Run: proxy.NewRun()}, disk: diskOf,
 		recorders: append(inventory.Recorders{logs.Records}, more...)}
 	b.state.Store(&stateStarting)
 	b.gateways.log = logs.Events
@@ -198,6 +200,7 @@ func (b *bridge) warnings() []string {
 	}
 	list = append(list, b.inventoryWarnings()...)
 	list = append(list, b.logWarnings()...)
+	list = append(list, b.diskWarnings()...)
 	list = append(list, reminder.Warnings(b.cfg().Upstreams, time.Now())...)
 	for i, c := range b.holds().certs.List() {
 		if c.LastError != "" {
@@ -221,6 +224,10 @@ func (b *bridge) inventoryWarnings() []string {
 	}
 	if b.ledger.Behind() != nil {
 		list = append(list, "the inventory's store is behind the journal, the log says why: it catches up when it can")
+	}
+	if aside := b.ledger.SetAside(); len(aside) > 0 {
+		list = append(list, "the inventory's store was damaged and is made anew from the journal: see whether the disk is sound, and remove "+
+			strings.Join(aside, ", ")+" from the data directory when nobody needs it")
 	}
 	return list
 }

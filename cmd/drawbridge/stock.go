@@ -30,7 +30,7 @@ func openLedger(cfg *config.Config, of inventory.Instance, record func(inventory
 	i := cfg.Inventory
 	return ledger.Open(ledger.Options{
 		Dir: cfg.DataDir, Postgres: i.DSN, Journal: journal.Options{Instance: of, Sync: i.Journal.Sync, Rotate: i.Journal.Rotate},
-		KeepSessions: i.Keep.Sessions, KeepDays: i.Keep.Days, Record: record, Log: log,
+		KeepSessions: i.Keep.Sessions, KeepDays: i.Keep.Days, KeepSize: i.Keep.Size, Record: record, Log: log,
 	})
 }
 

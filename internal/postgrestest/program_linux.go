@@ -111,15 +111,19 @@ func (p *program) init() error {
 	return nil
 }
 
-// launch ties the server to the thread that started it, which waits for it, so that it ends with the tests in any
-// case.
 func (p *program) launch() (stop func(), err error) {
-	log, err := os.Create(filepath.Join(p.folder, "log"))
+	return p.tied("log", filepath.Join(p.programs, "postgres"), "-D", filepath.Join(p.folder, "data"), "-k", p.folder, "-h", "",
+		"-F", "-c", "max_connections=100", "-c", "synchronous_commit=off")
+}
+
+// tied starts a program and ties it to the thread that started it, which waits for it, so that it ends with the tests in
+// any case.
+func (p *program) tied(logName, name string, args ...string) (stop func(), err error) {
+	log, err := os.Create(filepath.Join(p.folder, logName))
 	if err != nil {
 		return nil, err
 	}
-	run := exec.Command(filepath.Join(p.programs, "postgres"), "-D", filepath.Join(p.folder, "data"), "-k", p.folder, "-h", "",
-		"-F", "-c", "max_connections=100", "-c", "synchronous_commit=off")
+	run := exec.Command(name, args...)
 	run.Dir, run.Stdout, run.Stderr = p.folder, log, log
 	run.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Pdeathsig: syscall.SIGQUIT}
 	started, done := make(chan error), make(chan struct{})
@@ -137,6 +141,48 @@ func (p *program) launch() (stop func(), err error) {
 		return nil, err
 	}
 	return func() { _ = run.Process.Signal(syscall.SIGINT); <-done }, nil
+}
+
+// poolerPort tells the pooler's socket from the server's in the same folder.
+const poolerPort = "6432"
+
+// poolerSettings take any user, who is the server's only one behind them, and give each transaction a connection.
+const poolerSettings = `[databases]
+* = host=%[1]s port=5432 user=tests password=%[2]s
+[pgbouncer]
+pool_mode = transaction
+default_pool_size = 3
+auth_type = any
+listen_addr =
+listen_port = ` + poolerPort + `
+unix_socket_dir = %[1]s
+server_idle_timeout = 1
+`
+
+// pool starts a PgBouncer before the server, which end ends too.
+func (p *program) pool() error {
+	name, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		return err
+	}
+	settings := filepath.Join(p.folder, "pgbouncer.ini")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, poolerSettings, p.folder, password), 0o644); err != nil {
+		return err
+	}
+	stopPooler, err := p.tied("pgbouncer.log", name, settings)
+	if err != nil {
+		return err
+	}
+	stopServer := p.stop
+	p.stop = func() { stopPooler(); stopServer() }
+	return answers(p.pooled().String())
+}
+
+// pooled is the address of the pooler.
+func (p *program) pooled() *url.URL {
+	address := p.address()
+	address.RawQuery = url.Values{"host": {p.folder}, "port": {poolerPort}, "default_query_exec_mode": {"exec"}}.Encode()
+	return address
 }
 
 // answers waits until the server takes connections.

@@ -14,6 +14,8 @@ func newProgram() (*program, error) {
 }
 
 func (*program) address() *url.URL { return nil }
+func (*program) pooled() *url.URL  { return nil }
+func (*program) pool() error       { return nil }
 func (*program) run() error        { return nil }
 func (*program) end()              {}
 func (*program) remove()           {}

@@ -25,6 +25,9 @@ type Server struct {
 	missing   error // why there is none
 	program   *program
 	databases atomic.Int64
+
+	pooling  sync.Once
+	noPooler error // why there is none
 }
 
 func (s *Server) start() {
@@ -73,6 +76,31 @@ func (s *Server) need(t testing.TB) {
 		t.Fatalf("PostgreSQL (Debian package postgresql) is needed: %v", s.missing)
 	}
 	t.Skipf("no PostgreSQL (Debian package postgresql): %v", s.missing)
+}
+
+// Pooled returns the address of a database of the test's own through a PgBouncer in transaction mode, with no parameters
+// but the database and the user. Where there is no PgBouncer the test is skipped, in CI it fails.
+func (s *Server) Pooled(t testing.TB) string {
+	t.Helper()
+	direct, err := url.Parse(s.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.program == nil {
+		t.Skip("a PgBouncer is started before a server of our own only")
+	}
+	s.pooling.Do(func() { s.noPooler = s.program.pool() })
+	if s.noPooler != nil && os.Getenv("CI") == "true" {
+		t.Fatalf("PgBouncer (Debian package pgbouncer) is needed: %v", s.noPooler)
+	}
+	if s.noPooler != nil {
+		t.Skipf("no PgBouncer (Debian package pgbouncer): %v", s.noPooler)
+	}
+	address := s.program.pooled()
+	query := address.Query()
+	query.Del("default_query_exec_mode") // what is tested must find it by itself
+	address.Path, address.RawQuery = direct.Path, query.Encode()
+	return address.String()
 }
 
 // Database returns the address of a database of the test's own.

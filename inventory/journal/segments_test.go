@@ -304,6 +304,35 @@ func TestDrop_KeepsTheFold(t *testing.T) {
 	}
 }
 
+// TestDropEighth: an eighth at a time, and at least one, until only the newest is left; the fold stays, and the size shrinks.
+func TestDropEighth(t *testing.T) {
+	dir := t.TempDir()
+	rotated(t, dir, 40)
+	j := opened(t, dir, Options{})
+	defer closed(t, j)
+	if n, err := j.DropEighth(t.Context(), Position{Journal: j.ID(), Segment: 1}, foldIDs); n != 0 || err != nil {
+		t.Errorf("the store has passed none: %d, %v", n, err)
+	}
+	last := lastSegment(t, dir)
+	for left := int(last) - 1; left > 0; {
+		before, _ := j.Size()
+		n, err := j.DropEighth(t.Context(), Position{Journal: j.ID(), Segment: last}, foldIDs)
+		if want := max(left/8, 1); n != want || err != nil {
+			t.Fatalf("of %d finished: %d, %v; want %d", left, n, err, want)
+		}
+		if after, err := j.Size(); err != nil || after <= 0 || n > 1 && after >= before {
+			t.Errorf("%d bytes, %v; before %d", after, err, before)
+		}
+		left -= n
+	}
+	if n, err := j.DropEighth(t.Context(), Position{Journal: j.ID(), Segment: last}, foldIDs); n != 0 || err != nil {
+		t.Errorf("only the newest is left: %d, %v", n, err)
+	}
+	if got := rebuilt(t, j.Reader); got != numbers(40) {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestDrop_AFoldThatFailsDropsNothing(t *testing.T) {
 	dir := t.TempDir()
 	rotated(t, dir, 40)

@@ -110,9 +110,44 @@ type Fold func(old io.Reader, lines Lines, snapshot io.Writer) error
 // position of who reads the journal, has passed. It returns how many. A crash at any moment leaves the old snapshot with
 // all segments or the new one.
 func (j *Journal) Drop(ctx context.Context, before time.Time, upTo Position, fold Fold) (int, error) {
+	return j.drop(ctx, upTo, fold, func(_, _ int, latest time.Time) bool { return latest.Before(before) })
+}
+
+// DropEighth is Drop of the oldest eighth of the finished segments, at least of one, however old they are.
+func (j *Journal) DropEighth(ctx context.Context, upTo Position, fold Fold) (int, error) {
+	return j.drop(ctx, upTo, fold, func(i, of int, _ time.Time) bool { return i == 0 || i < of/8 })
+}
+
+// Size returns how many bytes the files of the journal have.
+func (j *Journal) Size() (int64, error) {
+	found, err := list(j.dir)
+	if err != nil {
+		return 0, fmt.Errorf("measure the journal: %w", err)
+	}
+	total := fileSize(snapshotPath(j.dir, j.journal))
+	for _, s := range found.segments {
+		total += j.sizeOf(s)
+	}
+	return total, nil
+}
+
+func (j *Journal) sizeOf(s segment) int64 {
+	return fileSize(plainPath(j.dir, j.journal, s.number)) + fileSize(compressedPath(j.dir, j.journal, s.number))
+}
+
+// fileSize returns the size of a file, 0 where there is none: it may be compressed between two looks.
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func (j *Journal) drop(ctx context.Context, upTo Position, fold Fold, is func(i, of int, latest time.Time) bool) (int, error) {
 	j.archive.files.Lock()
 	defer j.archive.files.Unlock()
-	old, err := j.droppable(ctx, before, upTo)
+	old, err := j.droppable(ctx, upTo, is)
 	if err == nil && len(old) > 0 {
 		err = j.replace(ctx, old, fold)
 	}
@@ -122,8 +157,9 @@ func (j *Journal) Drop(ctx context.Context, before time.Time, upTo Position, fol
 	return len(old), nil
 }
 
-// droppable returns the segments to drop, oldest first.
-func (j *Journal) droppable(ctx context.Context, before time.Time, upTo Position) ([]segment, error) {
+// droppable returns the segments to drop, oldest first: those that is
+// says it of, by their place among the finished ones and their latest time.
+func (j *Journal) droppable(ctx context.Context, upTo Position, is func(i, of int, latest time.Time) bool) ([]segment, error) {
 	if upTo.Journal != j.journal {
 		return nil, ErrOtherJournal
 	}
@@ -139,7 +175,7 @@ func (j *Journal) droppable(ctx context.Context, before time.Time, upTo Position
 		if err != nil {
 			return nil, err
 		}
-		if !latest.Before(before) {
+		if !is(i, len(found.segments)-1, latest) {
 			return found.segments[:i], nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"drawbridge/inventory"
 	"drawbridge/inventory/journal"
@@ -39,9 +40,14 @@ func (f *follower) feed(ctx context.Context, store *sqlstore.Store) error {
 	b.batch.Bad += stats.Bad
 	if end != b.batch.From || b.lines > 0 {
 		b.batch.To = end
-		return b.flush(ctx)
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	if known {
+		return nil
+	}
+	return f.prune(ctx, store, time.Now()) // one made anew has no more than the one before it
 }
 
 // begin gives it the snapshot of what was dropped from the journal, if there is one, and returns where to go on.

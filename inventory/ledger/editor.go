@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +145,7 @@ func (l *Ledger) Remove(ctx context.Context, id, by string) error {
 }
 
 // Rebuild makes the store anew from the journal. Where several bridges share it, the others make their part anew too. A
-// SQLite file that cannot be emptied is removed: what was in it is in the journal.
+// SQLite file that cannot be emptied is set aside: what was in it is in the journal.
 func (l *Ledger) Rebuild(ctx context.Context) error { return l.catchUpAfter(ctx, l.empty) }
 
 // empty leaves nothing in the store.
@@ -159,18 +157,7 @@ func (l *Ledger) empty(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil || l.options.Postgres != "" {
 		return err
 	}
-	l.forget()
-	return removeStore(l.options.SQLite)
-}
-
-// removeStore removes a SQLite file and its two companions.
-func removeStore(path string) error {
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the damaged store: %w", err)
-		}
-	}
-	return nil
+	return l.setAside(err)
 }
 
 // Learn has a change written that nobody waits for: what the network told of a device. Nothing is written where the

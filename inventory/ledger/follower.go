@@ -16,7 +16,7 @@ import (
 const (
 	batchPause   = 200 * time.Millisecond // between two passes, so that sessions that end together share a transaction
 	retryFirst   = time.Second            // after a store that failed, doubling
-	retryMost    = time.Minute
+	retryMost    = 30 * time.Second
 	refreshEvery = 30 * time.Second // of what another bridge may have set in a shared store
 	lastPass     = 10 * time.Second // for what is taken when the bridge ends
 	soonTime     = 2 * time.Second  // for what a command that reads waits for
@@ -28,10 +28,13 @@ const (
 type follower struct {
 	journal *journal.Journal
 	options sqlstore.Options
-	stages  *setStages // told what the store says is set
-	log     *zap.Logger
-	passes  chan askedPass // asks for a pass that begins now
-	tried   chan struct{}  // closed when the store was reached, or could not be for the first time
+
+	keepSessions, keepDays time.Duration
+
+	stages *setStages // told what the store says is set
+	log    *zap.Logger
+	passes chan askedPass // asks for a pass that begins now
+	tried  chan struct{}  // closed when the store was reached, or could not be for the first time
 
 	mu    sync.Mutex
 	once  sync.Once
@@ -124,8 +127,26 @@ func (f *follower) pass(ctx context.Context, before func(context.Context) error)
 	return err
 }
 
-// take opens the store where it is not, feeds it, and takes over what it says is set.
+// take has the store take all that is written. One that is damaged is set aside, and the one in its place takes it.
 func (f *follower) take(ctx context.Context) error {
+	var err error
+	if !f.damaged(nil) {
+		err = f.takeOnce(ctx)
+	}
+	if !f.damaged(err) {
+		return err
+	}
+	if err == nil {
+		err = sqlstore.ErrDamaged
+	}
+	if err := f.setAside(err); err != nil {
+		return err
+	}
+	return f.takeOnce(ctx)
+}
+
+// takeOnce opens the store where it is not, feeds it, and takes over what it says is set.
+func (f *follower) takeOnce(ctx context.Context) error {
 	store, err := f.reach(ctx)
 	if err != nil {
 		return err
@@ -156,6 +177,11 @@ func (f *follower) reach(ctx context.Context) (*sqlstore.Store, error) {
 	f.store = store
 	f.mu.Unlock()
 	return store, store.Refresh(ctx)
+}
+
+// prune lets go of what is too old in the store.
+func (f *follower) prune(ctx context.Context, store *sqlstore.Store, now time.Time) error {
+	return store.Prune(ctx, now.Add(-f.keepSessions), now.Add(-f.keepDays))
 }
 
 // CatchUp returns when the store has all that was written before, or could not take it. It needs Start.

@@ -31,11 +31,17 @@ type desk struct {
 // open opens a ledger in dir, which keeps single sessions for an hour and begins a file of the journal at each write.
 func open(t *testing.T, dir string) *desk {
 	t.Helper()
+	return openWith(t, ledger.Options{Dir: dir, Journal: journal.Options{Rotate: 1}})
+}
+
+// openWith opens a ledger of which the rest of the options is ours.
+func openWith(t *testing.T, o ledger.Options) *desk {
+	t.Helper()
 	d := &desk{t: t}
+	o.KeepSessions, o.KeepDays, o.Journal.Instance = time.Hour, 400*24*time.Hour, inventory.Instance{Bridge: "bridge-1", Run: "4f2a"}
+	o.Record, o.Log = func(c inventory.ChangeLine) { d.recorded = append(d.recorded, c.Change) }, zap.NewNop()
 	var err error
-	d.Ledger, err = ledger.Open(ledger.Options{Dir: dir, KeepSessions: time.Hour, KeepDays: 400 * 24 * time.Hour,
-		Journal: journal.Options{Instance: inventory.Instance{Bridge: "bridge-1", Run: "4f2a"}, Rotate: 1},
-		Record:  func(c inventory.ChangeLine) { d.recorded = append(d.recorded, c.Change) }, Log: zap.NewNop()})
+	d.Ledger, err = ledger.Open(o)
 	must(t, err)
 	t.Cleanup(func() { must(t, d.Close()) })
 	return d
@@ -59,6 +65,13 @@ func (d *desk) comes(device string) {
 	d.Journal.Admitted(s)
 	s.Time, s.Outcome = now, inventory.OutcomeBridged
 	d.Journal.Ended(s)
+}
+
+// knocks tells of a session without a login from an address.
+func (d *desk) knocks(address string, when time.Time) {
+	d.sessions++
+	d.Journal.Ended(&inventory.Session{ID: fmt.Sprint("knock ", d.sessions), Run: "4f2a", Listener: "imaps", Protocol: "imap",
+		Source: inventory.Source{IP: netip.MustParseAddr(address)}, StartedAt: when, Time: when, Outcome: inventory.OutcomeTLSFailed})
 }
 
 // counts waits until the store tells of so many sessions of each device.

@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"sync"
@@ -34,7 +35,10 @@ type Options struct {
 	Journal  journal.Options
 	Postgres secret.Secret // address of a PostgreSQL, as sqlstore has it; empty: SQLite, in Dir
 
-	KeepSessions, KeepDays time.Duration // how long the store has single sessions and the sums of days
+	// How long the store has single sessions and the sums of days, and with these the source devices of which no more is known.
+	KeepSessions, KeepDays time.Duration
+
+	KeepSize int64 // bytes that the journal and a store in Dir have together; 0: no bound
 
 	Record func(inventory.ChangeLine) // required; called with each change once the journal has it, by any goroutine
 	Log    *zap.Logger                // required
@@ -73,7 +77,8 @@ func Open(o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{Journal: j, o: o, end: func() {}}
-	l.follower = &follower{journal: j, options: store, stages: stages, log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
+	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, stages: stages,
+		log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
 	l.view = l.reader
 	return l, nil
 }
@@ -100,13 +105,24 @@ func (l *Ledger) Close() error {
 // Stages returns what the devices of a source were set to, by account; the caller does not change it. It waits for no store.
 func (l *Ledger) Stages(source string) map[string]inventory.Stage { return l.stages.of(source) }
 
-// tidyEvery is how often what need not be kept any longer is let go.
-const tidyEvery = time.Hour
+// How often what need not be kept any longer is let go: what is too old, and what is too much.
+const (
+	boundEvery = time.Minute
+	tidyEvery  = time.Hour
+)
 
-// Tidy lets go every hour of what is older than is to be kept, until ctx ends. First it lets the bridge start in peace.
+// Tidy lets go every hour of what is older than is to be kept, and every minute of what is more, until ctx ends. First it lets
+// the bridge start in peace. What it cannot do is told once an hour.
 func (l *Ledger) Tidy(ctx context.Context) {
-	for pause(ctx, tidyEvery); ctx.Err() == nil; pause(ctx, tidyEvery) {
-		if err := l.Drop(ctx, time.Now()); err != nil && ctx.Err() == nil {
+	for minute := time.Duration(1); ; minute++ {
+		if pause(ctx, boundEvery); ctx.Err() != nil {
+			return
+		}
+		err, whole := l.Bound(ctx, time.Now()), minute*boundEvery%tidyEvery == 0
+		if whole {
+			err = errors.Join(l.Drop(ctx, time.Now()), err)
+		}
+		if err != nil && whole && ctx.Err() == nil {
 			l.log.Error("the inventory keeps more than inventory.keep says", zap.Error(err))
 		}
 	}
@@ -119,22 +135,26 @@ func (l *Ledger) Drop(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Prune(ctx, now.Add(-l.o.KeepSessions), now.Add(-l.o.KeepDays)); err != nil {
+	if err := l.prune(ctx, store, now); err != nil {
 		return err
 	}
 	passed, known, err := store.Position(ctx, l.Journal.ID())
 	if err != nil || !known {
 		return err
 	}
-	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, func(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
-		return foldDropped(old, lines, snapshot, now.Add(-l.o.KeepDays))
-	})
+	_, err = l.Journal.Drop(ctx, now.Add(-l.o.KeepSessions), passed, l.fold(now))
 	return err
 }
 
-// foldDropped adds the lines that the journal drops to its snapshot, without the source devices that were not heard of since
-// before: a store that is made anew has them no more.
-func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer, before time.Time) error {
+// fold returns what adds the lines that the journal drops to its snapshot, without source devices that were not seen for long.
+func (l *Ledger) fold(now time.Time) journal.Fold {
+	since := sqlstore.FirstKept(now.Add(-l.o.KeepDays))
+	return func(old io.Reader, lines journal.Lines, snapshot io.Writer) error {
+		return addDropped(old, lines, since, snapshot)
+	}
+}
+
+func addDropped(old io.Reader, lines journal.Lines, strangersSince time.Time, snapshot io.Writer) error {
 	fold := inventory.NewFold()
 	if old != nil {
 		var err error
@@ -145,7 +165,7 @@ func foldDropped(old io.Reader, lines journal.Lines, snapshot io.Writer, before 
 	if _, err := lines(func(l *inventory.Line) error { fold.Line(l); return nil }); err != nil {
 		return err
 	}
-	fold.Forget(before)
+	fold.Forget(strangersSince)
 	return fold.WriteSnapshot(snapshot)
 }
 

@@ -1,9 +1,9 @@
 package ledger_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/journal"
 	"drawbridge/inventory/ledger"
 )
 
@@ -39,14 +40,14 @@ func TestLedger_GoesOnWhereItWas(t *testing.T) {
 func TestLedger_WithoutItsStore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, ledger.StoreFile), bytes.Repeat([]byte("no database"), 1000), 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, ledger.StoreFile), 0o700))
 	d := start(t, dir)
 	d.comes(scanner)
 	if err := d.CatchUp(t.Context()); err == nil {
-		t.Error("a damaged store is said to have caught up")
+		t.Error("a store that cannot be opened is said to have caught up")
 	}
 	if d.Behind() == nil {
-		t.Error("a damaged store is not behind")
+		t.Error("a store that cannot be opened is not behind")
 	}
 	if _, err := d.Totals(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
 		t.Errorf("reading: %v, want that the store cannot be reached", err)
@@ -144,4 +145,52 @@ func TestLedger_ReadingWaitsForTheStoreToBeTried(t *testing.T) {
 	if _, err := d.Totals(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLedger_ForgetsStrangers: source devices that were not seen for keep.days go from store and snapshot alike, so that one made
+// anew has none of them either; what was set stays.
+func TestLedger_ForgetsStrangers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := start(t, dir)
+	d.comes(scanner)
+	d.counts(scanner + " 1") // a store that begins anew is tidied at once
+	const gone, set, here = "198.51.100.1/-", "198.51.100.2/-", "198.51.100.3/-"
+	old := time.Now().AddDate(0, 0, -500)
+	d.knocks("198.51.100.1", old)
+	d.knocks("198.51.100.1", old.Add(time.Minute))
+	d.knocks("198.51.100.2", old)
+	d.knocks("198.51.100.3", time.Now())
+	d.counts(scanner + " 1, " + gone + " 2, " + set + " 1, " + here + " 1")
+	must(t, d.Set(t.Context(), set, map[string]string{"note": "the old lift"}, "test"))
+	before, err := d.Totals(t.Context())
+	must(t, err)
+	for i, do := range []func() error{
+		func() error { return d.Drop(t.Context(), time.Now()) },
+		func() error { return d.Rebuild(t.Context()) },
+		func() error { return d.Drop(t.Context(), time.Now().Add(2*time.Hour)) }, // all files of the journal
+		func() error { return d.Rebuild(t.Context()) },
+	} {
+		must(t, do())
+		d.counts(scanner + " 1, " + set + " 1, " + here + " 1")
+		if after, err := d.Totals(t.Context()); err != nil || after.Sessions != before.Sessions {
+			t.Errorf("step %d: %d sessions in all, %v; want %d", i, after.Sessions, err, before.Sessions)
+		}
+	}
+	if snapshot := snapshotText(t, dir); strings.Contains(snapshot, gone) || !strings.Contains(snapshot, set) {
+		t.Errorf("the snapshot has %s", snapshot)
+	}
+}
+
+// snapshotText is what the journal's snapshot says.
+func snapshotText(t *testing.T, dir string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, ledger.JournalFolder, "*.snapshot.zst"))
+	must(t, err)
+	s, err := journal.OpenSnapshot(t.Context(), strings.Join(names, ""))
+	must(t, err)
+	defer s.Close()
+	text, err := io.ReadAll(s)
+	must(t, err)
+	return string(text)
 }

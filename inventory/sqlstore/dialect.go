@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"strconv"
 	"strings"
@@ -14,12 +15,23 @@ type dialect struct {
 	goose     goose.Dialect
 	numbered  bool               // placeholders are $1, $2 and so on
 	text      string             // type of text that compares by bytes
-	lock      string             // statement by which one writer waits for another; empty where there is one connection for writing
-	unhurried string             // statement that lifts the time-out of a transaction, where there is one
 	row       string             // name of what tells rows apart
 	prepare   bool               // statements are compiled anew each time unless they are prepared
 	snapshot  sql.IsolationLevel // at which all statements of a reading transaction see the same rows
 	advice    func(error) string // what to do about an error, empty where that is not known
+	hurried   string             // statement that gives those of a transaction a time-out; empty: they end with the context
+	unhurried string             // statement that lifts it
+
+	// Where several bridges are at one database: the statement by which one that writes waits for another, and the query
+	// that says whether this one may make the schema now. Both are locks of a transaction.
+	lock, migrating string
+
+	// Where the database is a file, which may be anybody's and may be damaged: the query of the names of its tables, whether
+	// an error says that it is to be made anew, the query of its size in bytes, and what gives the room of dropped rows back.
+	tables  string
+	damaged func(error) bool
+	size    string
+	compact func(ctx context.Context, s *Store) error
 }
 
 // rebind writes the placeholders of a statement, each a ?, as the dialect has them. The statements of this package have

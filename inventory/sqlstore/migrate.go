@@ -4,14 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"go.uber.org/zap"
 )
 
@@ -21,27 +22,111 @@ import (
 var migrationFiles embed.FS
 
 const (
-	migrationLock    = 7233182902573328741
-	migrationTries   = 60 // a second each: another bridge is at it
 	migrationsFolder = "migrations"
+	gooseTable       = "goose_db_version"
+	migrationTries   = 60
+	migrationPause   = time.Second
 )
 
-// migrate brings the schema up to this version. One that a later version made stays as it is.
+// errMigrating says that another bridge makes the schema.
+var errMigrating = errors.New("another bridge is making its schema: try again")
+
+// migrate brings the schema up to this version. Of several bridges on one PostgreSQL one at a time is at it. The others do
+// not wait in a connection: they could have all that a pooler has, and the one needs two.
 func (s *Store) migrate(ctx context.Context, log *zap.Logger) error {
+	for tries := 1; ; tries++ {
+		err := s.tryMigrate(ctx, log)
+		if !errors.Is(err, errMigrating) || tries == migrationTries {
+			return err
+		}
+		select {
+		case <-time.After(migrationPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryMigrate is migrate where nobody else is at it, else errMigrating. The lock is one of a transaction beside those of the
+// migrations, since a pooler keeps together no more than that.
+func (s *Store) tryMigrate(ctx context.Context, log *zap.Logger) error {
+	if s.dialect.migrating == "" {
+		return s.migrateOurs(ctx, log)
+	}
+	return s.transact(ctx, s.write, nil, func(t *tx) error {
+		locked, err := column[bool](ctx, t, s.dialect.migrating)
+		if err != nil {
+			return err
+		}
+		if !locked[0] {
+			return errMigrating
+		}
+		return s.migrateAlone(ctx, log)
+	})
+}
+
+// tableNames are the tables that hold the inventory.
+func tableNames() []string {
+	return strings.Fields("positions sums tallies days open_sessions ended_runs devices documents sessions")
+}
+
+// errForeign says that a database is none of ours.
+var errForeign = errors.New("it has not the tables of an inventory")
+
+// migrateOurs is migrateAlone where the database is empty or ours: nothing is added to anybody else's.
+func (s *Store) migrateOurs(ctx context.Context, log *zap.Logger) error {
+	have, err := s.tables(ctx)
+	if err != nil {
+		return err
+	}
+	if begun := len(have) == 1 && have[0] == gooseTable; len(have) > 0 && !begun {
+		if !slices.Contains(have, gooseTable) || !slices.Contains(have, tableNames()[0]) {
+			return errForeign
+		}
+	}
+	if len(have) > 0 {
+		if err := s.readVersions(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.migrateAlone(ctx, log); err != nil {
+		return err
+	}
+	if have, err = s.tables(ctx); err != nil {
+		return err
+	}
+	for _, name := range tableNames() {
+		if !slices.Contains(have, name) {
+			return errForeign
+		}
+	}
+	return nil
+}
+
+func (s *Store) tables(ctx context.Context) (names []string, err error) {
+	err = s.transact(ctx, s.write, nil, func(t *tx) error {
+		names, err = column[string](ctx, t, s.dialect.tables)
+		return err
+	})
+	return names, err
+}
+
+// readVersions tells of a table of versions that is damaged, which goose would take for none.
+func (s *Store) readVersions(ctx context.Context) error {
+	return s.transact(ctx, s.write, nil, func(t *tx) error {
+		_, err := column[int](ctx, t, "SELECT COUNT(*) FROM "+gooseTable)
+		return err
+	})
+}
+
+// migrateAlone brings the schema up to this version. One that a later version made stays as it is.
+func (s *Store) migrateAlone(ctx context.Context, log *zap.Logger) error {
 	steps, err := migrations(s.dialect.text)
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
-		goose.WithLogger(goose.NopLogger())}
-	if s.dialect.lock != "" {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, migrationTries))
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.write, nil, options...)
+	provider, err := goose.NewProvider(s.dialect.goose, s.write, nil, goose.WithGoMigrations(steps...),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return err
 	}

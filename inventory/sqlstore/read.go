@@ -118,7 +118,7 @@ func (t *tx) documents(ctx context.Context, ids []string) ([]inventory.Device, e
 		if err := rows.Scan(&id, &document); err != nil {
 			return err
 		}
-		return json.Unmarshal(document, &devices[place[id]])
+		return unreadable(json.Unmarshal(document, &devices[place[id]]))
 	}, "SELECT id, document FROM documents WHERE id IN ()")
 	return devices, err
 }
@@ -170,7 +170,7 @@ func (s *Store) Device(ctx context.Context, id string) (inventory.Device, error)
 		if len(documents) == 0 {
 			return inventory.ErrNoDevice
 		}
-		return json.Unmarshal(documents[0], &d)
+		return unreadable(json.Unmarshal(documents[0], &d))
 	})
 	return d, err
 }
@@ -264,7 +264,7 @@ func (s *Store) Settings(ctx context.Context) (map[string]map[string]string, err
 			if all[root] == nil {
 				var values map[string]string
 				if err := json.Unmarshal(settings, &values); err != nil {
-					return err
+					return unreadable(err)
 				}
 				all[root] = values
 			}

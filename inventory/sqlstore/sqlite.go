@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -19,7 +20,9 @@ import (
 const sqliteReaders = 4
 
 func sqliteDialect() dialect {
-	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice}
+	return dialect{goose: goose.DialectSQLite3, text: "TEXT", row: "rowid", prepare: true, advice: sqliteAdvice,
+		size: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", compact: compactSQLite,
+		damaged: sqliteDamaged, tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"}
 }
 
 func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
@@ -31,7 +34,8 @@ func connectSQLite(path string, wrap func(driver.Connector) driver.Connector) (*
 	if err := makePrivate(path); err != nil {
 		return nil, fmt.Errorf("open the inventory: %w: drawbridge must be able to write this file and its folder", err)
 	}
-	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)", "cache_size(-65536)", "wal_autocheckpoint(4000)"))
+	writer, err := sqlite.NewConnector(sqliteAddress(path, "synchronous(NORMAL)", "cache_size(-65536)", "wal_autocheckpoint(4000)",
+		"auto_vacuum(INCREMENTAL)")) // so that free pages can be given back; it writes, and a reader must not say so
 	if err != nil {
 		return nil, s.explain("open", err)
 	}
@@ -73,7 +77,35 @@ func sqliteAddress(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }
 
+// compactSQLite shortens the file by the pages that are free, which SQLite would keep for rows to come.
+func compactSQLite(ctx context.Context, s *Store) error {
+	var mode int
+	if err := s.write.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil {
+		return err
+	}
+	shorten := "PRAGMA incremental_vacuum"
+	if mode == 0 { // an older file, which is written anew once
+		shorten = "VACUUM"
+	}
+	for _, statement := range [...]string{shorten, "PRAGMA wal_checkpoint(TRUNCATE)"} {
+		if _, err := s.write.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const primaryCode = 0xff // the rest of SQLite's code is detail
+
+// sqliteDamaged reports whether an error says that the file is damaged, or none of ours.
+func sqliteDamaged(err error) bool {
+	var failed *sqlite.Error
+	if errors.As(err, &failed) {
+		code := failed.Code() & primaryCode
+		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	}
+	return errors.Is(err, errForeign) || errors.Is(err, errUnreadable)
+}
 
 // sqliteAdvice says what to do about an error of SQLite.
 func sqliteAdvice(err error) string {
@@ -82,8 +114,6 @@ func sqliteAdvice(err error) string {
 		return ""
 	}
 	switch failed.Code() & primaryCode {
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return "the file is damaged or no inventory; drawbridge inventory rebuild makes it anew from the journal"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return "drawbridge must be able to write this file and its folder; drawbridge inventory rebuild makes the file anew from the journal"
 	case sqlite3.SQLITE_FULL:

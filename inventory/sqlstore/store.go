@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -15,6 +16,19 @@ import (
 // ErrPosition says that a batch does not begin where the store is in its journal: ask Position again. It happens when
 // another bridge on the same PostgreSQL called Reset.
 var ErrPosition = errors.New("the batch does not begin where the store is in the journal")
+
+// ErrDamaged says that a SQLite file is damaged or no inventory, so that only one made anew from the journal helps.
+var ErrDamaged = errors.New("the file is damaged or no inventory; drawbridge inventory rebuild makes it anew from the journal")
+
+// errUnreadable says that a row has not what it should.
+var errUnreadable = errors.New("a row cannot be read")
+
+func unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errUnreadable, err)
+}
 
 // Options say which database a Store is in: exactly one of SQLite and Postgres.
 type Options struct {
@@ -33,6 +47,8 @@ type Store struct {
 	read    *sql.DB
 	place   string // how errors name the database
 	secret  string // what errors must not show
+	damaged atomic.Bool
+	retire  func() // has no connection used again that is there now; nil: they have no state that could be old
 	advise  inventory.Advisor
 }
 
@@ -73,6 +89,7 @@ func connect(o Options, wrap func(driver.Connector) driver.Connector) (*Store, e
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.read.PingContext(ctx); err != nil {
+		s.suspect(err)
 		return s.explain("reach", err)
 	}
 	return nil
@@ -90,13 +107,26 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Damaged reports whether anything failed by ErrDamaged since Open, whoever asked for it.
+func (s *Store) Damaged() bool { return s.damaged.Load() }
+
+// suspect lets go of the connections where an error may come from what they were like when they were made.
+func (s *Store) suspect(err error) {
+	if s.retire != nil && !errors.Is(err, ErrPosition) && !errors.Is(err, inventory.ErrNoDevice) && !errors.Is(err, context.Canceled) {
+		s.retire()
+	}
+}
+
 // explain says which database failed at what, and what to do where that is known.
 func (s *Store) explain(verb string, err error) error {
 	if errors.Is(err, ErrPosition) || errors.Is(err, inventory.ErrNoDevice) {
 		return err
 	}
 	told := fmt.Errorf("%s the inventory in %s: %w", verb, s.place, err)
-	if advice := s.dialect.advice(err); advice != "" {
+	if s.dialect.damaged != nil && s.dialect.damaged(err) {
+		s.damaged.Store(true)
+		told = fmt.Errorf("%w: %w", told, ErrDamaged)
+	} else if advice := s.dialect.advice(err); advice != "" {
 		told = fmt.Errorf("%w: %s", told, advice)
 	}
 	return redact(told, s.secret)

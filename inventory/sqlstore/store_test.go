@@ -259,9 +259,9 @@ func TestPruneLosesNothingOfADevice(t *testing.T) {
 	})
 }
 
-// TestPruneForgetsStrangers drops the source devices that were not heard of since, in the store and in a snapshot alike: none that
+// TestPruneForgetsAsAFoldDoes drops the source devices that were not heard of since, in the store and in a snapshot alike: none that
 // people set something of, that another is merged into, and no device with a login.
-func TestPruneForgetsStrangers(t *testing.T) {
+func TestPruneForgetsAsAFoldDoes(t *testing.T) {
 	onBoth(t, func(t *testing.T, o sqlstore.Options) {
 		s, j := open(t, o), journal{id: "a"}
 		lines := []inventory.Line{session("1", "192.0.2.1/-", 0), session("2", "2001:db8::/64/-", 0), session("3", "192.0.2.3/-", 0),

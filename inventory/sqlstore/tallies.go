@@ -58,7 +58,7 @@ func (p *projection) loadMembers(ctx context.Context, ids []string) error {
 			return err
 		}
 		p.members[id] = m
-		return m.tally.UnmarshalJSON(stored)
+		return unreadable(m.tally.UnmarshalJSON(stored))
 	}, "SELECT id, merged_into, root, tally FROM tallies WHERE id IN ()")
 }
 

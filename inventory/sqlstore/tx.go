@@ -41,12 +41,26 @@ func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 }
 
 func (s *Store) within(ctx context.Context, db *sql.DB, o *sql.TxOptions, run func(*tx) error) error {
+	err := s.transact(ctx, db, o, run)
+	if err != nil {
+		s.suspect(err)
+	}
+	return err
+}
+
+func (s *Store) transact(ctx context.Context, db *sql.DB, o *sql.TxOptions, run func(*tx) error) error {
 	begun, err := db.BeginTx(ctx, o)
 	if err != nil {
 		return err
 	}
 	t := &tx{Tx: begun, dialect: &s.dialect, prepared: make(map[string]*sql.Stmt)}
-	if err := run(t); err != nil {
+	if s.dialect.hurried != "" {
+		_, err = begun.ExecContext(ctx, s.dialect.hurried)
+	}
+	if err == nil {
+		err = run(t)
+	}
+	if err != nil {
 		_ = begun.Rollback() // the connection is gone, or the context rolled it back
 		return err
 	}

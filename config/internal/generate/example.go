@@ -169,7 +169,7 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 	case time.Time:
 		return x.Format(time.DateOnly), true
 	case string, int, int64, bool:
-		if f.Tag.Get("drawbridge") == "size" {
+		if f.Tag.Get("drawbridge") == "size" && !v.IsZero() {
 			return config.FormatSize(v.Int()), true
 		}
 		return x, true

@@ -155,6 +155,8 @@ func refine(all jsonschema.Definitions) {
 			}
 		}
 	}
+	either(all["Keep"], "size", &jsonschema.Schema{Type: "string", Pattern: sizeForm}, &jsonschema.Schema{Const: 0})
+	all["Keep"].Properties.Value("size").Default = 0
 	all["Match"].Properties.Value("blockers").Items.Enum = []any{ // too many for a tag
 		"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port",
 	}
