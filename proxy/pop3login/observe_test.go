@@ -33,6 +33,7 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		{"behind a stuffed line", "RETR 1\r\n", "+OK\r\n..x\r\n..\r\n.\r\n" + closed + "\r\n", false, closed},
 		{"behind a dot and a bare line feed", "RETR 1\r\n", "+OK\r\nx\r\n.\n" + closed + "\r\n", false, ""},
 		{"behind a bare line feed and a dot", "RETR 1\r\n", "+OK\r\nx\n.\r\n" + closed + "\r\n", false, ""},
+		{"behind a dot and two carriage returns", "RETR 1\r\n", "+OK\r\nx\r\n.\r\r\n" + closed + "\r\n", false, ""},
 		{"bare line feeds in a mail", "RETR 1\r\n", "+OK\r\nx\ny\r\n.\r\n" + closed + "\r\n", false, closed},
 		{"a mail that is refused", "RETR 9\r\nSTAT\r\n", "-ERR no such message\r\n+OK 1 2\r\n" + closed + "\r\n", false, closed},
 		{"in a LIST", "LIST\r\n", "+OK\r\n1 120\r\n" + closed + "\r\n", false, ""},
