@@ -48,6 +48,7 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		{"a carriage return in a command", "NOOP\rRETR 1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an unknown command that is taken", "XTND XLST\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an unknown command that is refused", "XTND XLST\r\n", closed + "\r\n", false, closed},
+		{"a command is refused, and at the next one the upstream closes without a word", "XTND\r\nNOOP\r\n", closed + "\r\n", false, ""},
 		{"a RETR with a tab", "RETR\t1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"a space before RETR", " RETR 1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an OK that answers nothing", "", "+OK\r\n" + closed + "\r\n", false, ""},
@@ -71,6 +72,16 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		if said := o.Last(false); said != "" {
 			t.Errorf("%s: told %q although the device ended the session", c.name, said)
 		}
+	}
+}
+
+// TestPOP3_ClosedWhileADeviceAsks: a command that crosses the upstream's last words does not hide them.
+func TestPOP3_ClosedWhileADeviceAsks(t *testing.T) {
+	o, _ := observer()
+	o.FromUpstream([]byte(closed + "\r\n"))
+	o.FromDevice([]byte("NOOP\r\n"))
+	if said := o.Last(true); said != closed {
+		t.Errorf("told %q, want %q", said, closed)
 	}
 }
 
