@@ -169,3 +169,35 @@ func TestDecide_AliasesHaveNoGuessesOfTheirOwnAtEntra(t *testing.T) {
 		}
 	})
 }
+
+// neverChecks is a Book that is given up before it has looked at a password.
+type neverChecks struct{ decider.Book }
+
+func (neverChecks) Verify(context.Context, accounts.Attempt) (accounts.Identity, error) {
+	return accounts.Identity{}, context.Canceled
+}
+
+// TestDecide_ACheckThatWasGivenUpVerifiesNobody, and is no failure either: the session ended, or the bridge does.
+func TestDecide_ACheckThatWasGivenUpVerifiesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verified, err := guard.OpenVerified("")
+		must(t, err)
+		cfg := &config.Config{Upstreams: []config.Upstream{{Name: "online", IMAP: "imap.test:993",
+			OAuth2: &config.OAuth2{Flow: "client_credentials", Tenant: "contoso.test", ClientID: "app-1", ClientSecret: secret.New("s")}}}}
+		services, err := upstreams.New(cfg.Upstreams, upstreams.Options{})
+		must(t, err)
+		t.Cleanup(func() { services.Retire(nil) })
+		book, err := accounts.NewBook([]accounts.Account{{Login: "scanner1", Mailbox: "scans@contoso.test"}}, accounts.Options{Unchecked: true})
+		must(t, err)
+		d, err := decider.New(decider.Options{Config: cfg, Upstreams: services, Book: neverChecks{book}, Verified: verified,
+			Failures: guard.NewFailures(guard.FailureOptions{Verified: verified})})
+		must(t, err)
+		s := side{d, verified}
+		for i := range 12 { // beyond what a pair may fail
+			got := s.try(t, "10.0.0.7", "imap", "scanner1", fmt.Sprint("password", i))
+			if got != "a fault of ours: context canceled" || verified.SourcesOf("scanner1") != 0 {
+				t.Errorf("attempt %d: %s, %d sources verified", i, got, verified.SourcesOf("scanner1"))
+			}
+		}
+	})
+}

@@ -107,13 +107,20 @@ func oddServerName(data cursor) *Oddity {
 		case hosts > 0:
 			return odd("the device asks for more than one server name at a time: update its firmware")
 		case name[len(name)-1] == '.':
-			text := string(name[max(0, len(name)-maxServerName):])
-			return odd(fmt.Sprintf("the device asks for the server name %q, which cannot be served yet with a dot at its end: in the device's "+
-				"settings write %q, without the last dot", text, strings.TrimRight(text, ".")))
+			return odd(dotSentence(string(name[max(0, len(name)-maxServerName):])))
 		}
 		hosts++
 	}
 	return nil
+}
+
+func dotSentence(name string) string {
+	right := strings.TrimRight(name, ".")
+	if right == "" {
+		return fmt.Sprintf("the device asks for the server name %q alone, which cannot be served yet: ", name) + mendServerName
+	}
+	return fmt.Sprintf("the device asks for the server name %q, which cannot be served yet with a dot at its end: in the device's settings "+
+		"write %q, without the last dot", name, right)
 }
 
 const mendServerName = "write this bridge's name or address into the server field of the device's settings"

@@ -22,10 +22,10 @@ type Bounds struct {
 func AdminBounds() Bounds   { return Bounds{All: 256, Each: 32} }
 func ControlBounds() Bounds { return Bounds{All: 64} }
 
-// crowd is a listener of which a bounded number of connections is open at once. One that comes beyond the bounds takes the
-// place of one that waits for a request, that which has waited longest: of its own address where that has its number, else of
-// the address that has most. Where all are being answered it is closed itself. netutil.LimitListener would have it wait
-// instead, behind those that do nothing.
+// crowd is a listener of which a bounded number of connections is open at once. One that comes beyond the bounds takes the place
+// of one that waits: for a request, for its peer to send the rest or to read, or for a password's turn. It is that which has waited
+// longest, of its own address where that has its number, else of the address that has most. Where none waits it is closed itself.
+// netutil.LimitListener would have it wait instead, behind those that do nothing.
 type crowd struct {
 	net.Listener
 	bounds Bounds
@@ -40,7 +40,7 @@ type guest struct {
 	net.Conn
 	crowd *crowd
 	from  source.Key
-	busy  bool // a request is being answered
+	busy  bool // a request is being answered, and nothing is waited for
 	since time.Time
 }
 
@@ -88,7 +88,7 @@ func (c *crowd) admit(g *guest) (out *guest, in bool) {
 	return out, true
 }
 
-// idlest is who waits for a request of those that may go: of the fullest address, the one that has waited longest.
+// idlest is who waits of those that may go: of the fullest address, the one that has waited longest.
 func (c *crowd) idlest(may func(*guest) bool) (out *guest) {
 	for g := range c.guests {
 		if g.busy || !may(g) {
@@ -124,10 +124,18 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
-func (g *guest) answering(busy bool) {
+// Write implements net.Conn. While the peer takes nothing of an answer, the connection waits.
+func (g *guest) Write(b []byte) (int, error) {
+	defer g.answering(g.answering(false))
+	return g.Conn.Write(b)
+}
+
+// answering notes whether the connection is busy, and returns whether it was.
+func (g *guest) answering(busy bool) (before bool) {
 	g.crowd.mu.Lock()
 	defer g.crowd.mu.Unlock()
-	g.busy, g.since = busy, time.Now()
+	before, g.busy, g.since = g.busy, busy, time.Now()
+	return before
 }
 
 // guestKey is the guest of a request's context.
@@ -150,6 +158,17 @@ func attended(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// waiting has the connection of r count as one that waits until done is called. Requests that wait for long and cost nothing could
+// hold all places otherwise.
+func waiting(r *http.Request) (done func()) {
+	g, ok := r.Context().Value(guestKey{}).(*guest)
+	if !ok {
+		return func() {}
+	}
+	before := g.answering(false)
+	return func() { g.answering(before) }
 }
 
 // sourceOf returns where a request came from, whatever the interface.

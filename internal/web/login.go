@@ -27,7 +27,7 @@ func (d *dashboard) showLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil || d.gate == nil {
+	if err := parseForm(r); err != nil || d.gate == nil {
 		d.fail(w, r, http.StatusBadRequest, "There is no password to log in with.")
 		return
 	}
@@ -47,6 +47,12 @@ func (d *dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+// parseForm is ParseForm of a stranger's request, whose body may never come.
+func parseForm(r *http.Request) error {
+	defer waiting(r)()
+	return r.ParseForm()
+}
+
 // check tells whether the password that came with a request is right. It may have to wait for that.
 func (d *dashboard) check(w http.ResponseWriter, r *http.Request, password string) bool {
 	// A connection that has no deadlines, such as a test's, keeps its own bounds.
@@ -55,6 +61,7 @@ func (d *dashboard) check(w http.ResponseWriter, r *http.Request, password strin
 	if in.browser == "" {
 		in.from = sourceOf(r)
 	}
+	defer waiting(r)()
 	return d.gate.try(r.Context(), in, password)
 }
 

@@ -271,6 +271,8 @@ var helloCases = []helloCase{
 		signatures: list16(sha256RSA), more: extension(11, 1, 1)}, alert: alertIllegal, record: v12, says: "ec_point_formats"},
 
 	// What crypto/tls refuses to read.
+	{name: "a name of dots", hello: handHello{version: v10, suites: list16(rsaAES), more: serverName("..")}, alert: alertBroken,
+		record: v10, says: `".." alone, which cannot be served yet: write this bridge's name or address`},
 	{name: "a name with a dot", hello: handHello{version: v10, suites: list16(rsaAES), more: serverName("localhost.")}, alert: alertBroken,
 		record: v10, says: `"localhost.", which cannot be served yet with a dot at its end: in the device's settings write "localhost"`},
 	{name: "a name that is a dot", hello: handHello{version: v10, suites: list16(rsaAES), more: serverName(".")}, alert: alertBroken,

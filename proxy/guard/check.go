@@ -51,6 +51,9 @@ func kindOf(a Attempt) string {
 	return "password"
 }
 
+// known reports whether the source had a verified login as the account in the last 30 days.
+func (c *Check) known(now time.Time) bool { return c.failures.verified.has(c.own, c.name, now) }
+
 // begun ends Begin.
 func (c *Check) begun(now time.Time, err error) (*Check, error) {
 	if err != nil {
@@ -92,7 +95,7 @@ func (c *Check) Done(v login.Verdict) {
 func (f *Failures) accepted(c *Check, now time.Time) {
 	f.held.Remember(c.digest, struct{}{}, now)
 	if c.token {
-		f.verified.recordToken(c.own, now)
+		f.verified.recordToken(c.own.source, c.name, now)
 	} else {
 		f.verified.record(c.own, c.crowd, now)
 	}
@@ -111,7 +114,7 @@ func (f *Failures) refused(c *Check, now time.Time) {
 		return
 	}
 	c.pair.tally.addAs(c.name, now)
-	stranger := !f.verified.has(c.own, now)
+	stranger := !c.known(now)
 	if stranger {
 		f.accounts.Touch(c.key.account).add(accountBound, now)
 	}

@@ -171,7 +171,7 @@ func (f *Failures) passes(c *Check, now time.Time) (bool, error) {
 // trusts reports whether what is held as verified counts for a source: not for one that never logged in to the account and has
 // failures, or it could guess at the password at no cost while it has to wait.
 func (f *Failures) trusts(c *Check, now time.Time) bool {
-	if f.verified.has(c.own, now) {
+	if c.known(now) {
 		return true
 	}
 	pair, from := f.tallyOf(c.key), f.sources.Get(c.key.source)
@@ -181,7 +181,7 @@ func (f *Failures) trusts(c *Check, now time.Time) bool {
 // closedTo refuses a source never verified for an account that too many such sources have failed for.
 func (f *Failures) closedTo(c *Check, now time.Time) error {
 	t := f.accounts.Get(c.key.account)
-	if t == nil || t.count(accountBound, now) < accountBound.most || f.verified.has(c.own, now) {
+	if t == nil || t.count(accountBound, now) < accountBound.most || c.known(now) {
 		return nil
 	}
 	return badCredentials(now, "%d logins to this account failed within %s from sources that never logged in to it: "+
@@ -191,7 +191,7 @@ func (f *Failures) closedTo(c *Check, now time.Time) error {
 // bannedFor refuses a check whose pair or source failed too often. A shared source is only slowed, but for accounts
 // that were never verified from it.
 func (f *Failures) bannedFor(c *Check, now time.Time) error {
-	if t := f.sources.Get(c.key.source); t != nil && t.penalised(now) && !(c.shared && f.verified.has(c.own, now)) {
+	if t := f.sources.Get(c.key.source); t != nil && t.penalised(now) && !(c.shared && c.known(now)) {
 		return login.Refuse(login.TooManyFailures, "%s: the source waits until %s", sourceBound.sentence(), login.Clock(t.until))
 	}
 	if t := f.tallyOf(c.key); t != nil && t.penalised(now) && !c.shared {

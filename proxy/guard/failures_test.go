@@ -553,3 +553,26 @@ func TestFailures_TokenMakesNoSourceKnown(t *testing.T) {
 		}
 	})
 }
+
+// A token for anna@evil.example, which whoever has a tenant can get, opens nothing for guesses at anna@contoso.com: neither the account
+// that is closed to strangers, nor what its failures count as. Tokens for the very name still make that name known for tokens.
+func TestFailures_TokenOpensNoOtherSpelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 100)
+		mallory := netip.MustParseAddr("10.66.0.1")
+		token := attemptOf(mallory, "up", "anna@evil.example", "a token")
+		token.Token = true
+		d.want(token, login.Accepted, 0, checked)
+		for i := range 30 { // strangers close the account
+			d.want(attemptOf(sourceNumber(i), "here", "anna@contoso.com", "wrong"), login.Rejected, 0, checked)
+		}
+		d.want(attemptOf(mallory, "here", "anna@contoso.com", "a guess"), login.Rejected, 0, login.BadCredentials)
+		token.Account = "anna@contoso.com"
+		d.want(token, login.Accepted, 0, login.BadCredentials)
+		token.Account = "anna@evil.example" // was let in before
+		d.want(token, login.Accepted, 0, checked)
+		if d.verified.Has(mallory, "anna@contoso.com") {
+			t.Error("a token verified the source for another name")
+		}
+	})
+}

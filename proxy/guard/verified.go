@@ -33,7 +33,7 @@ type Verified struct {
 
 	mu                  sync.Mutex
 	pairs               *lru.Table[pairKey, time.Time] // when last verified
-	tokens              *lru.Table[pairKey, time.Time] // likewise, by tokens of devices' own
+	tokens              *lru.Table[pairKey, time.Time] // likewise, by tokens of devices' own, and by the whole name
 	addresses           map[source.Key]int             // how many pairs a source has
 	sources             map[string]int                 // how many sources a user has
 	neighbours          map[pairKey][]source.Key       // by /64 and account, the one verified longest ago first
@@ -84,26 +84,28 @@ func (v *Verified) touch(k pairKey, last time.Time) {
 	v.noteNeighbour(k)
 }
 
-// recordToken notes a login by a token of the device's own, in memory only. It makes the pair known and says nothing
-// more: whoever has a tenant of their own can get tokens for any name in it, so that neither makes a source stand for many
-// devices, nor gives it a part of the guesses that are kept for sources which know a user's password.
-func (v *Verified) recordToken(k pairKey, now time.Time) {
+// recordToken notes a login by a token of the device's own, in memory only. It makes the source known for that very name and
+// says nothing more: whoever has a tenant of their own can get tokens for any name in it, so that it neither makes a source
+// known for the user of that name elsewhere, nor stand for many devices, nor gives it a part of the guesses that are kept for
+// sources which know a user's password.
+func (v *Verified) recordToken(from source.Key, name string, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.tokens.DropOldest(func(last *time.Time) bool { return now.Sub(*last) >= verifiedFor })
-	*v.tokens.Touch(k) = now
+	*v.tokens.Touch(pairKey{from, name}) = now
 }
 
 // Has reports whether source had a verified login as account in the last 30 days.
 func (v *Verified) Has(from netip.Addr, account string) bool {
-	return v.has(pairOf(from, account), time.Now())
+	return v.has(pairOf(from, account), login.AccountKey(account), time.Now())
 }
 
-func (v *Verified) has(k pairKey, now time.Time) bool {
+// has reports whether a pair had a verified login by password, or its source one by a token for the very name.
+func (v *Verified) has(k pairKey, name string, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, t := range [...]*lru.Table[pairKey, time.Time]{v.pairs, v.tokens} {
-		if last := t.Get(k); last != nil && now.Sub(*last) < verifiedFor {
+	for _, last := range [...]*time.Time{v.pairs.Get(k), v.tokens.Get(pairKey{k.source, name})} {
+		if last != nil && now.Sub(*last) < verifiedFor {
 			return true
 		}
 	}

@@ -58,8 +58,11 @@ func (l *Lines) Next(p []byte) (piece, rest []byte) {
 // CRLF reports whether the line has come to its end by CRLF.
 func (l *Lines) CRLF() bool { return l.ends == [2]byte{'\r', '\n'} }
 
-// Head is the line's first bytes without its ending. It is valid until Next.
-func (l *Lines) Head() []byte { return bytes.TrimRight(l.head, "\r\n") }
+// Head is the line's first bytes without its ending, which is one: a line of a mail may end in carriage returns of its own. It is
+// valid until Next.
+func (l *Lines) Head() []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(l.head, []byte("\n")), []byte("\r"))
+}
 
 // Text is the whole line without its ending; false where it has not come to its end, or is longer than what is kept.
 func (l *Lines) Text() (text []byte, whole bool) {

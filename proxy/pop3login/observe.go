@@ -40,6 +40,7 @@ type relayed struct {
 	inside   bool        // an answer of many lines is under way
 	bare     bool        // its last line ended in a bare line feed
 	refused  bool        // the last line was an -ERR
+	asked    bool        // and answered a command
 
 	mu      sync.Mutex
 	pending []shape
@@ -138,7 +139,7 @@ func (r *relayed) status() (understood bool) {
 	line := r.replies.Head()
 	r.refused = bytes.HasPrefix(line, []byte("-ERR"))
 	s, waits := r.answered()
-	if r.refused {
+	if r.asked = waits; r.refused {
 		return r.replies.CRLF()
 	}
 	r.inside, r.bare = s == manyLines, false
@@ -160,6 +161,9 @@ func (l *device) Last(upstreamEnded bool) (said string) {
 	command, _ := r.commands.Text()
 	command = bytes.TrimSpace(command)
 	if l.notes.LoggedOut = strings.EqualFold(string(command), "QUIT"); l.notes.LoggedOut || !upstreamEnded || r.hasLost() || r.inside {
+		return ""
+	}
+	if _, waits := r.answered(); waits && r.asked { // nothing was said to the command that came behind the refused one
 		return ""
 	}
 	if line, whole := r.replies.Text(); whole && r.refused {

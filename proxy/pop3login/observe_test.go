@@ -33,6 +33,7 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		{"behind a stuffed line", "RETR 1\r\n", "+OK\r\n..x\r\n..\r\n.\r\n" + closed + "\r\n", false, closed},
 		{"behind a dot and a bare line feed", "RETR 1\r\n", "+OK\r\nx\r\n.\n" + closed + "\r\n", false, ""},
 		{"behind a bare line feed and a dot", "RETR 1\r\n", "+OK\r\nx\n.\r\n" + closed + "\r\n", false, ""},
+		{"behind a dot and two carriage returns", "RETR 1\r\n", "+OK\r\nx\r\n.\r\r\n" + closed + "\r\n", false, ""},
 		{"bare line feeds in a mail", "RETR 1\r\n", "+OK\r\nx\ny\r\n.\r\n" + closed + "\r\n", false, closed},
 		{"a mail that is refused", "RETR 9\r\nSTAT\r\n", "-ERR no such message\r\n+OK 1 2\r\n" + closed + "\r\n", false, closed},
 		{"in a LIST", "LIST\r\n", "+OK\r\n1 120\r\n" + closed + "\r\n", false, ""},
@@ -47,6 +48,7 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		{"a carriage return in a command", "NOOP\rRETR 1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an unknown command that is taken", "XTND XLST\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an unknown command that is refused", "XTND XLST\r\n", closed + "\r\n", false, closed},
+		{"a command is refused, and at the next one the upstream closes without a word", "XTND\r\nNOOP\r\n", closed + "\r\n", false, ""},
 		{"a RETR with a tab", "RETR\t1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"a space before RETR", " RETR 1\r\n", "+OK\r\n" + closed + "\r\n", false, ""},
 		{"an OK that answers nothing", "", "+OK\r\n" + closed + "\r\n", false, ""},
@@ -70,6 +72,16 @@ func TestPOP3_LastWordsOfASession(t *testing.T) {
 		if said := o.Last(false); said != "" {
 			t.Errorf("%s: told %q although the device ended the session", c.name, said)
 		}
+	}
+}
+
+// TestPOP3_ClosedWhileADeviceAsks: a command that crosses the upstream's last words does not hide them.
+func TestPOP3_ClosedWhileADeviceAsks(t *testing.T) {
+	o, _ := observer()
+	o.FromUpstream([]byte(closed + "\r\n"))
+	o.FromDevice([]byte("NOOP\r\n"))
+	if said := o.Last(true); said != closed {
+		t.Errorf("told %q, want %q", said, closed)
 	}
 }
 
