@@ -33,10 +33,11 @@ const (
 )
 
 const (
-	recordTypeAlert   = 21
-	recordHeader      = 5 // bytes
-	alertLevelWarning = 1
-	alertLevelFatal   = 2
+	recordTypeAlert     = 21
+	recordTypeHandshake = 22
+	recordHeader        = 5 // bytes
+	alertLevelWarning   = 1
+	alertLevelFatal     = 2
 )
 
 // alertNames are the descriptions of RFC 8446, appendix B.2, and of the older versions it lists as reserved.

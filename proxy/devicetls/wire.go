@@ -1,6 +1,7 @@
 package devicetls
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -36,6 +37,7 @@ type Wire struct {
 	deaf       bool         // hung up: reads have ended
 	sent, came recordReader // while the handshake lasts
 	received   bool         // a byte came
+	opening    []byte       // the first bytes that came after nothing was peeked
 }
 
 // NewWire returns the Wire that from now on owns c. slots may be nil.
@@ -124,6 +126,7 @@ func (w *Wire) Read(p []byte) (int, error) {
 	if !w.handshaking {
 		n, err := w.Conn.Read(p)
 		w.received = w.received || n > 0
+		w.opening = append(w.opening, p[:min(n, recordStart-len(w.opening))]...)
 		return n, err
 	}
 	w.releaseSlot()
@@ -140,6 +143,12 @@ func (w *Wire) Source() netip.Addr { return w.source }
 
 // Heard reports whether the device has sent a byte.
 func (w *Wire) Heard() bool { return w.received }
+
+// recordStart is how much of a connection tells that it opens with a TLS record, in bytes.
+const recordStart = 2
+
+// OpenedWithTLS reports whether the first that the device said in plain text was a TLS handshake (RFC 8446, section 5.1).
+func (w *Wire) OpenedWithTLS() bool { return bytes.Equal(w.opening, []byte{recordTypeHandshake, 3}) }
 
 // Peeked is what was peeked and not read since.
 func (w *Wire) Peeked() []byte { return w.peeked }

@@ -40,7 +40,6 @@ var unknownForms = words{
 
 // passingFaults say that the server cannot take a login now, whatever the password.
 var passingFaults = words{
-	{"basic authentication is disabled", "Exchange Online: the password may well be right"},
 	{"unavailable", "Exchange: Server Unavailable. 15"},
 	{"not available", "Domino, GroupWise"},
 	{"throttled", "Exchange: Request is throttled. Suggested Backoff Time: 89117 milliseconds"},
