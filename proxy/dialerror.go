@@ -85,8 +85,7 @@ func (u *Upstream) versionSentence() string {
 		return fmt.Sprintf("the upstream %s does not speak TLS 1.3, and upstreams.%s.min_version asks for that: "+
 			"set it to 1.2", u.o.Name, u.o.Name)
 	}
-	return fmt.Sprintf("the upstream %s does not speak TLS 1.2 or newer: nothing older is used towards an upstream, "+
-		"update it", u.o.Name)
+	return fmt.Sprintf("the upstream %s does not speak TLS 1.2 or newer: nothing older is used towards an upstream", u.o.Name)
 }
 
 // isVersionError reports whether crypto/tls ended the handshake because the server chose a version below ours.

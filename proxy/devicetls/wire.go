@@ -30,6 +30,7 @@ type Wire struct {
 	handshaking bool
 	holding     bool
 	slot        source.Key        // that it holds
+	waited      time.Duration     // for slots
 	shown       [sha256.Size]byte // of the leaf that the device was shown
 
 	mu         sync.Mutex
@@ -251,7 +252,9 @@ func (w *Wire) acquireSlot() error {
 	if w.slots == nil || w.holding {
 		return nil
 	}
+	began := time.Now()
 	slot, err := w.slots.Acquire(w.ctx, w.source)
+	w.waited += time.Since(began)
 	if err != nil {
 		return fmt.Errorf("wait for a handshake's turn: %w", err)
 	}
