@@ -265,8 +265,8 @@ func (s *session) abandoned(err error) string {
 	case login.IsClosed(err) && phase == inventory.PhaseHandshake:
 		return "the device closed the connection before TLS: switch its encryption to STARTTLS, unless it only looks whether the port is open"
 	case login.IsClosed(err):
-		return "the device closed the connection before it logged in: it may not accept the certificate (drawbridge certs export), or only look " +
-			"whether the service runs"
+		return "the device closed the connection before it logged in: it may not accept the certificate (drawbridge certs export), or " +
+			"only look whether the service runs"
 	}
 	return fmt.Sprintf("the connection to the device broke (%s): look at the network between", login.Plainly(err))
 }
@@ -277,8 +277,8 @@ func (s *session) unanswered(err error) string {
 		return fmt.Sprintf("the device was to be let in and did not take the answer within %s: look whether it still runs, and at the network "+
 			"between", devicetls.LastWordTimeout)
 	}
-	return fmt.Sprintf("the device was gone when it was to be let in, after the upstream had taken %s (upstream_ms) to log in: if that is long, "+
-		"find out why or raise the device's own time-out, else look at the network between", s.record.UpstreamTime.Round(time.Millisecond))
+	return fmt.Sprintf("the device was gone when it was to be let in, after the upstream had taken %s (upstream_ms) to log in: if that "+
+		"is long, find out why or raise the device's own time-out, else look at the network between", s.record.UpstreamTime.Round(time.Millisecond))
 }
 
 // withPassword adds what must be said where a password crossed the network before TLS.

@@ -87,8 +87,8 @@ func (s *session) helloRead(h *hello.Hello, err error) error {
 
 func (s *session) silenceSentence() string {
 	if s.listener.StartTLS {
-		return fmt.Sprintf("the device asked to start TLS and then said nothing (limits.handshake_timeout: %s): look for what holds back its packets "+
-			"on the way", login.Span(s.listener.HandshakeTimeout))
+		return fmt.Sprintf("the device asked to start TLS and then said nothing (limits.handshake_timeout: %s): look for what holds back "+
+			"its packets on the way", login.Span(s.listener.HandshakeTimeout))
 	}
 	return fmt.Sprintf("the device connected and said nothing (limits.handshake_timeout: %s): it may wait for a greeting in plain text, "+
 		"then switch its encryption to SSL/TLS", login.Span(s.listener.HandshakeTimeout))
@@ -125,6 +125,6 @@ func (s *session) refuseRecord() error {
 	s.record.TLS.AlertReceived = s.wire.PeekedAlert()
 	s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertUnexpectedMessage)
 	s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertUnexpectedMessage)
-	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: look for what cuts " +
-		"or changes its connections on the way"}
+	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: look for what " +
+		"cuts or changes its connections on the way"}
 }

@@ -255,7 +255,7 @@ func (s *Server) admission(l *Listener, source netip.Addr) (place *limits.Place,
 	}
 	if s.Banned != nil {
 		if until, why, banned := s.Banned(source); banned {
-			return nil, "the source waits until " + until.UTC().Format(time.RFC3339) + ": " + why
+			return nil, "the source waits until " + login.Clock(until) + ": " + why + ", find out which devices there have a wrong password"
 		}
 	}
 	if l.Sessions == nil {

@@ -17,9 +17,9 @@ func Plainly(err error) string {
 	case IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "no such name"
+		return "no such host"
 	case errors.As(err, &dns):
-		return "the name server does not answer, or fails"
+		return "the name server fails: " + dns.Err
 	case errors.As(err, &errno):
 		return errno.Error() // the operating system's words: "no route to host"
 	case IsClosed(err):
