@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"drawbridge/internal/hello"
@@ -93,7 +95,7 @@ func (s *session) settleNotes() {
 	}
 	s.record.UpstreamSays = inventory.Redact(says, s.current.credentials.Password.Reveal())
 	s.record.Quirks = n.Quirks
-	if s.record.Hello == nil && s.listener.StartTLS && s.wire.Heard() {
+	if s.record.Hello == nil && s.listener.StartTLS && s.wire.Heard() && !s.wire.OpenedWithTLS() {
 		s.record.Hello = hello.None()
 	}
 }
@@ -110,7 +112,12 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 		return s.concludeRelay(r)
 	}
 	if s.cut.Load() || s.drained.Load() && s.lastRefusal(err) == nil {
-		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in"
+		return inventory.OutcomeCut, inventory.EndedByBridge, "the bridge was stopped before the device had logged in: nothing needs to be " +
+			"done, it can log in again once the bridge runs"
+	}
+	var refusal *login.Refusal
+	if errors.As(err, &refusal) { // first of all: what an upstream did wrong may be its cause, and was not the device's doing
+		return outcomeOf(refusal, s.record.Phase), inventory.EndedByBridge, refusal.Error()
 	}
 	var handshake *devicetls.TLSError
 	var silent *silence
@@ -122,6 +129,9 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 		return inventory.OutcomeTLSFailed, s.endOf(handshake.Err), s.withPassword(handshake.Sentence)
 	case errors.As(err, &silent):
 		return inventory.OutcomeAbandoned, inventory.EndedByBridge, silent.sentence
+	case s.wire.OpenedWithTLS() && s.record.Phase == inventory.PhaseHandshake:
+		return inventory.OutcomeTLSFailed, s.endOf(err), "the device opened with TLS where this listener begins in plain text: switch its " +
+			"encryption from SSL/TLS to STARTTLS, or give it the port of a listener with tls: implicit"
 	case s.notes.LoginInClear && s.record.Phase == inventory.PhaseHandshake:
 		return inventory.OutcomeRefused, s.endOf(err),
 			s.withSwitch(s.withPassword("the device tried to log in without TLS: switch its encryption to STARTTLS"))
@@ -130,7 +140,7 @@ func (s *session) conclude(err error) (inventory.Outcome, inventory.EndedBy, str
 	case errors.Is(err, login.ErrInjected):
 		return inventory.OutcomeProtocolError, inventory.EndedByBridge, login.ErrInjected.Error()
 	}
-	if r := s.lastRefusal(err); r != nil {
+	if r := s.refused; r != nil {
 		return outcomeOf(r, s.record.Phase), s.endOf(err), r.Error()
 	}
 	if left := errors.Is(err, login.ErrLoggedOut) || login.IsTimeout(err) || login.IsClosed(err); left && s.notes.Unserved.Sentence != "" {
@@ -156,16 +166,37 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 	}
 	switch {
 	case r.idled.Load():
-		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout)", s.listener.IdleTimeout)
+		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout: %s): where the "+
+			"device keeps a session open on purpose, raise it, else nothing needs to be done", login.Span(s.listener.IdleTimeout),
+			login.Span(s.listener.IdleTimeout))
 	case by == inventory.EndedByBridge:
-		return inventory.OutcomeCut, by, "the bridge was stopped before the session had ended (drain)"
+		return inventory.OutcomeCut, by, "the bridge was stopped, and the session went on for longer than drain, or than " +
+			"until it was told to stop at once: nothing needs to be done, the device can log in again once the bridge runs"
 	case s.notes.LoggedOut:
 		return inventory.OutcomeBridged, inventory.EndedByDevice, ""
-	case s.heard.Says != "":
-		return inventory.OutcomeBridged, by, "the upstream ended the session, see upstream_says"
 	}
-	return inventory.OutcomeBridged, by, ""
+	return inventory.OutcomeBridged, by, s.partedBy(by, r.ending().err)
 }
+
+// partedBy says what ended a session besides a close without a word, of which ended_by says enough.
+func (s *session) partedBy(by inventory.EndedBy, err error) string {
+	var errno syscall.Errno
+	switch {
+	case accessTokenExpired.MatchString(s.heard.Says):
+		return "the upstream ended the session since its token had run out, as it does after 60 to 90 minutes, see upstream_says: nothing " +
+			"needs to be done where the device logs in again by itself"
+	case s.heard.Says != "":
+		return "the upstream ended the session, see upstream_says: nothing needs to be done where the device logs in again by itself, else " +
+			"look for what it says"
+	case errors.As(err, &errno) && !login.IsClosed(err):
+		return fmt.Sprintf("the %s could not be reached any more (%s): look whether it was switched off, and at the network between", by,
+			login.Plainly(err))
+	}
+	return ""
+}
+
+// accessTokenExpired is how Exchange ends a session whose token has run out: "* BYE Session invalidated - AccessTokenExpired".
+var accessTokenExpired = regexp.MustCompile("(?i)accesstokenexpired")
 
 // settleAlert notes the alert by which a leg's TLS ended after the handshake, and says what it means; "" where none did.
 func (s *session) settleAlert(leg inventory.EndedBy, err error) string {
@@ -175,8 +206,11 @@ func (s *session) settleAlert(leg inventory.EndedBy, err error) string {
 		s.record.TLS.AlertReceived, s.record.TLS.AlertSent = received, sent
 	}
 	switch {
+	case received == "record_overflow" && ofDevice:
+		return "the device cannot take TLS records of this size (alert record_overflow): lower listeners[].record_size"
 	case received != "":
-		return fmt.Sprintf("the %s ended the session by the TLS alert %s", leg, received)
+		return fmt.Sprintf("the %s ended the session by the TLS alert %s: look at its log, and for what changes its packets on the way", leg,
+			received)
 	case !broken:
 		return ""
 	case devicetls.Renegotiates(err):
@@ -210,25 +244,41 @@ func (s *session) endOf(err error) inventory.EndedBy {
 	return inventory.EndedByBridge
 }
 
+// abandoned says how a device left that was never refused.
 func (s *session) abandoned(err error) string {
-	switch {
-	case errors.Is(err, login.ErrLoggedOut):
-		return "the device logged out without logging in"
-	case login.IsTimeout(err) && s.record.Phase == inventory.PhaseHandshake:
-		return fmt.Sprintf("the device did not start TLS in time (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)
-	case login.IsTimeout(err):
-		return fmt.Sprintf("the device did not log in in time (limits.login_timeout: %s)", s.listener.LoginTimeout)
-	case login.IsClosed(err) && s.record.Phase == inventory.PhaseHandshake:
-		return "the device closed the connection before TLS"
-	case login.IsClosed(err):
-		return "the device closed the connection before it logged in"
-	case err == nil:
-		return "the session ended before the device logged in"
-	}
 	if sentence := s.settleAlert(inventory.EndedByDevice, err); sentence != "" {
 		return sentence
 	}
-	return "the connection to the device failed: " + err.Error()
+	phase := s.record.Phase
+	switch {
+	case errors.Is(err, login.ErrLoggedOut):
+		return "the device logged out without trying to log in: check that a name and a password are set in it, unless it only looks whether " +
+			"the service runs"
+	case phase != inventory.PhaseHandshake && phase != inventory.PhaseLogin:
+		return s.unanswered(err)
+	case login.IsTimeout(err) && phase == inventory.PhaseHandshake:
+		return fmt.Sprintf("the device did not start TLS in time (limits.handshake_timeout: %s): switch its encryption to STARTTLS",
+			login.Span(s.listener.HandshakeTimeout))
+	case login.IsTimeout(err):
+		return fmt.Sprintf("the device did not log in in time (limits.login_timeout: %s): check that a name and a password are set in it, or "+
+			"raise the limit if it is slow", login.Span(s.listener.LoginTimeout))
+	case login.IsClosed(err) && phase == inventory.PhaseHandshake:
+		return "the device closed the connection before TLS: switch its encryption to STARTTLS, unless it only looks whether the port is open"
+	case login.IsClosed(err):
+		return "the device closed the connection before it logged in: it may not accept the certificate (drawbridge certs export), or " +
+			"only look whether the service runs"
+	}
+	return fmt.Sprintf("the connection to the device broke (%s): look at the network between", login.Plainly(err))
+}
+
+// unanswered says what became of a device that was to be let in and did not take the answer: it may not have been its doing.
+func (s *session) unanswered(err error) string {
+	if login.IsTimeout(err) {
+		return fmt.Sprintf("the device was to be let in and did not take the answer within %s: look whether it still runs, and at the network "+
+			"between", devicetls.LastWordTimeout)
+	}
+	return fmt.Sprintf("the device was gone when it was to be let in, after the upstream had taken %s (upstream_ms) to log in: if that "+
+		"is long, find out why or raise the device's own time-out, else look at the network between", s.record.UpstreamTime.Round(time.Millisecond))
 }
 
 // withPassword adds what must be said where a password crossed the network before TLS.

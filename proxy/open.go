@@ -77,19 +77,21 @@ func (s *session) helloRead(h *hello.Hello, err error) error {
 	case login.IsTimeout(err):
 		s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertCloseNotify)
 		return &devicetls.TLSError{Err: err, Sentence: fmt.Sprintf("the device began a ClientHello and did not finish it "+
-			"(limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)}
+			"(limits.handshake_timeout: %s): look for what holds back its packets on the way", login.Span(s.listener.HandshakeTimeout))}
 	case len(s.wire.Peeked()) > 0:
-		return &devicetls.TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello"}
+		return &devicetls.TLSError{Err: err, Sentence: "the device closed the connection in the middle of its ClientHello: look for what cuts " +
+			"its connections on the way, or update its firmware"}
 	}
 	return err
 }
 
 func (s *session) silenceSentence() string {
 	if s.listener.StartTLS {
-		return fmt.Sprintf("the device asked to start TLS and then said nothing (limits.handshake_timeout: %s)", s.listener.HandshakeTimeout)
+		return fmt.Sprintf("the device asked to start TLS and then said nothing (limits.handshake_timeout: %s): look for what holds back "+
+			"its packets on the way", login.Span(s.listener.HandshakeTimeout))
 	}
 	return fmt.Sprintf("the device connected and said nothing (limits.handshake_timeout: %s): it may wait for a greeting in plain text, "+
-		"then its encryption setting is wrong", s.listener.HandshakeTimeout)
+		"then switch its encryption to SSL/TLS", login.Span(s.listener.HandshakeTimeout))
 }
 
 // refusePlaintext tells a device that speaks no TLS so, in one line of its protocol.
@@ -100,7 +102,7 @@ func (s *session) refusePlaintext() error {
 	s.record.Hello = hello.None()
 	sentence := "the device sent plain text to a port with TLS: switch its encryption to SSL/TLS"
 	if s.listener.StartTLS {
-		sentence = "what the device sent after STARTTLS was no ClientHello"
+		sentence = "what the device sent after STARTTLS was no ClientHello: update it, or look for what changes its packets on the way"
 	}
 	if passwordIn(s.wire.Peeked()) {
 		s.notes.PasswordClear = true
@@ -123,6 +125,6 @@ func (s *session) refuseRecord() error {
 	s.record.TLS.AlertReceived = s.wire.PeekedAlert()
 	s.wire.SendAlert(devicetls.RecordVersion(nil), devicetls.AlertUnexpectedMessage)
 	s.record.TLS.AlertSent = devicetls.AlertName(devicetls.AlertUnexpectedMessage)
-	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: something in " +
-		"between may be cutting its connections"}
+	return &devicetls.TLSError{Err: hello.ErrNotTLS, Sentence: "the device opened with a TLS record that is no ClientHello: look for what " +
+		"cuts or changes its connections on the way"}
 }

@@ -241,7 +241,7 @@ func (s *Server) admit(ctx context.Context, l *Listener, e *entrance, started ti
 		return
 	}
 	if !contains(l.Allow, e.source.Addr()) {
-		e.reason = "the source is not in listeners[].allow"
+		e.reason = "the source is not in listeners[].allow: add it there if it is one of yours"
 		return
 	}
 	e.place, e.reason = s.admission(l, e.source.Addr())
@@ -251,11 +251,11 @@ func (s *Server) admit(ctx context.Context, l *Listener, e *entrance, started ti
 // admission decides whether a connection may become a session now.
 func (s *Server) admission(l *Listener, source netip.Addr) (place *limits.Place, reason string) {
 	if s.isDraining() {
-		return nil, "the bridge is stopping"
+		return nil, errStopping.Error()
 	}
 	if s.Banned != nil {
 		if until, why, banned := s.Banned(source); banned {
-			return nil, "the source waits until " + until.UTC().Format(time.RFC3339) + ": " + why
+			return nil, "the source waits until " + login.Clock(until) + ": " + why + ", find out which devices there have a wrong password"
 		}
 	}
 	if l.Sessions == nil {
@@ -301,8 +301,9 @@ func (l *Listener) sayBusy(c net.Conn) {
 
 // What is wrong with what a load balancer says first; but for the first one it is the reason why it is turned away.
 var (
-	errNothingSaid  = errors.New("a load balancer connected and said nothing")
-	errNoHeader     = errors.New("a load balancer of listeners[].proxy_protocol sent no valid PROXY header")
+	errNothingSaid = errors.New("a load balancer connected and said nothing")
+	errNoHeader    = errors.New("a load balancer of listeners[].proxy_protocol sent no valid PROXY header: switch the PROXY protocol on " +
+		"in it, or take its address out of the list")
 	errOtherAddress = errors.New("a load balancer of listeners[].proxy_protocol sent a PROXY header with unix or UDP addresses: let it " +
 		"send TCP addresses")
 )

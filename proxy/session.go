@@ -132,7 +132,8 @@ func (s *session) establish(accept, cut context.Context) error {
 }
 
 // errStopping is what a login under way is told when the bridge stops.
-var errStopping = login.Refuse(login.Unavailable, "the bridge is stopping")
+var errStopping = login.Refuse(login.Unavailable, "the bridge is stopping: nothing needs to be done, the device can log in again once "+
+	"it runs")
 
 // brokenOff is err, or errStopping for a login of which nothing was decided before the bridge began to stop.
 func (s *session) brokenOff(err error) error {

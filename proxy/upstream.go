@@ -122,7 +122,8 @@ func (u *Upstream) conn(c net.Conn, host, protocol string, d *Dialled) *login.Co
 func (u *Upstream) target(protocol string) (host, port string, err error) {
 	address, ok := u.o.Addresses[protocol]
 	if !ok {
-		return "", "", fmt.Errorf("the upstream %s has no address for %s (upstreams.%s.%s)", u.o.Name, protocol, u.o.Name, protocol)
+		return "", "", fmt.Errorf("the upstream %s has no address for %s (upstreams.%s.%s): name one, or lead these devices to another "+
+			"upstream", u.o.Name, protocol, u.o.Name, protocol)
 	}
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
@@ -143,7 +144,8 @@ func (u *Upstream) lookup(ctx context.Context, host string) ([]netip.Addr, error
 	found, err := u.o.Resolve(ctx, network, host)
 	if err != nil {
 		return nil, &DialError{Step: StepDNS, Err: err, Sentence: fmt.Sprintf(
-			"the name %s of upstream %s cannot be looked up: check the name and this machine's DNS (%v)", host, u.o.Name, err)}
+			"the name %s of upstream %s cannot be looked up: check the name and this machine's DNS (%s)", host, u.o.Name,
+			login.Plainly(err))}
 	}
 	if len(found) == 0 {
 		return nil, &DialError{Step: StepDNS, Err: errNoAddress, Sentence: fmt.Sprintf(

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -425,4 +428,24 @@ func startOver(k *login.Conn) error {
 		return err
 	}
 	return k.StartTLS(context.Background(), "")
+}
+
+// TestUpstream_SaysWhatWouldHelp: a server_name that the certificate cannot carry would not, nor would Go's words.
+func TestUpstream_SaysWhatWouldHelp(t *testing.T) {
+	u := NewUpstream(upstreamTo(993, nil, "127.0.0.1"))
+	nameless := x509.HostnameError{Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "mail.test"}}, Host: "mail.test"}
+	unreachable := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv6loopback, Port: 993},
+		Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+	noSuch := &net.DNSError{Err: "no such host", Name: "mail.test", Server: "10.0.0.1:53", IsNotFound: true}
+	u.o.Resolve = func(context.Context, string, string) ([]netip.Addr, error) { return nil, noSuch }
+	_, lookup := u.Lookup(t.Context(), "imap")
+	for want, err := range map[string]error{
+		"carries no names (subjectAltName) but its common name":                                     u.tlsError(&tls.CertificateVerificationError{Err: nameless}, "mail.test"),
+		"cannot be reached at mail.test:993 (network is unreachable): check this machine's network": u.tcpError(unreachable, "mail.test", "993"),
+		"check the name and this machine's DNS (no such host)":                                      lookup,
+	} {
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "server_name") {
+			t.Errorf("got %q, want %q", err, want)
+		}
+	}
 }

@@ -43,7 +43,7 @@ func faultsOf(protocol sandbox.Protocol) []serverFault {
 				reads: "-ERR [AUTH] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the password: check " +
 					"both in the device"},
 			{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "-ERR Basic authentication is disabled"},
-				reason: "not because of the password, see upstream_says"},
+				reason: "takes no passwords any more"},
 		}...)
 	}
 	return append(both, []serverFault{
@@ -58,7 +58,7 @@ func faultsOf(protocol sandbox.Protocol) []serverFault {
 			reads: "NO [AUTHENTICATIONFAILED] Wrong name or password", outcome: inventory.OutcomeLoginFailed, reason: "the name or the " +
 				"password: check both in the device"},
 		{name: "basic authentication is off", faults: sandbox.Faults{LoginRefusal: "NO Basic authentication is disabled"},
-			reason: "not because of the password, see upstream_says"},
+			reason: "takes no passwords any more"},
 	}...)
 }
 

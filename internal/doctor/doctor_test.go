@@ -135,7 +135,7 @@ var normalForms = []struct {
 	text string
 }{
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
-	{regexp.MustCompile(`\(lookup .*\)`), "(LOOKUP)"},
+	{regexp.MustCompile(`\((no such host|no answer in time|the name server fails: [^)]*)\)`), "(LOOKUP)"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIME"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d\b`), "DATE"},
 	{regexp.MustCompile(`\b(in|after) \d[0-9hmsµ.]*`), "$1 DURATION"},

@@ -156,7 +156,7 @@ func TestToken_NoSecretToACertificateThatCanBeForged(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := newEntraOf(t, c.key, c.algorithm)
 			s := open(t, e.options())
-			contains(t, fail(t, s, imap, oauth.Network).Sentence, c.says, "TLS inspection")
+			contains(t, fail(t, s, imap, oauth.Network).Sentence, "the certificate of entra.test does not verify: ", c.says, "TLS inspection")
 			if e.requests() != 0 {
 				t.Error("a request was made")
 			}

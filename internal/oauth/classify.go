@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/internal/chain"
 	"drawbridge/internal/protocol"
+	"drawbridge/proxy/login"
 )
 
 // narrator turns what came of a request into an Error: it knows the names that sentences need.
@@ -137,7 +138,10 @@ func (n narrator) network(o outcome) *Error {
 	case n.flow == ManagedIdentity:
 		mend = "flow managed_identity needs a machine in Azure that has an identity"
 	}
-	what := fmt.Sprintf("%s does not answer: %s", o.host, plainText(o.err.Error()))
+	what := fmt.Sprintf("%s does not answer: %s", o.host, plainText(login.Plainly(o.err)))
+	if errors.As(o.err, &certificate) || weak != nil {
+		what = fmt.Sprintf("the certificate of %s does not verify: %s", o.host, plainText(login.Plainly(o.err)))
+	}
 	if errors.Is(o.err, context.DeadlineExceeded) {
 		what = fmt.Sprintf("%s does not answer within %s", o.host, answerTimeout)
 	}

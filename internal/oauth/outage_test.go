@@ -67,7 +67,7 @@ var outages = map[string]struct {
 		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "entra.test", Server: "10.0.0.1:53",
 			IsTemporary: true}}
 	}},
-	"packets lost": {says: "i/o timeout", lasts: 10 * time.Second, broken: func() error {
+	"packets lost": {says: "no answer in time", lasts: 10 * time.Second, broken: func() error {
 		time.Sleep(10 * time.Second) // as long as a net.Dialer waits here
 		return &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 	}},

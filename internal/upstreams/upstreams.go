@@ -164,6 +164,7 @@ type TokenLogin struct {
 	tokens  *oauth.Source
 	host    string // of the upstream, which OAUTHBEARER names
 	port    int
+	flow    oauth.Flow
 	token   oauth.Token
 	renewed bool
 }
@@ -171,7 +172,7 @@ type TokenLogin struct {
 // TokenLogin is the login to a mailbox of an upstream that takes tokens.
 func (u *Upstream) TokenLogin(mailbox, protocol string) *TokenLogin {
 	host, port, _ := net.SplitHostPort(addresses(u.Upstream)[protocol])
-	t := &TokenLogin{Request: oauth.Request{Mailbox: mailbox, Protocol: protocol}, tokens: u.Tokens, host: host}
+	t := &TokenLogin{Request: oauth.Request{Mailbox: mailbox, Protocol: protocol}, tokens: u.Tokens, host: host, flow: u.made.Flow}
 	t.port, _ = strconv.Atoi(port)
 	return t
 }
@@ -194,15 +195,33 @@ func (t *TokenLogin) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
 // Retry implements proxy.Credential: a token that the upstream refuses is renewed once. It is the bridge's token, so its
 // refusal is never a wrong password of the device.
 func (t *TokenLogin) Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client, error) {
-	if !t.renewed && t.tokens.Rejected(t.token) {
+	which := ""
+	switch {
+	case t.renewed:
+		which = ", a new one too"
+	case t.tokens.Rejected(t.token):
 		t.renewed, t.Request.Instead = true, t.token
-		if clients, err := t.Mechanisms(ctx); err == nil {
+		clients, err := t.Mechanisms(ctx)
+		if err == nil {
 			return clients, nil
 		}
+		return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, and no new one came: %w",
+			t.Request.Mailbox, err)
 	}
-	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, a new one too: check that the application "+
-		"has its role for this protocol, is registered in Exchange (New-ServicePrincipal) with the enterprise application's object id, "+
-		"and has full access to this mailbox (%w)", t.Request.Mailbox, r)
+	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s%s: check that %s (%w)",
+		t.Request.Mailbox, which, mends[t.flow], r)
+}
+
+const (
+	mendApplication = "the application has its role for this protocol, is registered in Exchange (New-ServicePrincipal) with the " +
+		"enterprise application's object id, and has full access to this mailbox"
+	mendUser = "the user that signed in may open this mailbox, and that IMAP and POP are switched on for it (Set-CASMailbox)"
+)
+
+// mends say what to look at where a token is refused: it is the application's own, or that of a user.
+var mends = map[oauth.Flow]string{
+	oauth.ClientCredentials: mendApplication, oauth.ManagedIdentity: mendApplication, oauth.WorkloadIdentity: mendApplication,
+	oauth.DeviceCode: mendUser, oauth.Password: mendUser,
 }
 
 // TokenLeft implements proxy.TokenCredential.

@@ -12,6 +12,7 @@ import (
 	"drawbridge/internal/oauth"
 	"drawbridge/internal/secret"
 	"drawbridge/internal/upstreams"
+	"drawbridge/proxy/login"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,5 +72,30 @@ func TestNew_TellsOfARootThatIsNone(t *testing.T) {
 	_, err := upstreams.New([]config.Upstream{{Name: "mine", IMAP: "mail.test:993", CA: "ca.pem", CAPEM: []byte("x")}}, upstreams.Options{})
 	if err == nil || !strings.Contains(err.Error(), "upstreams.mine.ca: ca.pem: the file holds no certificate") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestTokenLogin_RetrySaysWhatHappened: that a new token came is said where one did, and what to do depends on whose token it is.
+func TestTokenLogin_RetrySaysWhatHappened(t *testing.T) {
+	t.Parallel()
+	for flow, want := range map[string]string{"client_credentials": "is registered in Exchange (New-ServicePrincipal)",
+		"password": "that the user that signed in may open this mailbox"} {
+		u := online("online", "app-1", "s")
+		u.OAuth2.Flow = flow
+		if flow == "password" {
+			u.OAuth2.ClientSecret = secret.Secret{}
+		}
+		s := set(t, nil, u)
+		l := s["online"].TokenLogin("scans@contoso.test", "imap")
+		l.Request.Password = secret.New("x")
+		refused := login.Refuse(login.BadCredentials, "the upstream refuses the token")
+		if _, err := l.Retry(t.Context(), refused); !strings.Contains(err.Error(), "and no new one came: Entra ID gives no token for online") {
+			t.Errorf("%s: where no new token came: %v", flow, err)
+		}
+		_, err := l.Retry(t.Context(), refused)
+		if !strings.Contains(err.Error(), "a new one too: check that ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: where a new token was refused too: %v", flow, err)
+		}
+		s.Retire(nil)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
@@ -33,10 +34,11 @@ const (
 )
 
 const (
-	recordTypeAlert   = 21
-	recordHeader      = 5 // bytes
-	alertLevelWarning = 1
-	alertLevelFatal   = 2
+	recordTypeAlert     = 21
+	recordTypeHandshake = 22
+	recordHeader        = 5 // bytes
+	alertLevelWarning   = 1
+	alertLevelFatal     = 2
 )
 
 // alertNames are the descriptions of RFC 8446, appendix B.2, and of the older versions it lists as reserved.
@@ -133,43 +135,60 @@ var receivedMeaning = map[string]string{
 		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
 	"certificate_unknown": "the device does not accept this bridge's certificate: import the authority's certificate into the device " +
 		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
-	"unsupported_certificate": "the device cannot use this kind of certificate: give it an RSA certificate with a SHA-256 signature",
-	"certificate_expired":     "the device takes this bridge's certificate for expired: check the device's clock",
-	"handshake_failure":       "the device ended the handshake: it and this listener agree on no cipher suite or key (listeners[].ciphers)",
-	"protocol_version":        "the device ended the handshake: it does not take the TLS version that was chosen",
-	"record_overflow":         "the device cannot take records of this size: lower listeners[].record_size",
-	"illegal_parameter":       "the device ended the handshake over something it does not understand",
-	"user_canceled":           "the device broke the handshake off",
+	"unsupported_certificate": "the device cannot use this kind of certificate, which has an RSA key and a signature with SHA-256: update its " +
+		"firmware, or give it a certificate of another authority (certificates[].file)",
+	"certificate_expired": "the device takes this bridge's certificate for expired: check the device's clock, and how long the certificate " +
+		"holds (drawbridge certs list)",
+	"handshake_failure": "the device ended the handshake after this bridge had chosen among what it offers: look at the device's log for " +
+		"what it missed, or update its firmware",
+	"protocol_version": "the device ended the handshake, since it does not take the TLS version that was chosen among those it offers: look " +
+		"at the TLS versions in its settings, or update its firmware",
+	"record_overflow": "the device cannot take a certificate message of this size: give the certificate fewer names, or one with a " +
+		"shorter chain",
+	"illegal_parameter": "the device ended the handshake over something it does not understand: update its firmware, or look for what " +
+		"changes its packets on the way",
+	"user_canceled": "the device broke the handshake off of its own will: try again, and look at its log if it goes on",
 }
+
+// longWait is how long a device may wait for this bridge before that is told as the cause of what became of it: some give up
+// after five seconds.
+const longWait = 3 * time.Second
 
 // blamesDevice are the alerts by which the engine says that what the device sent is against the protocol (RFC 8446, section 6.2).
 var blamesDevice = map[string]bool{"unexpected_message": true, "illegal_parameter": true, "decode_error": true, "decrypt_error": true,
 	"bad_record_mac": true, "missing_extension": true, "unsupported_extension": true}
 
-// handshakeError puts a failed handshake into words.
-func handshakeError(err error, info inventory.TLS, h *hello.Hello) *TLSError {
+// handshakeError puts a failed handshake into words. waited is how long the device had to wait meanwhile for this bridge.
+func handshakeError(err error, info inventory.TLS, h *hello.Hello, waited time.Duration) *TLSError {
 	e := &TLSError{Err: err}
 	switch {
 	case info.AlertReceived != "":
 		e.Sentence = receivedMeaning[info.AlertReceived]
 		if e.Sentence == "" {
-			e.Sentence = "the device ended the handshake with the alert " + info.AlertReceived
+			e.Sentence = "the device ended the handshake with the alert " + info.AlertReceived + ": look at its log for the cause, or update " +
+				"its firmware"
 		}
 	case info.AlertSent == "no_application_protocol":
 		e.Sentence = "the device asked for another protocol than this listener " +
 			"speaks (ALPN " + strings.Join(h.ALPN, ", ") + "): check the port it uses"
 	case blamesDevice[info.AlertSent]:
-		e.Sentence = "the device sent what TLS does not allow (" + strings.TrimPrefix(err.Error(), "tls: ") + "): update its firmware, or look " +
-			"for what changes its packets on the way"
+		e.Sentence = "the device sent what TLS does not allow (" + login.Plainly(err) + "): update its firmware, or look for what changes its " +
+			"packets on the way"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Sentence = "so many handshakes were computing that this one had no turn in time (limits.handshakes, 16 a source): find out who " +
 			"connects so often"
+	case waited >= longWait:
+		e.Sentence = fmt.Sprintf("the device waited %s for its handshake's turn, since so many were computing, and gave up or had no time left "+
+			"(limits.handshakes, 16 a source): find out who connects so often", waited.Round(time.Second))
 	case login.IsTimeout(err):
-		e.Sentence = "the device fell silent during the handshake: it may not accept the certificate, or be too slow (limits.handshake_timeout)"
+		e.Sentence = "the device fell silent during the handshake: it may not accept the certificate (drawbridge certs export), or be too slow " +
+			"(limits.handshake_timeout)"
 	case login.IsClosed(err):
-		e.Sentence = "the device closed the connection during the handshake: it may not accept the certificate, or the version"
+		e.Sentence = "the device closed the connection during the handshake: it may not accept the certificate (drawbridge certs export), or " +
+			"the version"
 	default:
-		e.Sentence = "the handshake failed: " + strings.TrimPrefix(err.Error(), "tls: ")
+		e.Sentence = "the handshake failed (" + login.Plainly(err) + "): update the device's firmware, or look for what changes its packets on " +
+			"the way"
 	}
 	return e
 }

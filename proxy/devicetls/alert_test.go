@@ -8,17 +8,20 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
 	"drawbridge/proxy/internal/tlstest"
+	"drawbridge/proxy/limits"
 )
 
 func TestAlert_NamesAreReadFromTheEnginesErrors(t *testing.T) {
@@ -73,16 +76,18 @@ func TestAlert_SentencesSayWhatToDo(t *testing.T) {
 		{inventory.TLS{AlertReceived: "unknown_ca"}, io.EOF, "certs export"},
 		{inventory.TLS{AlertReceived: "bad_certificate"}, io.EOF, "certs export"},
 		{inventory.TLS{AlertReceived: "certificate_expired"}, io.EOF, "clock"},
-		{inventory.TLS{AlertReceived: "record_overflow"}, io.EOF, "record_size"},
+		{inventory.TLS{AlertReceived: "record_overflow"}, io.EOF, "give the certificate fewer names"},
 		{inventory.TLS{AlertReceived: "decrypt_error"}, io.EOF, "decrypt_error"},
 		{inventory.TLS{AlertSent: alertAppProto}, io.EOF, "h2"},
 		{inventory.TLS{AlertSent: alertIllegal}, errors.New("tls: invalid client key share"), "not allow (invalid client key share): update"},
+		{inventory.TLS{AlertReceived: "handshake_failure"}, io.EOF, "after this bridge had chosen among what it offers"},
+		{inventory.TLS{}, &net.OpError{Op: "read", Net: "tcp", Err: syscall.EHOSTUNREACH}, "failed (no route to host)"},
 		{inventory.TLS{}, os.ErrDeadlineExceeded, "limits.handshake_timeout"},
 		{inventory.TLS{}, io.EOF, "closed the connection"},
 		{inventory.TLS{}, syscall.ECONNRESET, "closed the connection"},
-		{inventory.TLS{}, errors.New("tls: something new"), "failed: something new"},
+		{inventory.TLS{}, errors.New("tls: something new"), "failed (something new)"},
 	} {
-		e := handshakeError(c.err, c.info, h)
+		e := handshakeError(c.err, c.info, h, 0)
 		if !strings.Contains(e.Error(), c.want) || !errors.Is(e, c.err) {
 			t.Errorf("%+v, %v: %q, want %q in it", c.info, c.err, e, c.want)
 		}
@@ -177,6 +182,52 @@ func TestAlert_DeviceThatLeavesOrFallsSilentInTheHandshake(t *testing.T) {
 	_, info, err := NewStandardTerminator(legacyProfile(t))(context.Background(), w, h)
 	if !strings.Contains(fmt.Sprint(err), "fell silent") || info.Completed {
 		t.Errorf("got %+v, %v", info, err)
+	}
+}
+
+// TestAlert_DeviceThatHadToWaitIsNotBlamed: neither for its silence in the time that was left, nor for giving up.
+func TestAlert_DeviceThatHadToWaitIsNotBlamed(t *testing.T) {
+	for name, device := range map[string]func(net.Conn){
+		"silent": func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+		"closes": func(c net.Conn) { time.Sleep(4 * time.Second); _ = c.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slots := limits.NewSlots(1, nil)
+			taken, err := slots.Acquire(t.Context(), netip.MustParseAddr("10.0.0.9"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(4*time.Second, func() { slots.Release(taken) })
+			ours, theirs := net.Pipe()
+			go func() {
+				_, _ = ours.Write(legacyOf(v10).bytes())
+				device(ours)
+			}()
+			w := NewWire(theirs, inventorySource, slots)
+			_ = w.SetDeadline(time.Now().Add(5 * time.Second))
+			h, err := w.PeekHello()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = NewStandardTerminator(legacyProfile(t))(t.Context(), w, h)
+			if !strings.Contains(fmt.Sprint(err), "the device waited 4s for its handshake's turn") {
+				t.Errorf("%s: %v", name, err)
+			}
+			_ = ours.Close()
+		})
+	}
+}
+
+// TestClassify_CiphersIsNamedWhereItHelps and nowhere else.
+func TestClassify_CiphersIsNamedWhereItHelps(t *testing.T) {
+	const idea = 0x0007 // TLS_RSA_WITH_IDEA_CBC_SHA, which nothing here has
+	for suite, want := range map[uint16]string{rsaAES: "; set listeners[].ciphers to legacy", idea: ", which no setting of this bridge adds"} {
+		p := legacyProfile(t)
+		modern(&p)
+		_, refused := classify(p.permit(handHello{version: v12, suites: list16(suite)}.parse(t)))
+		if refused == nil || !strings.Contains(refused.Sentence, want) {
+			t.Errorf("suite %04x: %v, want %q", suite, refused, want)
+		}
 	}
 }
 

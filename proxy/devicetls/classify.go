@@ -83,10 +83,11 @@ func unspeakable(h *hello.Hello) *TLSError {
 
 func (p *Profile) noVersion(h *hello.Hello) *TLSError {
 	if h.MaxVersion == 0 {
-		return &TLSError{alert: AlertProtocolVersion, Sentence: "the device offers only TLS versions that nobody knows"}
+		return &TLSError{alert: AlertProtocolVersion, Sentence: "the device offers only TLS versions that nobody knows: update its firmware"}
 	}
 	return &TLSError{alert: AlertProtocolVersion, Sentence: "the device offers " + versionName(h.MaxVersion) +
-		" at most, this listener takes " + versionName(hello.Version(p.MinVersion)) + " and newer (listeners[].min_version)"}
+		" at most, this listener takes " + versionName(hello.Version(p.MinVersion)) + " and newer (listeners[].min_version): lower that, or switch " +
+		"newer versions on in the device"}
 }
 
 // serves tells what crypto/tls, held to version v, lacks to serve the hello, and in which class it does where that is nothing.

@@ -58,9 +58,18 @@ func (p Permitted) refuse(l lack) *TLSError {
 		e.Sentence = "the device offers " + versionName(h.MaxVersion) + " at most, and of this listener's cipher suites only such as belong to " +
 			"another version: switch others on in the device (" + suiteNames(h.Suites) + ")"
 	default:
-		e.Sentence = "the device offers no cipher suite that this listener has (listeners[].ciphers): " + suiteNames(h.Suites)
+		e.Sentence = suiteSentence(h)
 	}
 	return e
+}
+
+// suiteSentence says what to do where no suite is common: another setting of the listener helps only where it adds one.
+func suiteSentence(h *hello.Hello) string {
+	mend := ", which no setting of this bridge adds: switch suites with AES on in the device, update its firmware, or replace it"
+	if share(h.Suites, LegacySuites()) {
+		mend = "; set listeners[].ciphers to legacy"
+	}
+	return "the device offers no cipher suite that this listener has (listeners[].ciphers): " + suiteNames(h.Suites) + mend
 }
 
 // only13 reports whether TLS 1.3 is the one version that both sides speak.

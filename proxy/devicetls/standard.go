@@ -81,7 +81,7 @@ func (p Profile) showCertificate(info *tls.ClientHelloInfo) (*tls.Certificate, e
 // handshake runs crypto/tls on a connection whose hello it can serve.
 func handshake(ctx context.Context, w *Wire, cfg *tls.Config, h *hello.Hello) (net.Conn, inventory.TLS, error) {
 	if err := w.beginHandshake(ctx); err != nil {
-		return nil, inventory.TLS{}, handshakeError(err, inventory.TLS{}, h)
+		return nil, inventory.TLS{}, handshakeError(err, inventory.TLS{}, h, w.waited)
 	}
 	c := tls.Server(w, cfg)
 	err := func() error {
@@ -99,7 +99,7 @@ func handshake(ctx context.Context, w *Wire, cfg *tls.Config, h *hello.Hello) (n
 		info.AlertReceived = cmp.Or(ReceivedAlert(err), w.came.name())
 		info.AlertSent = cmp.Or(info.AlertSent, localAlert(err))
 		info.Certificate = w.certificate()
-		return nil, info, handshakeError(err, info, h)
+		return nil, info, handshakeError(err, info, h, w.waited)
 	}
 	info.Completed = true
 	Describe(&info, state)

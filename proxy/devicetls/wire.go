@@ -1,6 +1,7 @@
 package devicetls
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,6 +30,7 @@ type Wire struct {
 	handshaking bool
 	holding     bool
 	slot        source.Key        // that it holds
+	waited      time.Duration     // for slots
 	shown       [sha256.Size]byte // of the leaf that the device was shown
 
 	mu         sync.Mutex
@@ -36,6 +38,7 @@ type Wire struct {
 	deaf       bool         // hung up: reads have ended
 	sent, came recordReader // while the handshake lasts
 	received   bool         // a byte came
+	opening    []byte       // the first bytes that came after nothing was peeked
 }
 
 // NewWire returns the Wire that from now on owns c. slots may be nil.
@@ -124,6 +127,7 @@ func (w *Wire) Read(p []byte) (int, error) {
 	if !w.handshaking {
 		n, err := w.Conn.Read(p)
 		w.received = w.received || n > 0
+		w.opening = append(w.opening, p[:min(n, recordStart-len(w.opening))]...)
 		return n, err
 	}
 	w.releaseSlot()
@@ -140,6 +144,12 @@ func (w *Wire) Source() netip.Addr { return w.source }
 
 // Heard reports whether the device has sent a byte.
 func (w *Wire) Heard() bool { return w.received }
+
+// recordStart is how much of a connection tells that it opens with a TLS record, in bytes.
+const recordStart = 2
+
+// OpenedWithTLS reports whether the first that the device said in plain text was a TLS handshake (RFC 8446, section 5.1).
+func (w *Wire) OpenedWithTLS() bool { return bytes.Equal(w.opening, []byte{recordTypeHandshake, 3}) }
 
 // Peeked is what was peeked and not read since.
 func (w *Wire) Peeked() []byte { return w.peeked }
@@ -242,7 +252,9 @@ func (w *Wire) acquireSlot() error {
 	if w.slots == nil || w.holding {
 		return nil
 	}
+	began := time.Now()
 	slot, err := w.slots.Acquire(w.ctx, w.source)
+	w.waited += time.Since(began)
 	if err != nil {
 		return fmt.Errorf("wait for a handshake's turn: %w", err)
 	}

@@ -185,18 +185,20 @@ func (f *Failures) closedTo(c *Check, now time.Time) error {
 		return nil
 	}
 	return badCredentials(now, "%d logins to this account failed within %s from sources that never logged in to it: "+
-		"it serves only those that did in the last 30 days, until there are fewer", accountBound.most, login.Span(accountBound.in))
+		"it serves only those that did in the last 30 days, until there are fewer; find out who tries, and let a new device wait",
+		accountBound.most, login.Span(accountBound.in))
 }
 
 // bannedFor refuses a check whose pair or source failed too often. A shared source is only slowed, but for accounts
 // that were never verified from it.
 func (f *Failures) bannedFor(c *Check, now time.Time) error {
 	if t := f.sources.Get(c.key.source); t != nil && t.penalised(now) && !(c.shared && c.known(now)) {
-		return login.Refuse(login.TooManyFailures, "%s: the source waits until %s", sourceBound.sentence(), login.Clock(t.until))
+		return login.Refuse(login.TooManyFailures, "%s: it waits until %s, find out which devices there have a wrong password",
+			sourceBound.sentence(c.key.source), login.Clock(t.until))
 	}
 	if t := f.tallyOf(c.key); t != nil && t.penalised(now) && !c.shared {
 		return login.Refuse(login.TooManyFailures, "%s as this account: it waits until %s, correct the device's password",
-			pairBound.sentence(), login.Clock(t.until))
+			pairBound.sentence(c.key.source), login.Clock(t.until))
 	}
 	return nil
 }
@@ -211,7 +213,7 @@ func (f *Failures) Banned(from netip.Addr) (until time.Time, why string, banned 
 	if t == nil || !t.penalised(time.Now()) || as.Shared {
 		return time.Time{}, "", false
 	}
-	return t.until, sourceBound.sentence(), true
+	return t.until, sourceBound.sentence(as.Key), true
 }
 
 // IsShared reports whether source stands for many devices: a default gateway of this machine, or one that Verified found.
@@ -229,9 +231,13 @@ func (f *Failures) Standing(from netip.Addr) source.Standing {
 	return s
 }
 
-// sentence says that a bound was reached.
-func (b bound) sentence() string {
-	return fmt.Sprintf("%d logins failed within %s from this source", b.most, login.Span(b.in))
+// sentence says that a bound was reached by a source, which may have been its neighbours' doing.
+func (b bound) sentence(by source.Key) string {
+	from := "this source"
+	if by.IsNetwork() {
+		from = "the IPv6 network (/64) of this source, which had no login yet"
+	}
+	return fmt.Sprintf("%d logins failed within %s from %s", b.most, login.Span(b.in), from)
 }
 
 // badCredentials is the refusal of what was not checked: it reads like a wrong password, as late as one.

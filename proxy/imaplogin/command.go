@@ -50,7 +50,7 @@ func (l *device) readCommand() (command, error) {
 	}
 	c := l.parseCommand(string(line))
 	if len(line) > login.MaxLine && !c.carriesToken() {
-		return command{}, &login.ProtocolError{Problem: fmt.Sprintf("the device sent a line of more than %d bytes before login", login.MaxLine)}
+		return command{}, login.ErrLongLine
 	}
 	return c, l.readLiterals(&c, len(line))
 }
@@ -118,7 +118,8 @@ func (l *device) readLiterals(c *command, size int) error {
 			return err
 		}
 		if size += n + len(next.after); size > maxCommand || len(c.literals) == maxLiterals {
-			return &login.ProtocolError{Problem: "the device sent too long a command before login"}
+			return &login.ProtocolError{Problem: fmt.Sprintf("the device sent a command of more than %d bytes, or %d literals, before login: "+
+				"check that it is set to this listener's protocol", maxCommand, maxLiterals)}
 		}
 		c.literals = append(c.literals, next)
 		end = &c.literals[len(c.literals)-1].after

@@ -65,8 +65,7 @@ func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
 	}
 	err = login.TryForms(u, u.conn.Announced(), forms, asked)
 	if errors.Is(err, login.ErrNotOffered) {
-		return unavailable("the upstream does not offer %s over IMAP (it offers: %s): switch it on there, or give these devices "+
-			"another upstream", strings.Join(wanted, " or "), strings.Join(offers(u.capabilities), " "))
+		return login.RefuseNotOffered("IMAP", wanted, offers(u.capabilities))
 	}
 	return err
 }
@@ -119,7 +118,7 @@ func (u *upstream) AskAnew() (told bool, err error) {
 func (u *upstream) readGreeting() error {
 	line, err := u.readLine()
 	if err != nil {
-		return login.RefuseSilent("greet", err)
+		return login.RefuseUngreeted(err, u.conn.Secure())
 	}
 	s := parseStatus(strings.TrimPrefix(line, "* "))
 	switch {
@@ -132,7 +131,8 @@ func (u *upstream) readGreeting() error {
 			"switch that off there")
 	case s.Type != imap.StatusResponseTypeOK:
 		u.notes.Says = line
-		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address")
+		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this " +
+			"address: look at its log if it goes on")
 	}
 	u.notes.Greeting, u.notes.FrontEnd = line, login.FrontEnd(line)
 	u.take(s)
@@ -159,7 +159,7 @@ func (u *upstream) startTLS(ctx context.Context) error {
 			"TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
-		return unavailable("on the upstream's side %w", err)
+		return login.RefuseTLS(err)
 	}
 	u.capabilities, u.notes.FrontEnd = nil, ""
 	return nil

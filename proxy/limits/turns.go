@@ -193,7 +193,8 @@ func (t *Turns) tooManySessions(known bool) *login.Refusal {
 	}
 	return login.Refuse(login.TooManySessions, "the mailbox has %d sessions, or %d of devices without a verified login in 30 days, and none "+
 		"ended within %s "+
-		"(upstreams.%s.limits.sessions_per_mailbox: %d, such devices share a quarter)", n, quarter(n), login.Span(t.o.Queue), name, n)
+		"(upstreams.%s.limits.sessions_per_mailbox: %d, such devices share a quarter): let devices end theirs, or raise "+
+		"the limit", n, quarter(n), login.Span(t.o.Queue), name, n)
 }
 
 // Promote makes the session a known one: its login was verified.

@@ -1,5 +1,7 @@
 package login
 
+import "strings"
+
 // Answer is what an upstream said to a login, taken apart by its protocol.
 type Answer struct {
 	Protocol string // for people: IMAP, POP3
@@ -33,6 +35,8 @@ func Judge(a Answer, m Method) (refused *Refusal, unknown bool) {
 		return byCode(a, m), false
 	}
 	switch text := wordsOf(a.Text, m.account()); {
+	case strings.Contains(text, noPasswords):
+		return Refuse(Unavailable, sentenceNoPasswords), false
 	case unknownForm.MatchString(text):
 		return Refuse(Unavailable, sentenceUnknownForm), true
 	case passingFault.MatchString(text) && !wrongPassword.MatchString(text):
@@ -45,7 +49,12 @@ func Judge(a Answer, m Method) (refused *Refusal, unknown bool) {
 	return r, false
 }
 
+// noPasswords is how Exchange Online says that no password is taken, be it right or wrong.
+const noPasswords = "basic authentication is disabled"
+
 const (
+	sentenceNoPasswords = "the upstream takes no passwords any more (basic authentication is disabled): let the bridge log in there by " +
+		"oauth2 (auth), nothing needs to be changed in the device"
 	sentencePassing = "the upstream refuses the login, and not because of the password, see upstream_says: nothing needs to be changed " +
 		"in the device"
 	sentenceUnknownForm = "the upstream understands none of the forms of a login that it announces, see upstream_says: check that it takes " +
@@ -97,7 +106,8 @@ func byCode(a Answer, m Method) *Refusal {
 // wrong is the refusal for bad credentials.
 func wrong(a Answer, m Method) *Refusal {
 	if m.Token() {
-		return Refuse(BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox over %s", a.Protocol)
+		return Refuse(BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox over %s; sign in anew in the "+
+			"program that it came from, or give its user the right", a.Protocol)
 	}
 	return Refuse(BadCredentials, "the upstream refuses the name or the password: check both in the device")
 }

@@ -47,15 +47,20 @@ func IsClosed(err error) bool {
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
-// errLongLine is a line beyond MaxLine whose command would have been allowed a longer one for a token only.
-var errLongLine = &ProtocolError{"the device sent a line of more than 8 KiB before login"}
+// ErrLongLine is a line beyond MaxLine whose command would have been allowed a longer one for a token only.
+var ErrLongLine = longLine(MaxLine)
+
+func longLine(limit int) *ProtocolError {
+	return &ProtocolError{fmt.Sprintf("the device sent a line of more than %d bytes before login: check that it is set to this listener's "+
+		"protocol", limit)}
+}
 
 // ReadCommand returns a device's next line, of at most MaxTokenLine bytes. One beyond MaxLine must be of a command that
 // may carry a token, which long names; otherwise it is a *ProtocolError.
 func (c *Conn) ReadCommand(long func(line []byte) bool) (string, error) {
 	line, err := c.ReadLine(MaxTokenLine)
 	if err == nil && len(line) > MaxLine && !long(line) {
-		err = errLongLine
+		err = ErrLongLine
 	}
 	return string(line), err
 }
@@ -151,21 +156,21 @@ func (c *Conn) BadCommand(word string, size int) error {
 		if last == "" {
 			last = fmt.Sprintf("unknown command, %d bytes", size)
 		}
-		return &ProtocolError{fmt.Sprintf("the device sent %d bad commands before login (limits.bad_commands: %d), the last one: %s; look "+
-			"at its protocol setting", c.badCommands, c.maxBadCommands, last)}
+		return &ProtocolError{fmt.Sprintf("the device sent %d bad commands before login (limits.bad_commands: %d), the last one: %s; check "+
+			"that it is set to this listener's protocol", c.badCommands, c.maxBadCommands, last)}
 	}
 	return nil
 }
 
 // ReadLine returns the next line without its ending, which is CRLF or a bare LF (noted as a quirk of a device). The
-// slice is the caller's. A line longer than limit bytes, its ending not counted, is a *ProtocolError.
+// slice is the caller's. A line longer than limit bytes, its ending not counted, is of a device a *ProtocolError.
 func (c *Conn) ReadLine(limit int) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := c.r.ReadSlice('\n')
 		line = append(line, part...)
 		if len(line) > limit+len("\r\n") {
-			return nil, tooLong(limit)
+			return nil, c.tooLong(limit)
 		}
 		if err == nil {
 			break
@@ -179,13 +184,17 @@ func (c *Conn) ReadLine(limit int) ([]byte, error) {
 		c.afterFirstLine = 0
 	}
 	if line = c.trimEnding(line); len(line) > limit {
-		return nil, tooLong(limit)
+		return nil, c.tooLong(limit)
 	}
 	return line, nil
 }
 
-func tooLong(limit int) error {
-	return &ProtocolError{fmt.Sprintf("a line of more than %d bytes came before login: look at the device's protocol setting", limit)}
+// tooLong is the error for a line beyond limit: a device has broken a bound, an upstream does not speak the protocol.
+func (c *Conn) tooLong(limit int) error {
+	if c.notes == nil {
+		return fmt.Errorf("it sent a line of more than %d bytes", limit)
+	}
+	return longLine(limit)
 }
 
 // lineError tells a line that was cut off from a clean end.
@@ -218,8 +227,8 @@ func (c *Conn) quirk(name string) {
 // ReadLiteral returns the next n bytes; n beyond MaxLiteral is a *ProtocolError.
 func (c *Conn) ReadLiteral(n int) ([]byte, error) {
 	if n < 0 || n > MaxLiteral {
-		return nil, &ProtocolError{fmt.Sprintf("the device sent a literal of more than %d bytes before login: look at its "+
-			"protocol setting", MaxLiteral)}
+		return nil, &ProtocolError{fmt.Sprintf("the device sent a literal of more than %d bytes before login: check that "+
+			"it is set to this listener's protocol", MaxLiteral)}
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(c.r, b); err != nil {
@@ -251,7 +260,7 @@ func (c *Conn) Send(b []byte) error {
 // ErrInjected is returned by StartTLS when bytes came in plain text together with the command that starts TLS. They
 // could be an attacker's, so they are never read as commands or responses.
 var ErrInjected = errors.New("bytes in plain text came together with the start of TLS, as an attacker would send them: they were thrown " +
-	"away and the session was ended")
+	"away and the session was ended: look for what changes the packets on the way, or update who sent them")
 
 // StartTLS makes the connection a TLS one, after sending ok where it is not empty. It fails with ErrInjected, before
 // anything is sent, if a byte is buffered: nothing sent in plain text is read after it.

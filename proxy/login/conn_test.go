@@ -83,7 +83,7 @@ func TestConn_BoundsOfALine(t *testing.T) {
 		for _, ending := range []string{"\r\n", "\n"} {
 			for over, refused := range map[int]bool{-1: false, 0: false, 1: true, 2: true, 1000: true} {
 				text := strings.Repeat("x", limit+over)
-				line, err := connOf(text+ending, ConnOptions{}).ReadLine(limit)
+				line, err := connOf(text+ending, ConnOptions{Notes: &Notes{}}).ReadLine(limit)
 				var bound *ProtocolError
 				if errors.As(err, &bound) != refused || !refused && string(line) != text {
 					t.Errorf("a line of %d bytes and %q where %d are allowed: %d bytes, %v", limit+over, ending, limit, len(line), err)
@@ -109,7 +109,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestConn_LineWithoutEndIsNotReadToTheEndOfTime(t *testing.T) {
 	e := &endless{}
-	_, err := NewConn(&spoken{in: e}, ConnOptions{}).ReadLine(MaxLine)
+	_, err := NewConn(&spoken{in: e}, ConnOptions{Notes: &Notes{}}).ReadLine(MaxLine)
 	var bound *ProtocolError
 	if !errors.As(err, &bound) || e.read > MaxLine+2*readBuffer {
 		t.Errorf("%d bytes were read: %v", e.read, err)

@@ -1,7 +1,10 @@
 package login
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,7 +53,40 @@ func RefuseSilent(what string, err error) *Refusal {
 	case IsTimeout(err):
 		return Refuse(Unavailable, "the upstream did not %s in time: it is slow or overloaded, raise its login_timeout if it goes on", what)
 	}
-	return Refuse(Unavailable, "the upstream did not %s: %w", what, err)
+	return Refuse(Unavailable, "the upstream did not %s (%s): check its address, its port and its TLS settings, and look at its log", what,
+		Plainly(err))
+}
+
+// RefuseUngreeted is the Refusal for an upstream that did not greet, for which it has another time than for the rest. secure
+// says that TLS is on already.
+func RefuseUngreeted(err error, secure bool) *Refusal {
+	switch {
+	case IsTimeout(err) && secure:
+		return Refuse(Unavailable, "the upstream did not greet in time: it is slow or overloaded, raise its dial_timeout if it goes on")
+	case IsTimeout(err):
+		return Refuse(Unavailable, "the upstream did not greet in time: if its port wants TLS at once (993, 995) set its tls to implicit, else "+
+			"it is slow or overloaded, raise its dial_timeout if it goes on")
+	}
+	return RefuseSilent("greet", err)
+}
+
+// RefuseTLS is the Refusal for an upstream with which TLS could not be started. err is StartTLS's.
+func RefuseTLS(err error) *Refusal {
+	if errors.Is(err, ErrInjected) {
+		return Refuse(Unavailable, "on the upstream's side %w", err)
+	}
+	return &Refusal{Reason: Unavailable, Err: err} // the upstream's own sentence
+}
+
+// RefuseNotOffered is the Refusal for an upstream that offers none of the mechanisms wanted over protocol, which people read.
+func RefuseNotOffered(protocol string, wanted, offered []string) *Refusal {
+	mend := "switch it on there, or give these devices another upstream"
+	isToken := func(s string) bool { return strings.TrimPrefix(s, "AUTH=") == MechanismXOAUTH2 }
+	if slices.ContainsFunc(offered, isToken) && !slices.ContainsFunc(wanted, isToken) {
+		mend = "it takes tokens, so let the bridge log in there by oauth2 (auth), nothing needs to be changed in the device"
+	}
+	return Refuse(Unavailable, "the upstream does not offer %s over %s (it offers: %s): %s", strings.Join(wanted, " or "), protocol,
+		cmp.Or(strings.Join(offered, " "), "nothing"), mend)
 }
 
 // Error returns the sentence for the record.

@@ -84,9 +84,10 @@ func CheckCredentials(c Credentials) error {
 	case len(c.Account) > maxName:
 		return Refuse(BadCredentials, "the device's login name is longer than %d bytes: use a shorter one", maxName)
 	case strings.ContainsFunc(c.Account, func(r rune) bool { return r >= 0x7f || r < ' ' }):
-		return Refuse(BadCredentials, "the device's login name has characters other than printable ASCII: use a plain name")
+		return Refuse(BadCredentials, "the device's login name has characters other than printable ASCII: use a plain "+
+			"name (letters, digits, @ . _ -)")
 	case strings.ContainsAny(c.Password.Reveal(), "\x00\r\n") || c.Token() && strings.ContainsAny(c.Password.Reveal(), "\x01"):
-		return Refuse(BadCredentials, "the device's password has control characters, which no login can carry")
+		return Refuse(BadCredentials, "the device's password has control characters, which no login can carry: set another one")
 	}
 	return nil
 }

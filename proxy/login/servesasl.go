@@ -47,7 +47,7 @@ func (c *Conn) ServeSASL(mechanism string, initial ...string) (Credentials, erro
 		c.notes.Malformed(recorded(mechanism))
 		return Credentials{}, ErrUnknownMechanism
 	case len(initial) == 1 && len(initial[0]) > MaxLine && !strings.EqualFold(mechanism, MechanismXOAUTH2):
-		return Credentials{}, errLongLine
+		return Credentials{}, ErrLongLine
 	}
 	credentials, err := serve(c, initial)
 	if errors.Is(err, ErrMalformed) {

@@ -68,8 +68,7 @@ func (u *upstream) LogIn(_ context.Context, mechs []sasl.Client) error {
 	}
 	err = login.TryForms(u, u.conn.Announced(), forms, asked)
 	if errors.Is(err, login.ErrNotOffered) {
-		return unavailable("the upstream does not offer %s over POP3 (it offers: %s): switch it on there, or give these devices "+
-			"another upstream", strings.Join(wanted, " or "), strings.Join(mechanisms(u.announced), " "))
+		return login.RefuseNotOffered("POP3", wanted, mechanisms(u.announced))
 	}
 	return err
 }
@@ -113,11 +112,11 @@ func (u *upstream) Distrust(m login.Method) {
 func (u *upstream) readGreeting() error {
 	line, err := u.reply()
 	if err != nil {
-		return login.RefuseSilent("greet", err)
+		return login.RefuseUngreeted(err, u.conn.Secure())
 	}
 	if !isOK(line) {
 		u.notes.Says = line
-		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or it does not serve this address")
+		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address: look at its log if it goes on")
 	}
 	u.notes.Greeting, u.notes.FrontEnd = line, login.FrontEnd(line)
 	return nil
@@ -138,7 +137,7 @@ func (u *upstream) startTLS(ctx context.Context) error {
 			"switch TLS on there")
 	}
 	if err := u.conn.StartTLS(ctx, ""); err != nil {
-		return unavailable("on the upstream's side %w", err)
+		return login.RefuseTLS(err)
 	}
 	u.notes.FrontEnd = ""
 	return nil
@@ -166,7 +165,7 @@ func (u *upstream) askCapabilities() ([]string, error) {
 			u.conn.Announced().Store(list)
 			return list, nil
 		case len(list) == maxCapabilities:
-			return nil, unavailable("the upstream lists more than %d capabilities", maxCapabilities)
+			return nil, unavailable("the upstream lists more than %d capabilities: check that it is a POP3 server", maxCapabilities)
 		}
 		list = append(list, strings.ToUpper(line))
 	}
@@ -234,7 +233,7 @@ func (u *upstream) sasl(how login.Method) (string, error) {
 		u.sent = true
 		line, err = u.ask(how.Response(n, challenge))
 	}
-	return "", unavailable("the upstream does not come to an end in AUTH %s", how.Name)
+	return "", unavailable("the upstream does not come to an end in AUTH %s: check that it serves this mechanism", how.Name)
 }
 
 // ProveMailbox makes sure that the mailbox is open: Exchange can accept a token and then refuse every command.
