@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -9,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,11 +43,7 @@ func TestMemory_UnreadAnswersAreSmall(t *testing.T) {
 	const records, askers, most = 1000, 50, 512 << 20 // bytes
 	w, c := drainWorld(t, "1s")
 	writeLargest(t, w, records)
-	p := &process{t: t, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"), exited: make(chan struct{})}
-	withAuthority(t, w.dataDir())
-	must(t, os.Chmod(w.dataDir(), 0o700))
-	must(t, os.WriteFile(p.config, []byte("data_dir: "+w.dataDir()+"\n"+c.String()+"log: {output: [bridge.log]}\n"), 0o600))
-	p.start(buildBridge(t))
+	p := builtProcess(t, w, c)
 	until(t, "the store to have every record", func() bool {
 		return strings.Contains(ask(t, c.admin, "/api/totals"), fmt.Sprintf(`"sessions":%d`, records))
 	})
@@ -55,6 +54,84 @@ func TestMemory_UnreadAnswersAreSmall(t *testing.T) {
 	} else {
 		t.Logf("%d MiB before, %d MiB at the peak", before>>20, peak>>20)
 	}
+}
+
+// TestMemory_FloodOfDifferingHellos floods the built bridge from several sources with hellos no two of which are alike: what it
+// writes of each in a minute is bounded, and so is what it holds.
+func TestMemory_FloodOfDifferingHellos(t *testing.T) {
+	const sources, each, most = 20, 100, 256 << 20 // bytes of memory
+	w, c := drainWorld(t, "1s")
+	p := builtProcess(t, w, c)
+	began, before := time.Now(), p.proc("status", "VmHWM")
+	var flood sync.WaitGroup
+	for source := range sources {
+		flood.Go(func() {
+			for i := range each {
+				sendHello(t, fmt.Sprintf("127.7.0.%d", source+1), c.imaps, uint16(source*each+i))
+			}
+		})
+	}
+	flood.Wait()
+	minutes := int64(time.Since(began)/time.Minute) + 2 // begun ones count too
+	p.signal(syscall.SIGTERM)
+	peak := p.proc("status", "VmHWM")
+	if p.exit() != exitDone {
+		t.Error("the bridge did not end well")
+	}
+	written := journalSize(t, w)
+	if bound := minutes * sources * (64<<10 + 8<<10); written > bound {
+		t.Errorf("the journal has %d KiB, want %d KiB at most: 64 KiB of records a source and minute, and what is summed", written>>10, bound>>10)
+	}
+	if peak > most {
+		t.Errorf("the bridge took %d MiB at its peak, %d MiB before", peak>>20, before>>20)
+	}
+	t.Logf("%d KiB of journal for %d sessions; %d MiB before, %d MiB at the peak", written>>10, sources*each, before>>20, peak>>20)
+}
+
+// sendHello sends a hello of a thousand suites that nobody has, of which one is number, and reads until the bridge closes.
+func sendHello(t *testing.T, from, address string, number uint16) {
+	suites := make([]byte, 2000)
+	for i := range 1000 {
+		binary.BigEndian.PutUint16(suites[2*i:], 0x6000|uint16(i))
+	}
+	binary.BigEndian.PutUint16(suites, 0x7000|number)
+	body := slices.Concat([]byte{3, 3}, make([]byte, 32), []byte{0, byte(len(suites) >> 8), byte(len(suites) & 0xff)}, suites, []byte{1, 0})
+	hello := slices.Concat([]byte{1, 0, byte(len(body) >> 8), byte(len(body))}, body)
+	record := slices.Concat([]byte{22, 3, 1, byte(len(hello) >> 8), byte(len(hello))}, hello)
+	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = conn.Write(record)
+	_, _ = io.Copy(io.Discard, conn)
+}
+
+// journalSize is how many bytes the journal has on disk.
+func journalSize(t *testing.T, w *world) (bytes int64) {
+	t.Helper()
+	files, err := os.ReadDir(filepath.Join(w.dataDir(), ledger.JournalFolder))
+	must(t, err)
+	for _, f := range files {
+		info, err := f.Info()
+		must(t, err)
+		bytes += info.Size()
+	}
+	return bytes
+}
+
+// builtProcess runs the built command, which has neither the race detector's memory nor its pace.
+func builtProcess(t *testing.T, w *world, c *drainConfig) *process {
+	t.Helper()
+	p := &process{t: t, config: filepath.Join(w.dir, "drawbridge.yaml"), log: filepath.Join(w.dir, "bridge.log"), exited: make(chan struct{})}
+	withAuthority(t, w.dataDir())
+	must(t, os.Chmod(w.dataDir(), 0o700))
+	must(t, os.WriteFile(p.config, []byte("data_dir: "+w.dataDir()+"\n"+c.String()+"log: {output: [bridge.log]}\n"), 0o600))
+	p.start(buildBridge(t))
+	return p
 }
 
 // writeLargest writes a journal of sessions whose records are as long as records can be.
