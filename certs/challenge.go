@@ -12,10 +12,15 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"drawbridge/internal/crowd"
 )
 
 // challengeTimeout bounds one validation connection from first to last byte.
 const challengeTimeout = 10 * time.Second
+
+// challengeBounds are those of one address. Validators are few; strangers may be many, and take the place of one another.
+func challengeBounds() crowd.Bounds { return crowd.Bounds{All: 32, Each: 8} }
 
 // alpnProtocol is the one protocol of RFC 8737, section 6.2.
 const alpnProtocol = "acme-tls/1"
@@ -83,6 +88,7 @@ func (s *challengeServers) serve(at challengeAddress, config *tls.Config, server
 	if err != nil {
 		return fmt.Errorf("answer ACME challenges: %w", err)
 	}
+	ln = crowd.New(ln, challengeBounds())
 	if config != nil {
 		ln = tls.NewListener(ln, config)
 	}
@@ -110,6 +116,7 @@ func (a *acmeIssuer) newServer() *http.Server {
 		quiet = zap.NewStdLog(zap.NewNop())
 	}
 	return &http.Server{
+		ConnContext:    crowd.WithGuest,
 		ReadTimeout:    challengeTimeout,
 		WriteTimeout:   challengeTimeout,
 		MaxHeaderBytes: 8 << 10,
@@ -121,13 +128,13 @@ func (a *acmeIssuer) newServer() *http.Server {
 func (a *acmeIssuer) httpServer() *http.Server {
 	server := a.newServer()
 	solver := a.inner[0].HTTPChallengeHandler(http.NotFoundHandler())
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server.Handler = crowd.Attended(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, active := certmagic.GetACMEChallenge(r.Host); !active {
 			http.NotFound(w, r)
 			return
 		}
 		solver.ServeHTTP(w, r)
-	})
+	}))
 	server.SetKeepAlivesEnabled(false)
 	return server
 }

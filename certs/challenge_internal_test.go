@@ -2,10 +2,13 @@ package certs
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -51,6 +54,57 @@ func TestChallengeServers_TellStrangersNothing(t *testing.T) {
 			t.Errorf("%s is open after close", address)
 		}
 	}
+}
+
+// TestChallengeServers_BoundStrangers opens more connections than an address of challenges takes, from several sources.
+func TestChallengeServers_BoundStrangers(t *testing.T) {
+	auth, err := newAuthority(t.TempDir(), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	httpAddress, alpnAddress := unused(t), unused(t)
+	m, err := auth.newACME(&ACME{Directory: "https://127.0.0.1:1/dir", HTTPAddress: httpAddress, TLSALPNAddress: alpnAddress},
+		[]string{"bridge.contoso.test"}, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers, err := m.issuer.(*acmeIssuer).listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer servers.close()
+	for _, address := range []string{httpAddress, alpnAddress} {
+		var idle []net.Conn
+		for i := range 100 {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%20))}}
+			c, err := d.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			idle = append(idle, c)
+		}
+		if address == httpAddress {
+			if code := status(t, "http://"+address+"/"); code != http.StatusNotFound {
+				t.Errorf("status %d while strangers hold connections, want 404", code)
+			}
+		}
+		if open := stillOpen(idle); open > challengeBounds().All {
+			t.Errorf("%s: %d connections are open, want %d at most", address, open, challengeBounds().All)
+		}
+	}
+}
+
+// stillOpen counts the connections that the other side has not closed.
+func stillOpen(all []net.Conn) (open int) {
+	soon := time.Now().Add(500 * time.Millisecond)
+	for _, c := range all {
+		_ = c.SetReadDeadline(soon)
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			open++
+		}
+	}
+	return open
 }
 
 func status(t *testing.T, url string) int {

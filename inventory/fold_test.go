@@ -331,3 +331,19 @@ func TestParseSetting(t *testing.T) {
 		}
 	}
 }
+
+// TestTally_HistoryIsBounded changes a device again and again.
+func TestTally_HistoryIsBounded(t *testing.T) {
+	f := inventory.NewFold()
+	for n := range 250 {
+		line := changed("10.0.0.1/fax", inventory.KeyNote, fmt.Sprint(n), n)
+		f.Line(&line)
+	}
+	for _, folded := range f.Tallies() {
+		if all := folded.Tally.History(); len(all) != 200 || all[0].New != "50" || all[199].New != "249" {
+			t.Errorf("the history has %d changes, want the newest 200", len(all))
+		}
+		return
+	}
+	t.Error("no device")
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"drawbridge/internal/hello"
 	"drawbridge/inventory"
+	"drawbridge/proxy"
 	"drawbridge/proxy/devicetls"
 	"drawbridge/proxy/limits"
 	"drawbridge/proxy/login"
@@ -260,4 +262,26 @@ func TestServer_NoMoreThanTheLimitsSessions(t *testing.T) {
 	}
 	again := w.dial(0)
 	again.hear("+OK ready")
+}
+
+// halfClosing notes whether the peer was let read on.
+type halfClosing struct {
+	net.Conn
+	gently, closed bool
+}
+
+func (h *halfClosing) CloseWrite() error               { h.gently = true; return nil }
+func (h *halfClosing) Close() error                    { h.closed = true; return nil }
+func (h *halfClosing) SetReadDeadline(time.Time) error { return nil }
+func (h *halfClosing) Read([]byte) (int, error)        { return 0, io.EOF }
+
+// TestServer_TurnsAwayGentlyUpToABound turns one away beside others.
+func TestServer_TurnsAwayGentlyUpToABound(t *testing.T) {
+	for others, gently := range map[int32]bool{0: true, limits.MaxTurnedAway - 1: true, limits.MaxTurnedAway: false} {
+		c, s := &halfClosing{}, &proxy.Server{}
+		s.CloseTurnedAway(c, others)
+		if c.gently != gently || !c.closed {
+			t.Errorf("beside %d others: gently %t, closed %t", others, c.gently, c.closed)
+		}
+	}
 }

@@ -4,26 +4,9 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"regexp"
-	"strconv"
 	"testing"
 	"time"
 )
-
-// proc reads a figure in kB from a file of /proc/PID, in bytes.
-func (p *process) proc(file, key string) int64 {
-	p.t.Helper()
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
-	must(p.t, err)
-	found := regexp.MustCompile(`(?m)^` + key + `:\s+(\d+) kB$`).FindSubmatch(content)
-	if found == nil {
-		p.t.Fatalf("%s has no %s:\n%s", file, key, content)
-	}
-	kilobytes, err := strconv.ParseInt(string(found[1]), 10, 64)
-	must(p.t, err)
-	return kilobytes << 10
-}
 
 // TestMeasure_BulkPassesInFlatMemory looks at the bridge's peak.
 func TestMeasure_BulkPassesInFlatMemory(t *testing.T) {

@@ -14,10 +14,10 @@ func TestFilesWarnings(t *testing.T) {
 		want     string
 	}{
 		{files: 0, sessions: []int{0, 10_000}},
-		{files: 2000, sessions: []int{453}},
-		{files: 2000, sessions: []int{400, 53}},
-		{files: 2000, sessions: []int{400, 54}, want: "listeners[].limits.sessions add up to 454, but the limit of 2000 open files bears 453 sessions"},
-		{files: 2000, sessions: []int{10, 0}, want: "limits.sessions of listener b is off, but the limit of 2000 open files bears 453 sessions"},
+		{files: 2000, sessions: []int{410}},
+		{files: 2000, sessions: []int{400, 10}},
+		{files: 2000, sessions: []int{400, 11}, want: "listeners[].limits.sessions add up to 411, but the limit of 2000 open files bears 410 sessions"},
+		{files: 2000, sessions: []int{10, 0}, want: "limits.sessions of listener b is off, but the limit of 2000 open files bears 410 sessions"},
 		{files: 524_288, sessions: []int{10_000, 10_000, 10_000, 10_000, 10_000, 10_000}}, // systemd's own limit, and the built-in listeners
 	} {
 		cfg := &config.Config{}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"drawbridge/internal/watch"
 	"drawbridge/inventory"
 )
 
@@ -49,7 +50,7 @@ func (d *dashboard) routeAPI(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/devices", d.program(listTime, d.list(d.apiDevices)))
 	read("/api/devices/{id...}", d.apiDevice)
 	mux.HandleFunc("GET /api/sessions", d.program(listTime, d.list(d.apiSessions)))
-	read("/api/live", apiList(d, "sessions", d.Live))
+	mux.HandleFunc("GET /api/live", d.program(listTime, d.list(d.apiLive)))
 	read("/api/days", d.apiDays)
 	read("/api/upstreams", apiList(d, "upstreams", d.Upstreams))
 	read("/api/certificates", apiList(d, "certificates", d.Certificates))
@@ -220,6 +221,20 @@ func (d *dashboard) apiSessions(w http.ResponseWriter, r *http.Request) {
 	}
 	out := newList(w, "sessions")
 	err := inventory.EachSession(r.Context(), d.Reader, q, func(s *inventory.StoredSession) error { return out.add(s) })
+	d.endList(out, w, r, "", err)
+}
+
+// apiLive streams like the other lists: there may be as many sessions as listeners take.
+func (d *dashboard) apiLive(w http.ResponseWriter, r *http.Request) {
+	var live []watch.Session
+	if d.Live != nil {
+		live = d.Live()
+	}
+	out := newList(w, "sessions")
+	var err error
+	for i := 0; i < len(live) && err == nil; i++ {
+		err = out.add(&live[i])
+	}
 	d.endList(out, w, r, "", err)
 }
 

@@ -51,6 +51,17 @@ func TestAPI_Reads(t *testing.T) {
 	b.want(b.get("/api/devices/"), 404)
 }
 
+// TestAPI_BoundsLists asks for one row more than there may be.
+func TestAPI_BoundsLists(t *testing.T) {
+	b := browse(t, options(newMemory(1))).logIn()
+	for _, path := range []string{"/api/devices?limit=1000", "/api/devices?offset=10000000", "/api/sessions?limit=1000", "/api/days?days=400"} {
+		b.want(b.get(path), 200)
+	}
+	for _, path := range []string{"/api/devices?limit=1001", "/api/devices?offset=10000001", "/api/sessions?limit=1001", "/api/days?days=401"} {
+		b.want(b.get(path), 400, "is a number from")
+	}
+}
+
 func TestAPI_Sets(t *testing.T) {
 	m := newMemory(5)
 	b := browse(t, options(m))

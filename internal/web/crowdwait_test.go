@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"drawbridge/internal/crowd"
 	"drawbridge/internal/web"
 )
 
@@ -26,7 +27,7 @@ func TestServer_WhoWaitsForAnAnswerGivesWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := serveDashboard(t, web.Bounds{All: 12, Each: 4})
+			h := serveDashboard(t, crowd.Bounds{All: 12, Each: 4})
 			for i := range 36 {
 				c := h.dial(fmt.Sprintf("127.0.0.%d", 2+i%3))
 				_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
@@ -45,7 +46,7 @@ func TestServer_WhoWaitsForAnAnswerGivesWay(t *testing.T) {
 }
 
 // serveDashboard serves a dashboard with a password.
-func serveDashboard(t *testing.T, b web.Bounds) *held {
+func serveDashboard(t *testing.T, b crowd.Bounds) *held {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"drawbridge/internal/crowd"
+
 	"github.com/alexedwards/scs/v2"
 	"go.uber.org/zap"
 )
@@ -49,7 +51,7 @@ func (d *dashboard) postLogin(w http.ResponseWriter, r *http.Request) {
 
 // parseForm is ParseForm of a stranger's request, whose body may never come.
 func parseForm(r *http.Request) error {
-	defer waiting(r)()
+	defer crowd.Waiting(r)()
 	return r.ParseForm()
 }
 
@@ -61,7 +63,7 @@ func (d *dashboard) check(w http.ResponseWriter, r *http.Request, password strin
 	if in.browser == "" {
 		in.from = sourceOf(r)
 	}
-	defer waiting(r)()
+	defer crowd.Waiting(r)()
 	return d.gate.try(r.Context(), in, password)
 }
 

@@ -12,8 +12,15 @@ import (
 
 	"go.uber.org/zap"
 
+	"drawbridge/internal/crowd"
+	"drawbridge/internal/source"
 	"drawbridge/inventory"
 )
+
+// AdminBounds and ControlBounds are those of the two sockets that are not for devices. What they allow together is kept free of
+// the files that a process may open (limits.SessionsWithin).
+func AdminBounds() crowd.Bounds   { return crowd.Bounds{All: 256, Each: 32} }
+func ControlBounds() crowd.Bounds { return crowd.Bounds{All: 64} }
 
 // How long a connection may take for a request or an answer, and to think of the next one. Handlers whose answers take longer
 // say so themselves.
@@ -26,7 +33,7 @@ const (
 // connections, and a line of the log a minute where they break.
 type Server struct {
 	Socket  net.Listener
-	Bounds  Bounds
+	Bounds  crowd.Bounds
 	TLS     *tls.Config // nil: none
 	Handler http.Handler
 	Name    string // of the socket, in the log
@@ -37,11 +44,11 @@ type Server struct {
 func (s Server) Serve(ctx context.Context) {
 	lines := &errorLines{log: s.Log, name: s.Name}
 	defer lines.end()
-	var l net.Listener = newCrowd(s.Socket, s.Bounds)
+	var l net.Listener = crowd.New(s.Socket, s.Bounds)
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}
-	h := &http.Server{Handler: attended(s.Handler), ConnContext: withGuest, ReadTimeout: requestTime, WriteTimeout: requestTime,
+	h := &http.Server{Handler: crowd.Attended(s.Handler), ConnContext: crowd.WithGuest, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		IdleTimeout: thinkTime, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(lines, "", 0)}
 	stop := context.AfterFunc(ctx, func() { _ = h.Close() })
 	defer stop()
@@ -110,3 +117,6 @@ func (e *errorLines) end() {
 		e.tell()
 	}
 }
+
+// sourceOf returns where a request came from, whatever the interface.
+func sourceOf(r *http.Request) source.Key { return crowd.KeyOf(r.RemoteAddr) }

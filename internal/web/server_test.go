@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"drawbridge/internal/crowd"
 	"drawbridge/internal/web"
 )
 
@@ -28,7 +29,7 @@ type held struct {
 	release chan struct{}
 }
 
-func serveHeld(t *testing.T, b web.Bounds) *held {
+func serveHeld(t *testing.T, b crowd.Bounds) *held {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,7 +100,7 @@ func TestServer_IdleConnectionsGiveWay(t *testing.T) {
 		"others, each with one":                  {[]string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"}, "127.0.0.7", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := serveHeld(t, web.Bounds{All: 5, Each: 3})
+			h := serveHeld(t, crowd.Bounds{All: 5, Each: 3})
 			var all []net.Conn
 			for _, from := range fill.sources {
 				c := h.dial(from)
@@ -126,7 +127,7 @@ func TestServer_IdleConnectionsGiveWay(t *testing.T) {
 
 // TestServer_RequestsUnderWayStay has every place taken by a request that is being answered.
 func TestServer_RequestsUnderWayStay(t *testing.T) {
-	h := serveHeld(t, web.Bounds{All: 5, Each: 3})
+	h := serveHeld(t, crowd.Bounds{All: 5, Each: 3})
 	var busy []net.Conn
 	for _, from := range []string{"127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.4"} {
 		c := h.dial(from)

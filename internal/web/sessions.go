@@ -72,19 +72,25 @@ func (r sessionRow) Failed() bool {
 // sessionRows reads what rows show of records. A record that is no JSON leaves its row with what the store tells.
 func sessionRows(stored []inventory.StoredSession) []sessionRow {
 	rows := make([]sessionRow, len(stored))
+	left := maxRecords
 	for i, s := range stored {
 		rows[i] = sessionRow{ID: s.ID, Device: s.Device, StartedAt: s.StartedAt, Outcome: s.Outcome}
 		_ = json.Unmarshal(s.Record, &rows[i].record)
-		rows[i].Record = indented(s.Record)
+		rows[i].Record = indented(s.Record, min(left, maxRecord))
+		left -= min(left, len(rows[i].Record))
 	}
 	return rows
 }
 
-// maxRecord is how much of a record a page shows, in bytes: a page has a hundred, and is made whole before it is sent.
-const maxRecord = 8 << 10
+// How much of a record a page shows, and of all its records together, in bytes: a page is made whole before it is sent, and as many
+// may wait to be read as the admin address takes connections.
+const (
+	maxRecord  = 8 << 10
+	maxRecords = 512 << 10
+)
 
-// indented returns JSON for reading, each line printable; empty where it is none.
-func indented(raw json.RawMessage) string {
+// indented returns JSON for reading, of most bytes and each line printable; empty where it is none.
+func indented(raw json.RawMessage, most int) string {
 	var b bytes.Buffer
 	if json.Indent(&b, raw, "", "  ") != nil {
 		return ""
@@ -94,8 +100,8 @@ func indented(raw json.RawMessage) string {
 		lines[i] = inventory.Printable(line)
 	}
 	text := strings.Join(lines, "\n")
-	if len(text) > maxRecord {
-		return strings.ToValidUTF8(text[:maxRecord], "") + "\n… the whole record is in /api/sessions"
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "\n… the whole record is in /api/sessions"
 	}
 	return text
 }

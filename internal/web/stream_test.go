@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
 )
@@ -27,7 +28,7 @@ type hoard struct {
 const hoarded = 1000
 
 func newHoard() *hoard {
-	return &hoard{record: json.RawMessage(`{"claimed_account":"` + strings.Repeat("x", 54<<10) + `"}`)}
+	return &hoard{record: json.RawMessage(`{"client_id":{"name":"` + strings.Repeat("'", 54<<10) + `"}}`)}
 }
 
 func (h *hoard) Sessions(_ context.Context, q inventory.SessionQuery) ([]inventory.StoredSession, error) {
@@ -63,15 +64,25 @@ func (h *hoard) EachDevice(_ context.Context, q inventory.Query, do func(*invent
 	return hoarded, nil
 }
 
+// manyLive are as many sessions as a listener takes by default.
+func manyLive() []watch.Session {
+	all := make([]watch.Session, 10_000)
+	for i := range all {
+		all[i] = watch.Session{ID: fmt.Sprint(i), Device: strings.Repeat("d", 100), Account: strings.Repeat("a", 100),
+			Mailbox: strings.Repeat("m", 100)}
+	}
+	return all
+}
+
 // TestLists_UnreadAnswersHoldLittle asks for the largest lists many times over and reads nothing.
 func TestLists_UnreadAnswersHoldLittle(t *testing.T) {
-	for _, path := range []string{"/api/sessions?limit=1000", "/api/devices?limit=1000"} {
+	for _, path := range []string{"/api/sessions?limit=1000", "/api/devices?limit=1000", "/sessions", "/devices", "/api/live"} {
 		o := options(nil)
-		o.Reader, o.Editor, o.VerifyPassword, o.Live = newHoard(), nil, nil, nil
+		o.Reader, o.Editor, o.VerifyPassword, o.Live = newHoard(), nil, nil, manyLive
 		s := httptest.NewServer(web.New(o))
 		ctx, cancel := context.WithCancel(t.Context())
 		var begun sync.WaitGroup
-		for range 12 {
+		for range 64 {
 			begun.Go(func() {
 				c, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Listener.Addr().String())
 				if err != nil {
@@ -85,14 +96,27 @@ func TestLists_UnreadAnswersHoldLittle(t *testing.T) {
 			})
 		}
 		begun.Wait()
+		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		if most := uint64(64 << 20); m.HeapAlloc > most {
-			t.Errorf("%s: 12 unread answers hold %d MiB", path, m.HeapAlloc>>20)
+			t.Errorf("%s: 64 unread answers hold %d MiB", path, m.HeapAlloc>>20)
 		}
 		cancel()
 		s.CloseClientConnections()
 		s.Close()
+	}
+}
+
+// TestSessions_PageIsBounded shows records of what HTML writes longest, as many sessions going on as there may be beside them.
+func TestSessions_PageIsBounded(t *testing.T) {
+	o := options(nil)
+	o.Reader, o.Editor, o.VerifyPassword, o.Live = newHoard(), nil, nil, manyLive
+	b := browse(t, o)
+	a := b.get("/sessions")
+	b.want(a, http.StatusOK, "the whole record is in /api/sessions")
+	if len(a.body) > 4<<20 {
+		t.Errorf("the page has %d KiB, want 4 MiB at most", len(a.body)>>10)
 	}
 }
 

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,5 +48,19 @@ func TestLimits_BackOffIsReadFromExchangesLines(t *testing.T) {
 		if got := PauseTold(says); got != want {
 			t.Errorf("%q: got %s, want %s", says, got, want)
 		}
+	}
+}
+
+// An upstream that throttles whatever it is asked makes no table that grows.
+func TestLimits_PausesAreBounded(t *testing.T) {
+	turns := NewTurns(TurnOptions{Upstream: "exchange-online"})
+	for i := range maxPauses + 10 {
+		turns.Pause(fmt.Sprintf("m%d@contoso.com", i), time.Hour)
+	}
+	if n := turns.paused.Len(); n != maxPauses {
+		t.Errorf("%d mailboxes are remembered, want %d", n, maxPauses)
+	}
+	if turns.pausedUntil("m9@contoso.com") != nil || turns.pausedUntil("m10@contoso.com") == nil {
+		t.Error("not the oldest ones went")
 	}
 }

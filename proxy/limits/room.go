@@ -10,9 +10,9 @@ import (
 // addresses are tried at once (RFC 8305).
 const (
 	filesPerSession = 3
-	// reservedFiles are for the admin address, for connections that are told why they are turned away, and for listeners,
-	// journal, store, tokens and DNS.
-	reservedFiles = 256 + MaxTurnedAway + 128
+	// reservedFiles are for the admin address, the control socket, two addresses of ACME challenges, connections that are told why
+	// they are turned away, and for listeners, journal, store, tokens and DNS.
+	reservedFiles = 256 + 64 + 2*32 + MaxTurnedAway + 128
 )
 
 // MaxTurnedAway is how many connections are told at once that there is no room for them.

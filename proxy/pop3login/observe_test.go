@@ -85,6 +85,19 @@ func TestPOP3_ClosedWhileADeviceAsks(t *testing.T) {
 	}
 }
 
+// TestPOP3_ManyCommandsAtOnceLoseTheThread sends more commands than are remembered before the first answer.
+func TestPOP3_ManyCommandsAtOnceLoseTheThread(t *testing.T) {
+	const remembered = 1 << 10
+	for commands, want := range map[int]string{remembered: closed, remembered + 1: ""} {
+		o, _ := observer()
+		o.FromDevice([]byte(strings.Repeat("NOOP\r\n", commands)))
+		o.FromUpstream([]byte(strings.Repeat("+OK\r\n", commands-1) + closed + "\r\n"))
+		if said := o.Last(true); said != want {
+			t.Errorf("%d commands at once: told %q, want %q", commands, said, want)
+		}
+	}
+}
+
 func observer() (login.Observer, *login.Notes) {
 	n := &login.Notes{}
 	return pop3login.New(login.NewConn(&recorded{}, login.ConnOptions{Secure: true}), "ready", n).(login.Observer), n

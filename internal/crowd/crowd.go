@@ -1,4 +1,6 @@
-package web
+// Package crowd keeps whoever opens many connections to a socket from taking the files of the whole program, and from keeping
+// others out.
+package crowd
 
 import (
 	"context"
@@ -16,11 +18,6 @@ type Bounds struct {
 	All  int
 	Each int // of one address, or of the /64 of an IPv6 address; a Unix socket knows none
 }
-
-// AdminBounds and ControlBounds are those of the two sockets that are not for devices. What they allow together has to be kept
-// free of the files that a process may open.
-func AdminBounds() Bounds   { return Bounds{All: 256, Each: 32} }
-func ControlBounds() Bounds { return Bounds{All: 64} }
 
 // crowd is a listener of which a bounded number of connections is open at once. One that comes beyond the bounds takes the place
 // of one that waits: for a request, for its peer to send the rest or to read, or for a password's turn. It is that which has waited
@@ -44,7 +41,9 @@ type guest struct {
 	since time.Time
 }
 
-func newCrowd(l net.Listener, b Bounds) *crowd {
+// New returns a listener that takes connections of l within the bounds. A http.Server of it has WithGuest as its ConnContext and its
+// handler Attended. It is safe for concurrent use.
+func New(l net.Listener, b Bounds) net.Listener {
 	return &crowd{Listener: l, bounds: b, guests: make(map[*guest]struct{}), each: make(map[source.Key]int)}
 }
 
@@ -55,7 +54,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		g := &guest{Conn: conn, crowd: c, from: keyOf(conn.RemoteAddr().String()), since: time.Now()}
+		g := &guest{Conn: conn, crowd: c, from: KeyOf(conn.RemoteAddr().String()), since: time.Now()}
 		out, in := c.admit(g)
 		if out != nil {
 			_ = out.Conn.Close() // not under the lock: a TLS connection may take its time
@@ -141,16 +140,16 @@ func (g *guest) answering(busy bool) (before bool) {
 // guestKey is the guest of a request's context.
 type guestKey struct{}
 
-// withGuest is a http.Server's ConnContext. c may be TLS over the guest.
-func withGuest(ctx context.Context, c net.Conn) context.Context {
+// WithGuest is a http.Server's ConnContext. c may be TLS over the guest.
+func WithGuest(ctx context.Context, c net.Conn) context.Context {
 	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = over.NetConn()
 	}
 	return context.WithValue(ctx, guestKey{}, c)
 }
 
-// attended keeps connections whose request next answers.
-func attended(next http.Handler) http.Handler {
+// Attended keeps connections whose request next answers.
+func Attended(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g, ok := r.Context().Value(guestKey{}).(*guest); ok {
 			g.answering(true)
@@ -160,9 +159,9 @@ func attended(next http.Handler) http.Handler {
 	})
 }
 
-// waiting has the connection of r count as one that waits until done is called. Requests that wait for long and cost nothing could
+// Waiting has the connection of r count as one that waits until done is called. Requests that wait for long and cost nothing could
 // hold all places otherwise.
-func waiting(r *http.Request) (done func()) {
+func Waiting(r *http.Request) (done func()) {
 	g, ok := r.Context().Value(guestKey{}).(*guest)
 	if !ok {
 		return func() {}
@@ -171,11 +170,8 @@ func waiting(r *http.Request) (done func()) {
 	return func() { g.answering(before) }
 }
 
-// sourceOf returns where a request came from, whatever the interface.
-func sourceOf(r *http.Request) source.Key { return keyOf(r.RemoteAddr) }
-
-// keyOf returns what an address with a port counts as; all that have none share the zero Key.
-func keyOf(address string) source.Key {
+// KeyOf returns what an address with a port counts as; all that have none share the zero Key.
+func KeyOf(address string) source.Key {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return source.Key{}
