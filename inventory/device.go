@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Device is one row of the inventory: what all lines about one device come to. It is a pure function of the lines (NotServed: and of the time), so
-// that the store and a log alone give the same, byte for byte. Its JSON is that of the exports and of the API; what was
-// not learned is left out.
+// Device is one row of the inventory: what all lines about one device come to. It is a pure function of the lines
+// (NotServed: and of the time), so that the store and a log alone give the same, byte for byte. Its JSON is that of the
+// exports and of the API; what was not learned is left out.
 type Device struct {
 	ID             string   `json:"id"`      // source/account; source/- for the strangers of a source
 	Source         string   `json:"source"`  // address or MAC, as in the id

@@ -181,6 +181,9 @@ func (p *devicesPage) fillSelects() {
 		{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"},
 		{"all", "Strangers too", at("strangers") == "all"},
 	})
+	add("served", "Served", []choice{
+		{"no", "Not served", at("served") == "no"}, {"failing", "Latest session failed", at("served") == "failing"},
+	})
 	add("quiet_days", "Not seen for", []choice{
 		{"7", "7 days", at("quiet_days") == "7"}, {"30", "30 days", at("quiet_days") == "30"}, {"90", "90 days", at("quiet_days") == "90"},
 	})

@@ -103,8 +103,8 @@ func TestJudge_TellsOfStrangersWhatTheirHelloProves(t *testing.T) {
 	d := &inventory.Device{Account: "-", Readiness: "obsolete", Blockers: []string{"tls_version", "password_login"}}
 	newAdvisor(t).Judge(d)
 	told := fmt.Sprint(d.Advice)
-	if !strings.Contains(told, "SSL 3.0 at most") || !strings.Contains(told, "less than TLS 1.2") || strings.Contains(told, "password; Exchange") ||
-		d.NextStep != inventory.StepWatch {
+	if d.NextStep != inventory.StepWatch || !strings.Contains(told, "SSL 3.0 at most") || !strings.Contains(told, "less than TLS 1.2") ||
+		strings.Contains(told, "password; Exchange") {
 		t.Errorf("%s: %s", d.NextStep, told)
 	}
 }

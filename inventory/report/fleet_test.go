@@ -51,7 +51,8 @@ func day(month time.Month, date int) time.Time {
 	return time.Date(2026, month, date, 9, 30, 15, 0, time.UTC)
 }
 
-// fleet is a small hospital: what is overdue, unowned, quiet, ready, blocked, a stranger, a source that is not served, and one that sends harm.
+// fleet is a small hospital: what is overdue, unowned, quiet, ready, blocked, a stranger, a source that is not served, and one that
+// sends harm.
 func fleet() []inventory.Device {
 	fleet := []inventory.Device{
 		{

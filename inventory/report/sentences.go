@@ -14,13 +14,17 @@ import (
 // sentences say the same as the figures to who reads only them: what is wrong before what is well.
 func sentences(r *Report, f *figures) []string {
 	var said []string
+	if r.partial() {
+		said = append(said, fmt.Sprintf("This report is of a selection: %s of the %s rows of the inventory.", number(int64(len(r.Devices))),
+			number(r.Totals.Devices+r.Totals.Strangers)))
+	}
 	if f.all.Devices > 0 {
 		said = append(said, fmt.Sprintf("On %s, %s on the bridge to read mail.", r.Now.Format("2 January 2006"),
 			count(f.all.Devices, "device depends", "devices depend"))+" "+readinessSentence(f))
 	}
-	said = append(said, troubleSentences(f)...)
+	said = append(said, troubleSentences(r, f)...)
 	if f.all.Devices == 0 {
-		return append(said, emptySentence(f))
+		return append(said, emptySentence(r, f))
 	}
 	if f.weakNow > 0 {
 		said = append(said, fmt.Sprintf("In the last 30 days %s encryption weaker than TLS 1.2, or none.",
@@ -36,7 +40,7 @@ func sentences(r *Report, f *figures) []string {
 }
 
 // troubleSentences say what is overdue, not served and failing. Only where nothing is do they say that all is well.
-func troubleSentences(f *figures) []string {
+func troubleSentences(r *Report, f *figures) []string {
 	var said []string
 	if plan := planSentence(f); plan != "" {
 		said = append(said, plan)
@@ -47,15 +51,17 @@ func troubleSentences(f *figures) []string {
 	if f.failing > 0 {
 		said = append(said, count(f.failing, "device is failing: its", "devices are failing: their")+" latest session did not get through.")
 	}
-	if said == nil && f.all.Devices > 0 {
+	if said == nil && f.all.Devices > 0 && !r.partial() {
 		return []string{"Every device has an owner and a deadline, no deadline has passed, and the latest session of each got through."}
 	}
 	return said
 }
 
 // emptySentence tells why no device depends on the bridge. That it can be raised is true only once there were some.
-func emptySentence(f *figures) string {
+func emptySentence(r *Report, f *figures) string {
 	switch {
+	case r.partial():
+		return "None of these devices depends on the bridge."
 	case len(f.notServed) > 0:
 		return "No device depends on the bridge by what is on record, but it cannot be raised before what is not served was looked at."
 	case f.blocked > 0:
@@ -191,7 +197,7 @@ type words[T ~string] map[T]string
 func (w words[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
 
 var readinessWords = words[string]{
-	"ready": "Ready for Exchange Online", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
+	"ready": "Encryption ready", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
 	"unknown": "Not known", "": "Not known",
 }
 

@@ -79,7 +79,8 @@ func newView(r *Report) *view {
 		Title: r.Title, Bridge: r.Bridge, Contact: r.Contact, Written: r.Now.Format("2 January 2006, 15:04 MST"),
 		Today: r.today(), Sentences: sentences(r, f), Tiles: tiles(r, f), Trend: newTrend(r.Days), Burndown: newBurndown(r, f),
 		Breakdowns: breakdowns(f), Clauses: linkable(r.Clauses), Notes: notes(r, f),
-		NotServed: newList(r, f.notServed), Timeline: newList(r, f.timeline), Quiet: newList(r, f.quiet), Evidence: newList(r, f.evidence()), Appendix: newList(r, f.listed),
+		NotServed: newList(r, f.notServed), Timeline: newList(r, f.timeline),
+		Quiet: newList(r, f.quiet), Evidence: newList(r, f.evidence()), Appendix: newList(r, f.listed),
 	}
 	v.Budget = budget{Owners: f.owners.largest(25), Priorities: f.priorities.inOrder(priorityOrder()), All: &f.all, currency: r.Currency}
 	return v

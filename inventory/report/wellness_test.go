@@ -19,34 +19,46 @@ func TestHTMLSaysThatAllIsWellOnlyWhereItIs(t *testing.T) {
 		change(&d)
 		return d
 	}
-	stranger := inventory.Device{ID: "10.0.0.2/-", Source: "10.0.0.2", Account: inventory.Stranger, LastSeen: seen, Stage: inventory.StageBridge}
+	stranger := inventory.Device{ID: "10.0.0.2/-", Source: "10.0.0.2", Account: inventory.Stranger, LastSeen: seen,
+		Stage: inventory.StageBridge}
 	unserved := stranger
 	unserved.NotServed = true
 	well := fax(func(*inventory.Device) {})
 	blocked := fax(func(d *inventory.Device) { d.Stage, d.LastServed = inventory.StageBlock, &before })
+	overdue := fax(func(d *inventory.Device) { d.Deadline = "2026-11-23" })
+	failing := fax(func(d *inventory.Device) { d.LastServed = &before })
+	never := fax(func(d *inventory.Device) { d.LastServed = nil })
+	undated := fax(func(d *inventory.Device) { d.Deadline = "" })
+	unowned := fax(func(d *inventory.Device) { d.Owner = "" })
+	late := unserved
+	late.Deadline = "2026-11-23"
 	tests := map[string]struct {
-		fleet []inventory.Device
-		says  string
-		clear bool
+		fleet  []inventory.Device
+		says   string
+		clear  bool
+		others int64 // devices of which the report is not
 	}{
-		"no device":                   {nil, "No device has connected yet.", false},
-		"strangers only":              {[]inventory.Device{stranger}, "No device has logged in yet.", false},
-		"not served only":             {[]inventory.Device{unserved}, "1 source is not served", false},
-		"not served beside":           {[]inventory.Device{well, unserved}, "1 source is not served", false},
-		"blocked, and one not served": {[]inventory.Device{blocked, unserved}, "cannot be raised before", false},
-		"overdue":                     {[]inventory.Device{fax(func(d *inventory.Device) { d.Deadline = "2026-11-23" })}, "1 device is past its deadline", false},
-		"a stranger's overdue": {[]inventory.Device{well, func() inventory.Device { d := unserved; d.Deadline = "2026-11-23"; return d }()},
-			"1 device is past its deadline", false},
-		"failing":        {[]inventory.Device{fax(func(d *inventory.Device) { d.LastServed = &before })}, "1 device is failing: its latest", false},
-		"never served":   {[]inventory.Device{fax(func(d *inventory.Device) { d.LastServed = nil })}, "1 device is failing: its latest", false},
-		"without a date": {[]inventory.Device{fax(func(d *inventory.Device) { d.Deadline = "" })}, "1 device has no deadline", false},
-		"unowned":        {[]inventory.Device{fax(func(d *inventory.Device) { d.Owner = "" })}, "Nobody owns 1.", false},
-		"well":           {[]inventory.Device{well, stranger}, "1 is free to go", true},
-		"all blocked":    {[]inventory.Device{blocked}, "1 device is blocked by now. It can be raised.", true},
+		"no device":                   {nil, "No device has connected yet.", false, 0},
+		"strangers only":              {[]inventory.Device{stranger}, "No device has logged in yet.", false, 0},
+		"not served only":             {[]inventory.Device{unserved}, "1 source is not served", false, 0},
+		"not served beside":           {[]inventory.Device{well, unserved}, "1 source is not served", false, 0},
+		"blocked, and one not served": {[]inventory.Device{blocked, unserved}, "cannot be raised before", false, 0},
+		"overdue":                     {[]inventory.Device{overdue}, "1 device is past its deadline", false, 0},
+		"a stranger's overdue":        {[]inventory.Device{well, late}, "1 device is past its deadline", false, 0},
+		"failing":                     {[]inventory.Device{failing}, "1 device is failing: its latest", false, 0},
+		"never served":                {[]inventory.Device{never}, "1 device is failing: its latest", false, 0},
+		"without a date":              {[]inventory.Device{undated}, "1 device has no deadline", false, 0},
+		"unowned":                     {[]inventory.Device{unowned}, "Nobody owns 1.", false, 0},
+		"well":                        {[]inventory.Device{well, stranger}, "1 is free to go", true, 0},
+		"a selection of blocked": {[]inventory.Device{blocked},
+			"This report is of a selection: 1 of the 3 rows of the inventory.", false, 2},
+		"a selection that is well": {[]inventory.Device{well}, "1 is free to go", false, 1},
+		"all blocked":              {[]inventory.Device{blocked}, "1 device is blocked by now. It can be raised.", true, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			page := render(t, report.Report{Now: now(), Devices: test.fleet})
+			whole := inventory.Totals{Devices: int64(len(test.fleet)) + test.others}
+			page := render(t, report.Report{Now: now(), Devices: test.fleet, Totals: whole})
 			if !strings.Contains(page, test.says) {
 				t.Errorf("the page does not say %q", test.says)
 			}
