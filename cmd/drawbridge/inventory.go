@@ -103,7 +103,8 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	}
 	defer func() {
 		if leftOut > 0 {
-			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s from which nobody logged in left out: --strangers lists them.\n", plural(leftOut, "source"))
+			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s of sessions in which nobody logged in left out: --strangers lists them.\n",
+				plural(leftOut, "source"))
 		}
 	}()
 	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"drawbridge/inventory"
 )
@@ -77,7 +78,8 @@ func (d *dashboard) readDevices(ctx context.Context, given url.Values) (*devices
 	if err := p.read(ctx, d.Reader); err != nil {
 		return nil, err
 	}
-	if err := p.countStrangers(ctx, d.Reader); err != nil {
+	var err error
+	if p.Strangers, err = countStrangers(ctx, d.Reader, p.notServedSince); err != nil {
 		return nil, err
 	}
 	p.fillLinks()
@@ -109,10 +111,10 @@ func (p *devicesPage) read(ctx context.Context, reader inventory.Reader) error {
 }
 
 // countStrangers tells how many there are in their own view.
-func (p *devicesPage) countStrangers(ctx context.Context, reader inventory.Reader) (err error) {
+func countStrangers(ctx context.Context, reader inventory.Reader, notServedSince time.Time) (total int, err error) {
 	only := true
-	_, p.Strangers, err = reader.Devices(ctx, inventory.Query{Strangers: &only, NotServedSince: p.notServedSince, Limit: 1})
-	return err
+	_, total, err = reader.Devices(ctx, inventory.Query{Strangers: &only, NotServedSince: notServedSince, Limit: 1})
+	return total, err
 }
 
 // OfStrangers tells whether the list is their view.

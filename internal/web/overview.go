@@ -17,6 +17,7 @@ type overviewPage struct {
 	Totals                     inventory.Totals
 	Open                       int64 // devices that are not blocked
 	Blocked                    int64
+	Strangers                  int                // that are not served not
 	NotServed                  int                // sources all of whose sessions of the last 7 days failed
 	Unserved                   []inventory.Device // the first of them
 	FailingDevices             int                // others whose latest session did not get through
@@ -85,10 +86,13 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	return p, nil
 }
 
-// readTrouble finds who is not served since a time, and who fails.
+// readTrouble finds who is not served since a time, who fails, and who is a stranger.
 func (p *overviewPage) readTrouble(ctx context.Context, r inventory.Reader, since time.Time) (err error) {
 	q := inventory.Query{NotServed: true, NotServedSince: since, Limit: overviewUnserved, Sort: "last_seen", Descending: true}
 	if p.Unserved, p.NotServed, err = r.Devices(ctx, q); err != nil {
+		return err
+	}
+	if p.Strangers, err = countStrangers(ctx, r, since); err != nil {
 		return err
 	}
 	_, p.FailingDevices, err = r.Devices(ctx, inventory.Query{Failing: true, NotServedSince: since, Limit: 1})

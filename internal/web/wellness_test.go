@@ -82,6 +82,7 @@ func TestDevices_MarkWhatIsNotServed(t *testing.T) {
 	if n := strings.Count(page.body, "Not served</span>"); n != 1 {
 		t.Errorf("%d rows are marked", n)
 	}
+	b.want(b.get("/"), 200, `<a href="/devices?strangers=only">0</a>`)
 	b.want(b.get("/devices?served=no"), 200, "1–1 of 1")
 	b.want(b.get("/devices?served=maybe"), 200, "served is no or failing")
 	b.want(b.get("/api/devices?served=no"), 200, `"not_served":true`, `"total":1`)
