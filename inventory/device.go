@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Device is one row of the inventory: what all lines about one device come to. It is a pure function of the lines, so
-// that the store and a log alone give the same, byte for byte. Its JSON is that of the exports and of the API; what was
-// not learned is left out.
+// Device is one row of the inventory: what all lines about one device come to. It is a pure function of the lines
+// (NotServed: and of the time), so that the store and a log alone give the same, byte for byte. Its JSON is that of the
+// exports and of the API; what was not learned is left out.
 type Device struct {
 	ID             string   `json:"id"`      // source/account; source/- for the strangers of a source
 	Source         string   `json:"source"`  // address or MAC, as in the id
@@ -53,9 +53,12 @@ type Device struct {
 	NextStep    NextStep `json:"next_step,omitempty"`
 	Advice      []Advice `json:"advice,omitempty"`
 
-	FirstSeen    time.Time    `json:"first_seen,omitzero"` // when its first session began; zero where people named it before it came
-	LastSeen     time.Time    `json:"last_seen,omitzero"`  // when something of it was last heard of
-	LastServed   *time.Time   `json:"last_served,omitempty"`
+	FirstSeen  time.Time  `json:"first_seen,omitzero"` // when its first session began; zero where people named it before it came
+	LastSeen   time.Time  `json:"last_seen,omitzero"`  // when something of it was last heard of
+	LastServed *time.Time `json:"last_served,omitempty"`
+	// NotServed: it was seen in the last 7 days, and no session of its source was served in them. It is told where the reader was asked
+	// (Query.NotServedSince), and not of what is blocked.
+	NotServed    bool         `json:"not_served,omitempty"`
 	Sessions     int64        `json:"sessions"` // ended, cut and failed
 	Outcomes     Outcomes     `json:"outcomes"`
 	Flooded      int64        `json:"flooded,omitempty"` // sessions that only a flood line tells of, with no outcome
@@ -67,9 +70,6 @@ type Device struct {
 	BytesFrom    int64        `json:"bytes_from_device"`
 	BytesTo      int64        `json:"bytes_to_device"`
 }
-
-// NotServedAfter is for how long all sessions of a source must have failed for it to be not served.
-const NotServedAfter = 7 * 24 * time.Hour
 
 // Outcomes counts sessions by how they ended.
 type Outcomes map[Outcome]int64

@@ -24,9 +24,11 @@ type Query struct {
 	Steps      []NextStep
 	Strangers  *bool // only, or none, of the source devices
 	// NotServedSince has what is not served since then (seen since, and nothing of its source was served since) count as a device where
-	// Strangers asks; zero: none. NotServed: only those.
+	// Strangers asks, and are told (Device.NotServed); zero: none. NotServed: only those. Failing: only the others whose latest
+	// session did not get through (Device.Failing).
 	NotServedSince time.Time
 	NotServed      bool
+	Failing        bool
 	QuietSince     time.Time // not seen since
 	DueBefore      string    // deadline before this date
 	Sort           string    // one of SortKeys; empty: id

@@ -183,8 +183,13 @@ func (p *printer) inventory(ctx context.Context, s *scene) error {
 		return err
 	}
 	p.Line("%s", p.Paint(terminal.Bold, "The inventory"))
-	if err := report.Table(p.Out, devices, terminal.Width(p.Out)); err != nil {
+	leftOut := 0
+	listed := slices.Collect(withoutStrangers(inventory.MarkNotServed(slices.Values(devices)), &leftOut))
+	if err := report.Table(p.Out, listed, terminal.Width(p.Out)); err != nil {
 		return err
+	}
+	if leftOut > 0 {
+		p.Line("The sessions in which nobody logged in are those of %s, in the dashboard under Strangers.", plural(leftOut, "stranger"))
 	}
 	p.Line("")
 	return nil

@@ -103,7 +103,8 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	}
 	defer func() {
 		if leftOut > 0 {
-			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s from which nobody logged in left out: --strangers lists them.\n", plural(leftOut, "source"))
+			_, _ = fmt.Fprintf(c.ErrOrStderr(), "%s of sessions in which nobody logged in left out: --strangers lists them.\n",
+				plural(leftOut, "source"))
 		}
 	}()
 	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}
@@ -115,24 +116,11 @@ func (f *inventoryFlags) leavesStrangersOut(c *cobra.Command) bool {
 	return !f.strangers && (f.format == "table" || f.format == "csv" || c.Flags().Changed("strangers"))
 }
 
-// withoutStrangers are the devices without the strangers, which are counted in leftOut. A source of which all sessions of the last 7
-// days failed is not served, and no stranger; these days end with the latest session, since a log may be an old one. devices are
-// gone through twice.
+// withoutStrangers are the devices without the strangers, which are counted in leftOut: a source that is not served is none.
 func withoutStrangers(devices iter.Seq[inventory.Device], leftOut *int) iter.Seq[inventory.Device] {
 	return func(yield func(inventory.Device) bool) {
-		served := make(map[string]time.Time)
-		var since time.Time
 		for d := range devices {
-			if from := d.LastSeen.Add(-inventory.NotServedAfter); from.After(since) {
-				since = from
-			}
-			if d.LastServed != nil && d.LastServed.After(served[d.Source]) {
-				served[d.Source] = *d.LastServed
-			}
-		}
-		*leftOut = 0
-		for d := range devices {
-			if d.Account == inventory.Stranger && (d.LastSeen.Before(since) || !served[d.Source].Before(since)) {
+			if d.Account == inventory.Stranger && !d.NotServed {
 				*leftOut++
 			} else if !yield(d) {
 				return
@@ -158,7 +146,8 @@ func (f *inventoryFlags) find(c *cobra.Command, cfg *config.Config, from []strin
 		return readLogs(c, from, f.format == "html")
 	}
 	err = withStock(c.Context(), cfg, func(s control.Stock) (err error) {
-		all, err = read(c.Context(), s, inventory.Query{}, f.format == "html")
+		q := inventory.Query{NotServedSince: time.Now().Add(-inventory.NotServedAfter)}
+		all, err = read(c.Context(), s, q, f.format == "html")
 		return err
 	})
 	return all, err
@@ -187,11 +176,14 @@ func readFigures(ctx context.Context, r inventory.Reader) ([]inventory.Day, inve
 	return days, totals, err
 }
 
-// light are devices without what no report shows: of 50,000 it would be most of the memory.
+// light are devices without what no report shows of them: of 50,000 it would be most of the memory.
 func light(devices iter.Seq[inventory.Device]) iter.Seq[inventory.Device] {
 	return func(yield func(inventory.Device) bool) {
 		for d := range devices {
-			d.Hello, d.ClientID, d.Evidence, d.Advice = nil, nil, nil, nil
+			d.Hello, d.ClientID, d.Evidence = nil, nil, nil
+			if !d.NotServed {
+				d.Advice = nil
+			}
 			if !yield(d) {
 				return
 			}

@@ -35,10 +35,10 @@ func readLogs(c *cobra.Command, names []string, totals bool) (found, error) {
 		return found{}, errors.New("there is no session record in these files: are they the bridge's log (log.output) or its journal?")
 	}
 	if !totals {
-		return found{devices: in.fold.All(advisor.Judge)}, nil
+		return found{devices: inventory.MarkNotServed(in.fold.All(advisor.Judge))}, nil
 	}
 	devices := in.fold.Devices(advisor.Judge)
-	return found{devices: slices.Values(devices), days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
+	return found{devices: inventory.MarkNotServed(slices.Values(devices)), days: in.fold.Days(), totals: in.fold.Totals(devices)}, nil
 }
 
 // tellLeftOut says what of the bridge's could not be read, and what gives it whole.

@@ -21,7 +21,7 @@ func TestInventory_LeavesStrangersOutAndNotWhatIsNotServed(t *testing.T) {
 	}
 	var ids []string
 	leftOut := 0
-	for d := range withoutStrangers(slices.Values(all), &leftOut) {
+	for d := range withoutStrangers(inventory.MarkNotServed(slices.Values(all)), &leftOut) {
 		ids = append(ids, d.ID)
 	}
 	if got := strings.Join(ids, " "); got != "a/fax b/- b/fax d/-" || leftOut != 2 {

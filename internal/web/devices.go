@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"drawbridge/inventory"
 )
@@ -77,7 +78,8 @@ func (d *dashboard) readDevices(ctx context.Context, given url.Values) (*devices
 	if err := p.read(ctx, d.Reader); err != nil {
 		return nil, err
 	}
-	if err := p.countStrangers(ctx, d.Reader); err != nil {
+	var err error
+	if p.Strangers, err = countStrangers(ctx, d.Reader, p.notServedSince); err != nil {
 		return nil, err
 	}
 	p.fillLinks()
@@ -109,10 +111,10 @@ func (p *devicesPage) read(ctx context.Context, reader inventory.Reader) error {
 }
 
 // countStrangers tells how many there are in their own view.
-func (p *devicesPage) countStrangers(ctx context.Context, reader inventory.Reader) (err error) {
+func countStrangers(ctx context.Context, reader inventory.Reader, notServedSince time.Time) (total int, err error) {
 	only := true
-	_, p.Strangers, err = reader.Devices(ctx, inventory.Query{Strangers: &only, NotServedSince: p.notServedSince, Limit: 1})
-	return err
+	_, total, err = reader.Devices(ctx, inventory.Query{Strangers: &only, NotServedSince: notServedSince, Limit: 1})
+	return total, err
 }
 
 // OfStrangers tells whether the list is their view.
@@ -180,6 +182,9 @@ func (p *devicesPage) fillSelects() {
 	add("strangers", "Logged in", []choice{
 		{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"},
 		{"all", "Strangers too", at("strangers") == "all"},
+	})
+	add("served", "Served", []choice{
+		{"no", "Not served", at("served") == "no"}, {"failing", "Latest session failed", at("served") == "failing"},
 	})
 	add("quiet_days", "Not seen for", []choice{
 		{"7", "7 days", at("quiet_days") == "7"}, {"30", "30 days", at("quiet_days") == "30"}, {"90", "90 days", at("quiet_days") == "90"},

@@ -56,7 +56,16 @@ func parseFilter(given url.Values, now time.Time) filter {
 		q.Owners = append(q.Owners, owner)
 	}
 	f.notServedSince = now.Add(-inventory.NotServedAfter)
-	q.NotServedSince, q.NotServed = f.notServedSince, f.values.Get("served") == "no"
+	q.NotServedSince = f.notServedSince
+	switch f.values.Get("served") {
+	case "":
+	case "no":
+		q.NotServed = true
+	case "failing":
+		q.Failing = true
+	default:
+		f.fault("served is no or failing")
+	}
 	f.readStrangers()
 	f.readTimes(now)
 	f.readSort()
@@ -82,7 +91,7 @@ func (f *filter) readStrangers() {
 		f.strangers(true)
 	case "none": // verified logins alone: what figures count
 		f.strangers(false)
-		if !f.query.NotServed {
+		if !f.query.NotServed && !f.query.Failing {
 			f.query.NotServedSince = time.Time{}
 		}
 	default:

@@ -53,6 +53,7 @@ func (m *memory) Devices(ctx context.Context, q inventory.Query) ([]inventory.De
 	page := make([]inventory.Device, len(found))
 	for i, n := range found {
 		page[i] = m.devices[n]
+		page[i].NotServed = notServed(&page[i], q.NotServedSince)
 	}
 	return page, total, nil
 }
@@ -78,13 +79,15 @@ func fits(d *inventory.Device, q inventory.Query) bool {
 		(len(q.Blockers) == 0 || slices.ContainsFunc(q.Blockers, func(b string) bool { return slices.Contains(d.Blockers, b) })) &&
 		(q.Strangers == nil || *q.Strangers == (d.Account == inventory.Stranger && !notServed(d, q.NotServedSince))) &&
 		(!q.NotServed || notServed(d, q.NotServedSince)) &&
+		(!q.Failing || d.Failing(q.NotServedSince) && !notServed(d, q.NotServedSince)) &&
 		(q.QuietSince.IsZero() || d.LastSeen.Before(q.QuietSince)) &&
 		(q.DueBefore == "" || d.Deadline != "" && d.Deadline < q.DueBefore)
 }
 
 // notServed is true of sources that have one row each.
 func notServed(d *inventory.Device, since time.Time) bool {
-	return !since.IsZero() && !d.LastSeen.Before(since) && (d.LastServed == nil || d.LastServed.Before(since))
+	return !since.IsZero() && d.Stage != inventory.StageBlock &&
+		!d.LastSeen.Before(since) && (d.LastServed == nil || d.LastServed.Before(since))
 }
 
 func sortKey(d *inventory.Device, key string) string {

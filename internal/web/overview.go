@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,10 +17,13 @@ type overviewPage struct {
 	Totals                     inventory.Totals
 	Open                       int64 // devices that are not blocked
 	Blocked                    int64
-	NotServed                  int // sources all of whose sessions of the last 7 days failed
-	Ready                      int64
-	Span                       int   // days
-	Spans                      []int // to choose from
+	Strangers                  int                // that are not served not
+	NotServed                  int                // sources all of whose sessions of the last 7 days failed
+	Unserved                   []inventory.Device // the first of them
+	FailingDevices             int                // others whose latest session did not get through
+	Ready                      int64              // by their encryption
+	Span                       int                // days
+	Spans                      []int              // to choose from
 	Sessions, PlanPlot         plot
 	Readiness, Versions, Steps []share
 	Stages, Categories         []share
@@ -37,8 +41,11 @@ type overviewPage struct {
 // overviewSpans are the spans of days that the overview shows. Rows of days are kept for 400 days.
 var overviewSpans = [...]int{30, 90, 400}
 
-// overviewFailures is how many of the latest failed sessions the overview shows.
-const overviewFailures = 6
+// overviewFailures is how many of the latest failed sessions the overview shows, overviewUnserved how many sources that are not served.
+const (
+	overviewFailures = 6
+	overviewUnserved = 5
+)
 
 func (d *dashboard) showOverview(w http.ResponseWriter, r *http.Request) {
 	page, err := d.readOverview(r)
@@ -63,8 +70,7 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	if p.Plan, err = d.readPlan(ctx, p.Totals); err != nil {
 		return nil, err
 	}
-	notServed := inventory.Query{NotServed: true, NotServedSince: d.Now().Add(-inventory.NotServedAfter), Limit: 1}
-	if _, p.NotServed, err = d.Reader.Devices(ctx, notServed); err != nil {
+	if err = p.readTrouble(ctx, d.Reader, d.Now().Add(-inventory.NotServedAfter)); err != nil {
 		return nil, err
 	}
 	failed, err := d.Reader.Sessions(ctx, inventory.SessionQuery{Outcomes: troubles[:], Limit: overviewFailures})
@@ -80,6 +86,24 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	return p, nil
 }
 
+// readTrouble finds who is not served since a time, who fails, and who is a stranger.
+func (p *overviewPage) readTrouble(ctx context.Context, r inventory.Reader, since time.Time) (err error) {
+	q := inventory.Query{NotServed: true, NotServedSince: since, Limit: overviewUnserved, Sort: "last_seen", Descending: true}
+	if p.Unserved, p.NotServed, err = r.Devices(ctx, q); err != nil {
+		return err
+	}
+	if p.Strangers, err = countStrangers(ctx, r, since); err != nil {
+		return err
+	}
+	_, p.FailingDevices, err = r.Devices(ctx, inventory.Query{Failing: true, NotServedSince: since, Limit: 1})
+	return err
+}
+
+// Wrong tells whether anything asks to be looked at first.
+func (p *overviewPage) Wrong() bool {
+	return len(p.Failing) > 0 || p.Plan.Overdue > 0 || p.NotServed > 0 || p.FailingDevices > 0
+}
+
 // overviewSoon is how many days ahead a deadline is soon.
 const overviewSoon = 30
 
@@ -92,7 +116,7 @@ func (p *overviewPage) fillSoon(today time.Time) {
 			p.Soon += s.Due
 		}
 	}
-	p.Soon = max(0, p.Soon-p.Plan.Overdue)
+	p.Soon = max(0, p.Soon-p.Plan.overdueOpen)
 }
 
 func startOfDay(t time.Time) time.Time {

@@ -11,13 +11,15 @@ import (
 // plan is how many devices leave the bridge when, if every deadline is kept.
 type plan struct {
 	Open     int64 // devices that are not blocked yet
-	Overdue  int64 // of them, whose deadline has passed
+	Overdue  int64 // whose deadline has passed, strangers that are not served too
 	Undated  int64 // of them, without one
 	Later    int64 // of them, due after what the plot shows
 	Steps    []planStep
 	Next     []inventory.Device // due first, overdue ones included
 	measured time.Time
 	left     int64 // when all that were added have gone
+
+	overdueOpen int64 // of Open
 }
 
 // planStep is a day on which devices are due. Overdue ones are due today.
@@ -51,7 +53,8 @@ func (d *dashboard) readPlan(ctx context.Context, totals inventory.Totals) (plan
 	}
 	strangers := false
 	p := newPlan(totals.Devices-totals.Stages[inventory.StageBlock], now)
-	dated := inventory.Query{DueBefore: "9999-12-31", Strangers: &strangers, Sort: "deadline"}
+	dated := inventory.Query{DueBefore: "9999-12-31", Strangers: &strangers, NotServedSince: now.Add(-inventory.NotServedAfter),
+		Sort: "deadline"}
 	_, err := d.Reader.EachDevice(ctx, dated, func(dev *inventory.Device) error {
 		p.add(dev)
 		return nil
@@ -82,17 +85,24 @@ func (p *plan) add(dev *inventory.Device) {
 	if err != nil || dev.Stage == inventory.StageBlock {
 		return
 	}
-	p.Undated = max(0, p.Undated-1) // totals and devices are read one after the other
-	p.left--
-	if day.Before(today) {
+	overdue := day.Before(today)
+	if overdue {
 		p.Overdue++
 		day = today
 	}
-	if day.After(today.AddDate(0, 0, planDays)) {
-		p.Later++
-	}
 	if len(p.Next) < planNext {
 		p.Next = append(p.Next, *dev)
+	}
+	if dev.Account == inventory.Stranger {
+		return // it depends on nothing yet
+	}
+	p.Undated = max(0, p.Undated-1) // totals and devices are read one after the other
+	p.left--
+	if overdue {
+		p.overdueOpen++
+	}
+	if day.After(today.AddDate(0, 0, planDays)) {
+		p.Later++
 	}
 	if n := len(p.Steps); n == 0 || !p.Steps[n-1].day.Equal(day) {
 		p.Steps = append(p.Steps, planStep{Date: day.Format(time.DateOnly), day: day})

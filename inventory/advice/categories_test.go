@@ -3,6 +3,7 @@ package advice_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -94,6 +95,17 @@ func TestJudge_StrangersNamesCountNot(t *testing.T) {
 	newAdvisor(t).Judge(d)
 	if d.Category != inventory.CategoryUnknown || d.NextStep != inventory.StepWatch || len(d.Advice) == 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestJudge_TellsOfStrangersWhatTheirHelloProves: a device that cannot get in is a stranger too, and its hello is no invention.
+func TestJudge_TellsOfStrangersWhatTheirHelloProves(t *testing.T) {
+	d := &inventory.Device{Account: "-", Readiness: "obsolete", Blockers: []string{"tls_version", "password_login"}}
+	newAdvisor(t).Judge(d)
+	told := fmt.Sprint(d.Advice)
+	if d.NextStep != inventory.StepWatch || !strings.Contains(told, "SSL 3.0 at most") || !strings.Contains(told, "less than TLS 1.2") ||
+		strings.Contains(told, "password; Exchange") {
+		t.Errorf("%s: %s", d.NextStep, told)
 	}
 }
 

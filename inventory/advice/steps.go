@@ -88,12 +88,10 @@ func (a *Advisor) addSentence(row []string) error {
 // left out.
 func (a *Advisor) advise(d *inventory.Device, k knowledge) []inventory.Advice {
 	list := make([]inventory.Advice, 0, 8)
-	if d.NextStep != inventory.StepWatch {
-		list = append(list, a.sentences[sentenceKey{"readiness", d.Readiness, ""}]...)
-		for _, b := range blockerOrder {
-			if blocked(d, b) {
-				list = append(list, a.sentences[sentenceKey{"blocker", string(b), ""}]...)
-			}
+	list = append(list, a.sentences[sentenceKey{"readiness", d.Readiness, ""}]...)
+	for _, b := range blockerOrder {
+		if blocked(d, b) && (d.NextStep != inventory.StepWatch || helloProves(b)) {
+			list = append(list, a.sentences[sentenceKey{"blocker", string(b), ""}]...)
 		}
 	}
 	for _, p := range k.rows[:k.n] {
@@ -106,6 +104,11 @@ func (a *Advisor) advise(d *inventory.Device, k knowledge) []inventory.Advice {
 		list = append(list, a.sentences[sentenceKey{"step", string(d.NextStep), d.Protocol}]...)
 	}
 	return list
+}
+
+// helloProves tells whether a blocker is told by a hello alone: the rest of what a stranger says is its own invention.
+func helloProves(b hello.Blocker) bool {
+	return b == hello.BlockerTLSVersion || b == hello.BlockerKeyExchange || b == hello.BlockerSignature
 }
 
 // blockerOrder is hello.BlockerOrder, made once.

@@ -12,7 +12,7 @@ import (
 // Columns names a set of columns of a CSV.
 type Columns string
 
-// The sets of columns. Those of asset registers leave strangers out: they are no assets.
+// The sets of columns. Those of asset registers leave strangers out: they are no assets. What is not served is no stranger.
 const (
 	// Default has all that is useful, by the names that the JSON has; ReadCSV reads it back.
 	Default Columns = "default"
@@ -24,7 +24,9 @@ const (
 )
 
 // has reports whether a device belongs into a CSV of these columns.
-func (c Columns) has(d *inventory.Device) bool { return c == Default || c == "" || !stranger(d) }
+func (c Columns) has(d *inventory.Device) bool {
+	return c == Default || c == "" || !stranger(d) || d.NotServed
+}
 
 // kind says what a spreadsheet should make of a cell.
 type kind int
@@ -116,6 +118,7 @@ func usageColumns() []column {
 		{"first_seen", plain, func(d *inventory.Device) string { return stamp(d.FirstSeen) }},
 		{"last_seen", plain, func(d *inventory.Device) string { return stamp(d.LastSeen) }},
 		{"last_served", plain, func(d *inventory.Device) string { return stampOf(d.LastServed) }},
+		{"not_served", plain, func(d *inventory.Device) string { return yes(d.NotServed) }},
 		{"sessions", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}
 	for _, outcome := range inventory.OutcomeOrder() {

@@ -51,10 +51,10 @@ func day(month time.Month, date int) time.Time {
 	return time.Date(2026, month, date, 9, 30, 15, 0, time.UTC)
 }
 
-// fleet is a small hospital: what is overdue, unowned, quiet, ready, blocked, a stranger, and one that sends harm.
+// fleet is a small hospital: what is overdue, unowned, quiet, ready, blocked, a stranger, a source that is not served, and one that
+// sends harm.
 func fleet() []inventory.Device {
-	served := day(11, 24)
-	return []inventory.Device{
+	fleet := []inventory.Device{
 		{
 			ID: "10.20.3.7/scanner1", Source: "10.20.3.7", Account: "scanner1", Mailbox: "scan@example.com",
 			SourceName: "mfp-3-07.example.com", SourceMAC: "00:26:73:aa:bb:cc", Vendor: "Ricoh",
@@ -66,7 +66,7 @@ func fleet() []inventory.Device {
 			Cost: "1200.50", Note: "Ward 3; lease ends in March", Category: inventory.CategoryPrinter, CategorySet: true,
 			NextStep:  inventory.StepReplace,
 			Advice:    []inventory.Advice{{Text: "No firmware of this model has TLS 1.2.", URL: "https://example.com/mpc3003"}},
-			FirstSeen: day(3, 2), LastSeen: day(11, 24), LastServed: &served, Sessions: 5210,
+			FirstSeen: day(3, 2), LastSeen: day(11, 24), Sessions: 5210,
 			Outcomes:    inventory.Outcomes{inventory.OutcomeBridged: 5200, inventory.OutcomeLoginFailed: 10},
 			TLSVersions: []inventory.VersionUse{{Version: "1.0", Sessions: 5210, FirstSeen: day(3, 2), LastSeen: day(11, 24)}},
 			LastOutcome: inventory.OutcomeBridged, BytesFrom: 1 << 20, BytesTo: 5 << 30,
@@ -105,7 +105,21 @@ func fleet() []inventory.Device {
 			Outcomes:    inventory.Outcomes{inventory.OutcomeTLSFailed: 900, inventory.OutcomeLoginFailed: 12},
 			TLSVersions: []inventory.VersionUse{{Version: "1.0", Sessions: 12, FirstSeen: day(11, 2), LastSeen: day(11, 3)}},
 		},
+		{
+			ID: "10.20.8.8/-", Source: "10.20.8.8", Account: inventory.Stranger, ClaimedAccount: "scanner4", Readiness: "obsolete",
+			Blockers: []string{"tls_version", "key_exchange"}, Stage: inventory.StageBridge, Category: inventory.CategoryUnknown, NotServed: true,
+			NextStep: inventory.StepWatch, Advice: []inventory.Advice{{Text: "It offers SSL 3.0 at most."}}, Note: "Ward 4 <new>",
+			Deadline: "2026-11-20", FirstSeen: day(11, 20), LastSeen: day(11, 24), Sessions: 31, LastOutcome: inventory.OutcomeTLSFailed,
+			LastReason: "the device speaks SSL 3.0 at most: it needs new firmware", Outcomes: inventory.Outcomes{inventory.OutcomeTLSFailed: 31},
+			TLSVersions: []inventory.VersionUse{{Version: "none", Sessions: 31, FirstSeen: day(11, 20), LastSeen: day(11, 24)}},
+		},
 	}
+	for i := range fleet {
+		if d := &fleet[i]; d.Account != inventory.Stranger {
+			d.LastServed = &d.LastSeen
+		}
+	}
+	return fleet
 }
 
 // hostile is a device all of whose strings try to do harm.

@@ -30,7 +30,7 @@ type Report struct {
 	Zone     *time.Location     // of the dates that people read; nil: UTC
 	Devices  []inventory.Device // with strangers, which are counted apart
 	Days     []inventory.Day    // of all devices together, oldest first; empty: no trend is shown
-	Totals   inventory.Totals   // of sessions and lines; devices are counted anew
+	Totals   inventory.Totals   // of the whole inventory; the devices of the report are counted anew
 	Clauses  []Clause           // what asks for strong encryption; shown with the evidence
 	Contact  string             // whom to ask; empty: not told
 	Currency string             // written before sums; empty: not told
@@ -73,6 +73,9 @@ func (r Report) complete() *Report {
 	r.Now = r.Now.In(r.Zone)
 	return &r
 }
+
+// partial tells whether the report is of a selection of the devices only, which proves nothing of the whole.
+func (r *Report) partial() bool { return r.Totals.Devices+r.Totals.Strangers > int64(len(r.Devices)) }
 
 // today is the date that deadlines are compared with.
 func (r *Report) today() string { return r.Now.Format(dateLayout) }

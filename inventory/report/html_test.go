@@ -68,9 +68,12 @@ func TestHTMLIsHarmless(t *testing.T) {
 func TestHTMLSays(t *testing.T) {
 	page := render(t, hospital(fleet()))
 	for _, sentence := range []string{
-		"On 24 November 2026, 5 devices depend on the bridge to read mail. 4 cannot use Exchange Online directly; 1 could leave",
+		"On 24 November 2026, 5 devices depend on the bridge to read mail. 4 lack the encryption that Exchange Online takes; " +
+			"none is free to go; 1 has the encryption, but not the login or the port.",
+		"1 source is not served: all sessions of the last 7 days failed.", "needs new firmware<small>claimed scanner4",
+		"It offers SSL 3.0 at most.", "Ward 4 &lt;new&gt;", "overdue by 4 days",
 		"In the last 30 days 2 devices used encryption weaker than TLS 1.2, or none.",
-		"1 device is past its deadline; 3 have none; nobody owns 1.",
+		"2 devices are past their deadline; 3 have none; nobody owns 1.",
 		"The work on 2 devices is estimated at EUR 2,000.50; 3 devices have no estimate yet.",
 		"1 device has not been seen for 30 days",
 		"1 source has tried without ever logging in",

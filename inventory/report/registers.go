@@ -70,6 +70,12 @@ func address(d *inventory.Device) string {
 
 func summary(d *inventory.Device) string {
 	parts := []string{"Reads mail through Drawbridge as " + d.Account}
+	if stranger(d) {
+		parts[0] = "Tries to read mail through Drawbridge"
+	}
+	if d.NotServed {
+		parts = append(parts, "not served: "+reason(d))
+	}
 	if d.TLSVersion != "" {
 		parts = append(parts, "by "+versionNames.of(d.TLSVersion))
 	}

@@ -11,30 +11,78 @@ import (
 	"drawbridge/inventory"
 )
 
-// sentences say the same as the figures to who reads only them.
+// sentences say the same as the figures to who reads only them: what is wrong before what is well.
 func sentences(r *Report, f *figures) []string {
-	if f.all.Devices == 0 {
-		return []string{"No device depends on the bridge: it can be raised."}
+	var said []string
+	if r.partial() {
+		said = append(said, fmt.Sprintf("This report is of a selection: %s of the %s rows of the inventory.", number(int64(len(r.Devices))),
+			number(r.Totals.Devices+r.Totals.Strangers)))
 	}
-	said := []string{fmt.Sprintf("On %s, %s on the bridge to read mail.", r.Now.Format("2 January 2006"),
-		count(f.all.Devices, "device depends", "devices depend")) + " " + readinessSentence(f)}
+	if f.all.Devices > 0 {
+		said = append(said, fmt.Sprintf("On %s, %s on the bridge to read mail.", r.Now.Format("2 January 2006"),
+			count(f.all.Devices, "device depends", "devices depend"))+" "+readinessSentence(f))
+	}
+	said = append(said, troubleSentences(r, f)...)
+	if f.all.Devices == 0 {
+		return append(said, emptySentence(r, f))
+	}
 	if f.weakNow > 0 {
 		said = append(said, fmt.Sprintf("In the last 30 days %s encryption weaker than TLS 1.2, or none.",
 			count(f.weakNow, "device used", "devices used")))
 	} else {
 		said = append(said, "No device used encryption weaker than TLS 1.2 in the last 30 days.")
 	}
-	said = append(said, planSentence(f), costSentence(r, f))
+	said = append(said, costSentence(r, f))
 	if n := len(f.quiet); n > 0 {
 		said = append(said, fmt.Sprintf("%s not been seen for 30 days and may be gone already.", count(n, "device has", "devices have")))
 	}
 	return said
 }
 
+// troubleSentences say what is overdue, not served and failing. Only where nothing is do they say that all is well.
+func troubleSentences(r *Report, f *figures) []string {
+	var said []string
+	if plan := planSentence(f); plan != "" {
+		said = append(said, plan)
+	}
+	if n := len(f.notServed); n > 0 {
+		said = append(said, count(n, "source is", "sources are")+" not served: all sessions of the last 7 days failed.")
+	}
+	if f.failing > 0 {
+		said = append(said, count(f.failing, "device is failing: its", "devices are failing: their")+" latest session did not get through.")
+	}
+	if said == nil && f.all.Devices > 0 && !r.partial() {
+		return []string{"Every device has an owner and a deadline, no deadline has passed, and the latest session of each got through."}
+	}
+	return said
+}
+
+// emptySentence tells why no device depends on the bridge. That it can be raised is true only once there were some.
+func emptySentence(r *Report, f *figures) string {
+	switch {
+	case r.partial():
+		return "None of these devices depends on the bridge."
+	case len(f.notServed) > 0:
+		return "No device depends on the bridge by what is on record, but it cannot be raised before what is not served was looked at."
+	case f.blocked > 0:
+		return "No device depends on the bridge:" + blockedWords(f.blocked) + " It can be raised."
+	case f.strangers > 0:
+		return "No device has logged in yet."
+	}
+	return "No device has connected yet."
+}
+
 func readinessSentence(f *figures) string {
-	sentence := fmt.Sprintf("%s cannot use Exchange Online directly; %s could leave the bridge as far as encryption goes",
-		capital(howMany(f.notReady, f.all.Devices)), howMany(f.direct, f.all.Devices))
-	if unknown := f.all.Devices - f.notReady - f.direct; unknown > 0 {
+	free := howMany(f.free, f.all.Devices) + " are free to go"
+	if f.free < 2 {
+		free = howMany(f.free, f.all.Devices) + " is free to go"
+	}
+	sentence := fmt.Sprintf("%s the encryption that Exchange Online takes; %s",
+		capital(howMany(f.notReady, f.all.Devices))+map[bool]string{true: " lacks", false: " lack"}[f.notReady < 2], free)
+	if f.encrypted > 0 {
+		sentence += "; " + count(f.encrypted, "has", "have") + " the encryption, but not the login or the port"
+	}
+	if unknown := f.all.Devices - f.notReady - f.free - f.encrypted; unknown > 0 {
 		sentence += "; of " + number(int64(unknown)) + " it is not known"
 	}
 	return sentence + "."
@@ -55,22 +103,23 @@ func capital(s string) string {
 	return string(unicode.ToUpper(first)) + s[size:]
 }
 
+// planSentence says what people's plan lacks, empty for nothing.
 func planSentence(f *figures) string {
-	if f.all.Overdue+f.all.NoDate+f.unowned == 0 {
-		return "Every device has an owner and a deadline, and no deadline has passed."
-	}
 	var parts []string
-	if f.all.Overdue > 0 {
-		parts = append(parts, count(f.all.Overdue, "device is past its deadline", "devices are past their deadline"))
+	if f.overdue > 0 {
+		parts = append(parts, count(f.overdue, "device is past its deadline", "devices are past their deadline"))
 	}
 	if f.all.NoDate > 0 {
 		parts = append(parts, count(f.all.NoDate, "has none", "have none"))
-		if f.all.Overdue == 0 {
+		if f.overdue == 0 {
 			parts[0] = count(f.all.NoDate, "device has no deadline", "devices have no deadline")
 		}
 	}
 	if f.unowned > 0 {
 		parts = append(parts, "nobody owns "+number(int64(f.unowned)))
+	}
+	if parts == nil {
+		return ""
 	}
 	return capital(strings.Join(parts, "; ")) + "."
 }
@@ -93,6 +142,8 @@ func notes(r *Report, f *figures) []string {
 		"Weak encryption is SSL, TLS 1.0 and TLS 1.1 (RFC 6176, RFC 7568, RFC 8996), and sessions without TLS of devices that are known to " +
 			"speak without it.",
 		"A device's use of weak encryption counts as ended when its latest handshake was a strong one and none was weak for 30 days.",
+		"Not served is a source that was seen in the last 7 days while none of its sessions got through. One that never logged in is in none " +
+			"of the other figures.",
 		"Readiness is judged by what a device offers in its handshake. A device that is ready may still log in by password, which Exchange " +
 			"Online refuses.",
 		"Dates are of the time zone " + r.Now.Format("MST") + "; days in the trend are UTC.",
@@ -146,7 +197,7 @@ type words[T ~string] map[T]string
 func (w words[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
 
 var readinessWords = words[string]{
-	"ready": "Ready for Exchange Online", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
+	"ready": "Encryption ready", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
 	"unknown": "Not known", "": "Not known",
 }
 

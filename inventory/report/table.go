@@ -27,17 +27,18 @@ type tableColumn struct {
 func tableColumns() []tableColumn {
 	return []tableColumn{
 		{"DEVICE", 18, 48, 0, false, func(d *inventory.Device) string { return d.ID }},
-		{"NAME", 10, 28, 4, false, tableName},
-		{"CATEGORY", 10, 19, 5, false, func(d *inventory.Device) string { return string(d.Category) }},
+		{"NAME", 10, 28, 5, false, tableName},
+		{"CATEGORY", 10, 19, 6, false, func(d *inventory.Device) string { return string(d.Category) }},
 		{"TLS", 7, 7, 0, false, func(d *inventory.Device) string { return versionNames.of(d.TLSVersion) }},
 		{"READINESS", 9, 9, 0, false, func(d *inventory.Device) string { return d.Readiness }},
-		{"BLOCKERS", 11, 40, 6, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
+		{"BLOCKERS", 11, 40, 7, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
 		{"NEXT STEP", 10, 10, 0, false, func(d *inventory.Device) string { return string(d.NextStep) }},
-		{"STAGE", 8, 8, 1, false, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"SERVED", 6, 6, 1, false, tableServed},
+		{"STAGE", 8, 8, 2, false, func(d *inventory.Device) string { return string(d.Stage) }},
 		{"DEADLINE", 10, 10, 0, false, func(d *inventory.Device) string { return d.Deadline }},
-		{"OWNER", 10, 24, 2, false, func(d *inventory.Device) string { return d.Owner }},
+		{"OWNER", 10, 24, 3, false, func(d *inventory.Device) string { return d.Owner }},
 		{"LAST SEEN", 10, 10, 0, false, func(d *inventory.Device) string { return dayOf(d.LastSeen) }},
-		{"SESSIONS", 8, 12, 3, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
+		{"SESSIONS", 8, 12, 4, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}
 }
 
@@ -51,6 +52,33 @@ func tableName(d *inventory.Device) string {
 	return d.SourceName + d.Vendor
 }
 
+func tableServed(d *inventory.Device) string {
+	if d.NotServed {
+		return "no"
+	}
+	return ""
+}
+
+// tellNotServed tells below a table which devices need somebody, and why. Lines may be longer than the table is wide: the reason says
+// what to do.
+func tellNotServed(out *bufio.Writer, devices []inventory.Device) {
+	most, n := 20, 0
+	for i := range devices {
+		if !devices[i].NotServed {
+			continue
+		}
+		if n++; n == 1 {
+			out.WriteString("\nNot served, all sessions of the last 7 days failed:\n")
+		}
+		if n <= most {
+			fmt.Fprintf(out, "  %s: %s\n", inventory.Printable(devices[i].ID), inventory.Printable(reason(&devices[i])))
+		}
+	}
+	if n > most {
+		fmt.Fprintf(out, "  and %s more\n", number(int64(n-most)))
+	}
+}
+
 func dayOf(t time.Time) string { return written(t.UTC(), dateLayout) }
 
 // gap is what separates columns.
@@ -59,7 +87,8 @@ const gap = "  "
 // Table writes devices to w for people at a terminal, in the order given: a line of headings and one line a device, no
 // wider than width display cells, for which it leaves out the columns that matter least; 0 is without limit, and less
 // than 74 is taken for 74. What does not fit its column is cut and ends in "…". Dates are UTC. Columns which no device
-// has anything for are left out too. All is Printable. It keeps none of the devices' text.
+// has anything for are left out too. Below stands what is not
+// served, with the reason. All is Printable. It keeps none of the devices' text.
 func Table(w io.Writer, devices []inventory.Device, width int) error {
 	columns, widths := fitColumns(devices, width)
 	out := bufio.NewWriter(w)
@@ -75,6 +104,7 @@ func Table(w io.Writer, devices []inventory.Device, width int) error {
 		}
 		writeLine(out, columns, widths, cells)
 	}
+	tellNotServed(out, devices)
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write the table: %w", err)
 	}

@@ -94,15 +94,20 @@ func (t *tally) Unestimated() int { return t.Devices - t.Estimated }
 // figures are what a report counts in one pass over the devices.
 type figures struct {
 	all       tally // devices that depend on the bridge
-	strangers int
+	strangers int   // that are not served not
 	blocked   int
-	direct    int        // could do without the bridge
-	notReady  int        // could not
+	free      int // could do without the bridge
+	encrypted int // could, if it were for encryption alone
+	notReady  int // could not
+	notServed []int
+	failing   int        // others whose latest session did not get through
+	overdue   int        // with strangers that are not served
 	weak      []weakness // of devices that ever used weak encryption, strangers not
 	weakNow   int        // of these, recently
 	dated     []int      // that have a deadline
+	timeline  []int      // with strangers that are not served
 	quiet     []int
-	listed    []int // all but strangers
+	listed    []int // all but other strangers
 	unowned   int
 
 	versions, readiness, categories, steps, vendors, owners, priorities tallies
@@ -120,11 +125,15 @@ func newFigures(r *Report) *figures {
 
 func (f *figures) count(r *Report, i int) {
 	d := &r.Devices[i]
-	if stranger(d) {
+	if stranger(d) && !d.NotServed {
 		f.strangers++
 		return
 	}
 	f.listed = append(f.listed, i)
+	f.countTrouble(r, i)
+	if stranger(d) {
+		return
+	}
 	weak := weakUse(d)
 	if weak.sessions > 0 {
 		f.weak = append(f.weak, weakness{i, weak.first, r.ended(d, weak)})
@@ -141,6 +150,23 @@ func (f *figures) count(r *Report, i int) {
 	f.weakNow += one.Weak
 	f.all.add(&one)
 	f.countWords(d, &one)
+}
+
+// countTrouble counts what asks to be looked at first.
+func (f *figures) countTrouble(r *Report, i int) {
+	d := &r.Devices[i]
+	if d.NotServed {
+		f.notServed = append(f.notServed, i)
+	} else if d.Failing(r.Now.Add(-inventory.NotServedAfter)) {
+		f.failing++
+	}
+	if d.Stage == inventory.StageBlock || deadline(d) == "" {
+		return
+	}
+	f.timeline = append(f.timeline, i)
+	if r.overdue(d) {
+		f.overdue++
+	}
 }
 
 // countPlan counts what people planned for a device.
@@ -164,8 +190,10 @@ func (f *figures) countPlan(r *Report, i int, one *tally) {
 		f.unowned++
 	}
 	switch {
+	case d.Readiness == "ready" && len(d.Blockers) == 0:
+		f.free++
 	case d.Readiness == "ready":
-		f.direct++
+		f.encrypted++
 	case d.Readiness == "legacy" || d.Readiness == "obsolete" || slices.Contains(d.Blockers, "no_tls"):
 		f.notReady++
 	}
@@ -187,9 +215,11 @@ func (f *figures) countWords(d *inventory.Device, one *tally) {
 // order sorts the lists: the timeline by deadline, the evidence by what is not ended and since when, the quiet by how
 // long.
 func (f *figures) order(r *Report) {
-	slices.SortFunc(f.dated, func(a, b int) int {
-		return cmp.Or(cmp.Compare(r.Devices[a].Deadline, r.Devices[b].Deadline), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
-	})
+	for _, list := range [][]int{f.dated, f.timeline} {
+		slices.SortFunc(list, func(a, b int) int {
+			return cmp.Or(cmp.Compare(r.Devices[a].Deadline, r.Devices[b].Deadline), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
+		})
+	}
 	slices.SortFunc(f.quiet, func(a, b int) int {
 		return cmp.Or(r.Devices[a].LastSeen.Compare(r.Devices[b].LastSeen), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
 	})

@@ -16,6 +16,7 @@ type view struct {
 	Trend                                  *trend
 	Burndown                               *burndown
 	Breakdowns                             []breakdown
+	NotServed                              list
 	Timeline, Quiet, Evidence, Appendix    list
 	Budget                                 budget
 	Clauses                                []Clause
@@ -78,7 +79,8 @@ func newView(r *Report) *view {
 		Title: r.Title, Bridge: r.Bridge, Contact: r.Contact, Written: r.Now.Format("2 January 2006, 15:04 MST"),
 		Today: r.today(), Sentences: sentences(r, f), Tiles: tiles(r, f), Trend: newTrend(r.Days), Burndown: newBurndown(r, f),
 		Breakdowns: breakdowns(f), Clauses: linkable(r.Clauses), Notes: notes(r, f),
-		Timeline: newList(r, f.dated), Quiet: newList(r, f.quiet), Evidence: newList(r, f.evidence()), Appendix: newList(r, f.listed),
+		NotServed: newList(r, f.notServed), Timeline: newList(r, f.timeline),
+		Quiet: newList(r, f.quiet), Evidence: newList(r, f.evidence()), Appendix: newList(r, f.listed),
 	}
 	v.Budget = budget{Owners: f.owners.largest(25), Priorities: f.priorities.inOrder(priorityOrder()), All: &f.all, currency: r.Currency}
 	return v
@@ -130,10 +132,13 @@ func linkable(clauses []Clause) []Clause {
 
 func tiles(r *Report, f *figures) []tile {
 	tone := func(n int, tone string) string {
-		if n == 0 {
+		switch {
+		case n > 0:
+			return tone
+		case len(f.listed) > 0:
 			return "good"
 		}
-		return tone
+		return "" // of nothing, nothing is good
 	}
 	of := func(n int) string { return number(int64(n)) }
 	cost := tile{money(r.Currency, f.all.cents), "estimated for " + count(f.all.Estimated, "device", "devices"), ""}
@@ -142,9 +147,10 @@ func tiles(r *Report, f *figures) []tile {
 	}
 	return []tile{
 		{of(f.all.Devices), "devices depend on the bridge", ""},
-		{of(f.notReady), "cannot use Exchange Online directly", tone(f.notReady, "warn")},
+		{of(len(f.notServed)), "sources are not served", tone(len(f.notServed), "bad")},
+		{of(f.overdue), "are past their deadline", tone(f.overdue, "bad")},
+		{of(f.notReady), "lack the encryption that Exchange Online takes", tone(f.notReady, "warn")},
 		{of(f.weakNow), "used weak encryption in the last 30 days", tone(f.weakNow, "bad")},
-		{of(f.all.Overdue), "are past their deadline", tone(f.all.Overdue, "bad")},
 		{of(f.all.NoDate), "have no deadline", tone(f.all.NoDate, "warn")},
 		{of(f.unowned), "have no owner", tone(f.unowned, "warn")},
 		{of(len(f.quiet)), "have gone quiet", ""},

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,7 @@ type row struct {
 	Due                                                                                     string // "overdue by 3 days", "in 97 days"
 	Overdue, Quiet                                                                          bool
 	Weak, WeakSince, WeakLast, WeakUntil, WeakSessions                                      string
+	Claimed, Reason, Advice                                                                 string
 	WeakTone                                                                                string
 }
 
@@ -75,6 +77,7 @@ func newRow(r *Report, d *inventory.Device) row {
 		FirstSeen: r.date(d.FirstSeen), LastSeen: r.date(d.LastSeen), Sessions: number(d.Sessions),
 		Overdue: r.overdue(d), Quiet: r.quiet(d), Due: r.due(d),
 		Weak: weak.String(), WeakSince: r.date(weak.first), WeakLast: r.date(weak.last), WeakSessions: number(weak.sessions),
+		Claimed: text(d.ClaimedAccount), Reason: text(reason(d)), Advice: text(advice(d)),
 	}
 	one.WeakUntil, one.WeakTone = r.weakUntil(d, weak)
 	return one
@@ -93,6 +96,11 @@ func (r *Report) weakUntil(d *inventory.Device, weak use) (words, tone string) {
 		return d.Deadline + ", overdue", "bad"
 	}
 	return d.Deadline, ""
+}
+
+// reason says why a device's latest session that had a reason came to nothing.
+func reason(d *inventory.Device) string {
+	return cmp.Or(d.LastReason, "no session told why")
 }
 
 // due says how far away a deadline is.

@@ -68,7 +68,7 @@ func TestQueries(t *testing.T) {
 		"strangers, not served":          {inventory.Query{Strangers: &yes, NotServedSince: noon}, ""},
 		"devices, with those not served": {inventory.Query{Strangers: &no, NotServedSince: noon}, "printer camera fax - scanner"},
 		"a stranger of long ago":         {inventory.Query{Strangers: &yes, NotServedSince: noon.Add(10 * time.Hour)}, "-"},
-		"not served":                     {inventory.Query{NotServed: true, NotServedSince: noon}, "printer camera fax -"},
+		"not served, blocked ones not":   {inventory.Query{NotServed: true, NotServedSince: noon}, "printer camera -"},
 		"quiet":                          {inventory.Query{QuietSince: noon.Add(time.Hour)}, "printer scanner"},
 		"due":                            {inventory.Query{DueBefore: "2027-03-02"}, "printer"},
 		"due, the day itself":            {inventory.Query{DueBefore: "2027-03-01"}, ""},
@@ -103,6 +103,58 @@ func TestQueries(t *testing.T) {
 			if _, total, err := s.Devices(t.Context(), inventory.Query{Sort: by, Limit: 2, Offset: 1}); err != nil || total != 5 {
 				t.Errorf("by %s: %d, %v", by, total, err)
 			}
+		}
+	})
+}
+
+// TestNotServed holds the store to what a log alone says: which devices are not served, and which are failing.
+func TestNotServed(t *testing.T) {
+	served := func(id, device string, n int) inventory.Line {
+		l := session(id, device, n)
+		l.Session.Outcome, l.Session.Phase = inventory.OutcomeBridged, inventory.PhaseRelay
+		return l
+	}
+	lines := []inventory.Line{session("1", "192.0.2.1/-", 0), served("2", "192.0.2.1/fax", 1), session("3", "192.0.2.1/old", 2),
+		session("4", "192.0.2.2/-", 3), served("5", "192.0.2.3/was", -14*24*60), session("6", "192.0.2.3/was", 4),
+		session("7", "192.0.2.4/shut", 5), change("192.0.2.4/shut", "stage", "block", 6), change("192.0.2.9/new", "import", "", 7),
+		session("8", "192.0.2.11/-", 8), served("9", "192.0.2.1/mend", 9), session("10", "192.0.2.1/mend", 10)}
+	onBoth(t, func(t *testing.T, o sqlstore.Options) {
+		s, j := open(t, o), journal{id: "a"}
+		apply(t, s, j.batch(lines...))
+		fold := inventory.NewFold()
+		for i := range lines {
+			fold.Line(&lines[i])
+		}
+		since := noon.Add(-inventory.NotServedAfter)
+		var found, failing []string
+		all := slices.Collect(inventory.MarkNotServed(fold.All(nil)))
+		for _, d := range all {
+			if d.NotServed {
+				found = append(found, d.ID)
+			} else if d.Failing(since) {
+				failing = append(failing, d.ID)
+			}
+		}
+		const wantFound, wantFailing = "192.0.2.11/- 192.0.2.2/- 192.0.2.3/was", "192.0.2.1/mend 192.0.2.1/old"
+		if strings.Join(found, " ") != wantFound || strings.Join(failing, " ") != wantFailing {
+			t.Errorf("of the log alone not served: %q, failing: %q, want %s and %s", found, failing, wantFound, wantFailing)
+		}
+		for i, d := range devices(t, s, inventory.Query{NotServedSince: since}) {
+			if d.ID != all[i].ID || d.NotServed != all[i].NotServed {
+				t.Errorf("the store: %s %v, the log: %s %v", d.ID, d.NotServed, all[i].ID, all[i].NotServed)
+			}
+		}
+		_, err := s.EachDevice(t.Context(), inventory.Query{NotServedSince: since, NotServed: true}, func(d *inventory.Device) error {
+			if !d.NotServed {
+				t.Errorf("%s comes without what it is", d.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if got := ids(devices(t, s, inventory.Query{NotServedSince: since, Failing: true})); strings.Join(got, " ") != wantFailing {
+			t.Errorf("failing in the store: %q, want %s", got, wantFailing)
 		}
 	})
 }

@@ -26,7 +26,7 @@ func (s *Store) Devices(ctx context.Context, q inventory.Query) ([]inventory.Dev
 		if ids, total, err = t.selectDevices(ctx, &q, order); err != nil {
 			return err
 		}
-		devices, err = t.documents(ctx, ids)
+		devices, err = t.documents(ctx, ids, &q)
 		return err
 	})
 	return devices, total, err
@@ -50,17 +50,17 @@ func (s *Store) EachDevice(ctx context.Context, q inventory.Query, do func(*inve
 		return 0, err
 	}
 	for some := range slices.Chunk(ids, devicesAtOnce) {
-		if err := s.eachDocument(ctx, some, do); err != nil {
+		if err := s.eachDocument(ctx, some, &q, do); err != nil {
 			return total, err
 		}
 	}
 	return total, nil
 }
 
-func (s *Store) eachDocument(ctx context.Context, ids []string, do func(*inventory.Device) error) error {
+func (s *Store) eachDocument(ctx context.Context, ids []string, q *inventory.Query, do func(*inventory.Device) error) error {
 	var devices []inventory.Device
 	err := s.view(ctx, func(t *tx) (err error) {
-		devices, err = t.documents(ctx, ids)
+		devices, err = t.documents(ctx, ids, q)
 		return err
 	})
 	if err != nil {
@@ -106,8 +106,8 @@ func page(ids []string, offset, limit int) []string {
 	return ids
 }
 
-// documents returns devices in the order of their ids.
-func (t *tx) documents(ctx context.Context, ids []string) ([]inventory.Device, error) {
+// documents returns devices in the order of their ids, and where q asks tells which are not served.
+func (t *tx) documents(ctx context.Context, ids []string, q *inventory.Query) ([]inventory.Device, error) {
 	devices, place := make([]inventory.Device, len(ids)), make(map[string]int, len(ids))
 	for i, id := range ids {
 		place[id] = i
@@ -120,6 +120,16 @@ func (t *tx) documents(ctx context.Context, ids []string) ([]inventory.Device, e
 		}
 		return unreadable(json.Unmarshal(document, &devices[place[id]]))
 	}, "SELECT id, document FROM documents WHERE id IN ()")
+	if err != nil || q.NotServedSince.IsZero() {
+		return devices, err
+	}
+	since := q.NotServedSince.UnixMilli()
+	err = t.eachOf(ctx, ids, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		devices[place[id]].NotServed = err == nil
+		return err
+	}, "SELECT id FROM devices WHERE id IN () AND "+notServed, since, since)
 	return devices, err
 }
 

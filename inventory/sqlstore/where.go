@@ -64,14 +64,20 @@ func conditionsOf(q *inventory.Query) (string, []any) {
 
 // notServed holds for a device of a source that was seen since a time, of which nothing was served since. An id is the source, a slash
 // and the account; '0' follows the slash.
-const notServed = "(COALESCE(last_seen, 0) >= ? AND NOT EXISTS (SELECT 1 FROM devices o WHERE o.last_served >= ?" +
+const notServed = "(COALESCE(last_seen, 0) >= ? AND stage <> 'block' AND NOT EXISTS (SELECT 1 FROM devices o WHERE o.last_served >= ?" +
 	" AND o.id >= substr(devices.id, 1, length(devices.id) - length(devices.account))" +
 	" AND o.id < substr(devices.id, 1, length(devices.id) - length(devices.account) - 1) || '0'))"
+
+// failing holds for what [inventory.Device.Failing] says so of.
+const failing = "(stranger = 0 AND stage <> 'block' AND last_seen >= ? AND COALESCE(last_served, 0) < last_seen)"
 
 func strangersOf(c *conditions, q *inventory.Query) {
 	since := q.NotServedSince.UnixMilli()
 	if q.NotServed {
 		c.add(notServed, since, since)
+	}
+	if q.Failing {
+		c.add(failing+" AND NOT "+notServed, since, since, since)
 	}
 	switch {
 	case q.Strangers == nil:

@@ -53,10 +53,10 @@ const tile = (page, name) => page.locator(".tiles > div").filter({ hasText: name
 async function overview(page) {
   await page.goto(url + "/");
   assert.equal(await tile(page, "Devices on the bridge").innerText(), String(fleet.devices));
-  assert.equal(await tile(page, "Ready to go direct").innerText(), String(fleet.ready));
+  assert.equal(await tile(page, "Encryption ready").innerText(), String(fleet.ready));
   assert.equal(await tile(page, "Strangers").innerText(), String(fleet.strangers));
   assert.equal(await tile(page, "Without a deadline").innerText(), String(fleet.devices));
-  await page.getByText("Nothing is known to be wrong now.").waitFor();
+  await page.getByText("No device is overdue, failing or not served.").waitFor();
 }
 
 const rows = (page) => page.locator("table.devices tbody tr");
