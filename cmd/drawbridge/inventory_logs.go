@@ -50,7 +50,8 @@ func (in *logFiles) tellLeftOut(w io.Writer) {
 	}{
 		{s.Bad, "torn or damaged"},
 		{s.Withheld, "left out by journalctl, which writes null for what is long: export them by journalctl --all -o json"},
-		{s.Console, "written for people (log.format: console) and cannot be counted: take the journal in the data directory, or set log.format: json"},
+		{s.Console, "written for people (log.format: console) and cannot be counted: take the journal in the data directory, " +
+			"or set log.format: json"},
 	} {
 		if left.n > 0 {
 			were := map[bool]string{true: "was", false: "were"}[left.n == 1]

@@ -67,7 +67,7 @@ func sentencesSaid(t *testing.T) (said map[string]string, whole string) {
 			t.Fatalf("%s: no file, %v", pattern, err)
 		}
 		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
+			if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, "proxy/login/words.go") { // words of upstreams, with their sources
 				continue
 			}
 			set := token.NewFileSet()

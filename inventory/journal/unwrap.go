@@ -93,6 +93,9 @@ func envelope(root *fastjson.Object) (p piece, withheld bool) {
 
 // message finds the value that holds a line: the one that looks so, whatever its key, else one with a key of messages.
 func message(root *fastjson.Object) (key string, v *fastjson.Value) {
+	if own := root.Get("msg"); own != nil && own.Type() == fastjson.TypeString {
+		return "msg", own // an event: what it quotes is no line, or strangers could have one quoted
+	}
 	root.Visit(func(k []byte, of *fastjson.Value) {
 		if v == nil && holdsLine(of) {
 			key, v = string(k), of

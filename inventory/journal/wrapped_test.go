@@ -59,35 +59,45 @@ func TestReadLog_EveryWrapping(t *testing.T) {
 	for name, tt := range map[string]wrapped{
 		"CRI, streams interleaved": {log: cri("stderr", "P", a[:100]) + cri("stdout", "P", b[:300]) + cri("stderr", "P", a[100:200]) +
 			cri("stdout", "F", b[300:]) + cri("stderr", "F", a[200:])},
-		"CRI with tags":                   {log: cri("stderr", "P:x=y", a[:100]) + cri("stderr", "F:x", a[100:]) + cri("stdout", "F", b)},
-		"CRI, a last piece missing":       {cri("stderr", "P", a[:100]) + cri("stderr", "F", a) + cri("stderr", "F", b), Stats{Bad: 1}},
-		"CRI, cut off":                    {a + "\n" + b + "\n" + cri("stderr", "P", a[:100]), Stats{Bad: 1}},
-		"Docker without newlines":         {log: `{"log":` + quoted(a) + `}` + "\n" + `{"log":` + quoted(b) + `,"stream":"stdout"}`},
-		"Docker, streams interleaved":     {log: `{"log":` + quoted(a[:99]) + `,"stream":"x"}` + "\n" + `{"log":` + quoted(b+"\n") + `,"stream":"y"}` + "\n" + `{"log":` + quoted(a[99:]+"\n") + `,"stream":"x"}`},
-		"Docker's words of others":        {log: `{"log":"hello"}` + "\n" + `{"log":` + quoted(a+"\n") + "}\n" + b},
-		"Docker's fluentd, pieces":        {log: `{"log":` + quoted(a[:99]) + `,"partial_message":"true"}` + "\n" + `{"log":` + quoted(a[99:]) + `,"partial_message":"true","partial_last":"true"}` + "\n" + b},
-		"Docker's journald, pieces":       {log: `{"MESSAGE":` + quoted(a[:99]) + `,"CONTAINER_PARTIAL_MESSAGE":"true"}` + "\n" + `{"MESSAGE":` + quoted(a[99:]) + "}\n" + b},
-		"journald's long lines":           {log: `{"MESSAGE":` + quoted(a[:99]) + `,"_LINE_BREAK":"line-max","_PID":"7"}` + "\n" + `{"MESSAGE":` + quoted(a[99:]) + `,"_PID":"7"}` + "\n" + b},
-		"journald, bytes":                 {log: `{"MESSAGE":[` + strings.Join(array, ",") + "]}\n" + b},
-		"journald, bytes that are none":   {log: `{"MESSAGE":[1,"x",700]}` + "\n" + a + "\n" + b},
-		"journalctl -o export":            {log: "__CURSOR=s=1\nMESSAGE=" + a + "\n_PID=1\n\nMESSAGE=" + b + "\n"},
-		"Fluent Bit with a time":          {log: `[1764000000.1, {"log":` + quoted(a) + `}]` + "\n" + `[[1764000000.1, {}], {"message":` + quoted(b) + `}]`},
-		"Fluent Bit, containerd's pieces": {log: `{"logtag":"P","log":` + quoted(a[:99]) + `}` + "\n" + `{"logtag":"F","log":` + quoted(a[99:]) + "}\n" + b},
-		"ECS":                             {log: `{"@timestamp":"x","message":` + quoted(a) + `,"ecs":{"version":"8"}}` + "\n" + `{"event":{"original":` + quoted(b) + `}}`},
-		"parsed already":                  {log: `{"kubernetes":{"pod_name":"x"},"log":` + a + "}\n" + `{"stream":"stderr","log":{"nested":` + b + "}}"},
-		"wrapped twice":                   {log: `{"log":` + quoted(`{"log":`+quoted(a+"\n")+`}`+"\n") + "}\n" + `{"message":` + quoted(cri("stderr", "F", b)) + "}"},
-		"an array on one line":            {log: "[" + a + "," + others + "," + b + "]"},
-		"an array over lines":             {log: "[\n" + a + ",\n" + b + "\n]"},
-		"without a newline":               {log: a + others + b},
-		"UTF-16":                          {log: inUTF16(a+"\r\n"+b+"\r\n", true)},
-		"UTF-16 without a mark":           {log: inUTF16(a+"\n"+b+"\n", false)},
-		"UTF-8 with a mark":               {log: "\uFEFF" + a + "\n" + b},
-		"gzip and garbage":                {log: string(gzipped(t, []byte(a+"\n"+b+"\n"))) + "\x00\x00\x00\x01garbage"},
+		"CRI with tags":             {log: cri("stderr", "P:x=y", a[:100]) + cri("stderr", "F:x", a[100:]) + cri("stdout", "F", b)},
+		"CRI, a last piece missing": {cri("stderr", "P", a[:100]) + cri("stderr", "F", a) + cri("stderr", "F", b), Stats{Bad: 1}},
+		"CRI, cut off":              {a + "\n" + b + "\n" + cri("stderr", "P", a[:100]), Stats{Bad: 1}},
+		"Docker without newlines":   {log: `{"log":` + quoted(a) + `}` + "\n" + `{"log":` + quoted(b) + `,"stream":"stdout"}`},
+		"Docker, streams interleaved": {log: `{"log":` + quoted(a[:99]) + `,"stream":"x"}` + "\n" + `{"log":` +
+			quoted(b+"\n") + `,"stream":"y"}` + "\n" + `{"log":` + quoted(a[99:]+"\n") + `,"stream":"x"}`},
+		"Docker's words of others": {log: `{"log":"hello"}` + "\n" + `{"log":` + quoted(a+"\n") + "}\n" + b},
+		"Docker's fluentd, pieces": {log: `{"log":` + quoted(a[:99]) + `,"partial_message":"true"}` + "\n" +
+			`{"log":` + quoted(a[99:]) + `,"partial_message":"true","partial_last":"true"}` + "\n" + b},
+		"Docker's journald, pieces": {log: `{"MESSAGE":` + quoted(a[:99]) +
+			`,"CONTAINER_PARTIAL_MESSAGE":"true"}` + "\n" + `{"MESSAGE":` + quoted(a[99:]) + "}\n" + b},
+		"journald's long lines": {log: `{"MESSAGE":` + quoted(a[:99]) +
+			`,"_LINE_BREAK":"line-max","_PID":"7"}` + "\n" + `{"MESSAGE":` + quoted(a[99:]) + `,"_PID":"7"}` + "\n" + b},
+		"journald, bytes":               {log: `{"MESSAGE":[` + strings.Join(array, ",") + "]}\n" + b},
+		"journald, bytes that are none": {log: `{"MESSAGE":[1,"x",700]}` + "\n" + a + "\n" + b},
+		"journalctl -o export":          {log: "__CURSOR=s=1\nMESSAGE=" + a + "\n_PID=1\n\nMESSAGE=" + b + "\n"},
+		"Fluent Bit with a time": {log: `[1764000000.1, {"log":` + quoted(a) + `}]` + "\n" +
+			`[[1764000000.1, {}], {"message":` + quoted(b) + `}]`},
+		"Fluent Bit, containerd's pieces": {log: `{"logtag":"P","log":` + quoted(a[:99]) + `}` + "\n" +
+			`{"logtag":"F","log":` + quoted(a[99:]) + "}\n" + b},
+		"ECS": {log: `{"@timestamp":"x","message":` + quoted(a) +
+			`,"ecs":{"version":"8"}}` + "\n" + `{"event":{"original":` + quoted(b) + `}}`},
+		"parsed already": {log: `{"kubernetes":{"pod_name":"x"},"log":` + a + "}\n" +
+			`{"stream":"stderr","log":{"nested":` + b + "}}"},
+		"wrapped twice": {log: `{"log":` + quoted(`{"log":`+quoted(a+"\n")+`}`+"\n") + "}\n" +
+			`{"message":` + quoted(cri("stderr", "F", b)) + "}"},
+		"an array on one line":  {log: "[" + a + "," + others + "," + b + "]"},
+		"an array over lines":   {log: "[\n" + a + ",\n" + b + "\n]"},
+		"without a newline":     {log: a + others + b},
+		"UTF-16":                {log: inUTF16(a+"\r\n"+b+"\r\n", true)},
+		"UTF-16 without a mark": {log: inUTF16(a+"\n"+b+"\n", false)},
+		"UTF-8 with a mark":     {log: "\uFEFF" + a + "\n" + b},
+		"gzip and garbage":      {log: string(gzipped(t, []byte(a+"\n"+b+"\n"))) + "\x00\x00\x00\x01garbage"},
 		"for people": {"2026-11-24T10:00:00.123Z\tinfo\tsession\t10.20.3.7/scanner1 on imaps bridged\n" + a + "\n" +
 			`{"log":` + quoted("2026-11-24T10:00:00.123Z\tinfo\tsession\tx\n") + "}\n" + b, Stats{Console: 2}},
-		"over several lines":  {a + "\n" + b + "\n{\n  \"msg\": \"session\",\n  \"time\": \"x\"\n}\n", Stats{Bad: 1}},
-		"a text that was cut": {a + "\n" + b + "\n" + `{"message":` + quoted(a[:200]) + "}", Stats{Bad: 1}},
-		"too deep":            {a + "\n" + b + "\n" + deep(quoted, a), Stats{Bad: 1}},
+		"an event that quotes a line": {log: a + "\n" + `{"level":"warn","msg":"refused","error":` + quoted(b) + "}\n" + b},
+		"over several lines":          {a + "\n" + b + "\n{\n  \"msg\": \"session\",\n  \"time\": \"x\"\n}\n", Stats{Bad: 1}},
+		"a text that was cut":         {a + "\n" + b + "\n" + `{"message":` + quoted(a[:200]) + "}", Stats{Bad: 1}},
+		"too deep":                    {a + "\n" + b + "\n" + deep(quoted, a), Stats{Bad: 1}},
 	} {
 		tt.want.Lines = 2
 		got, stats := readLog(t, strings.NewReader(tt.log))
