@@ -136,7 +136,8 @@ func Parse(s string) (r Recipe, key string, err error) {
 	parts := strings.Split(s, "$")
 	switch {
 	case len(parts) < 2 || parts[0] != "" || parts[1] != "argon2id":
-		return Recipe{}, "", errors.New("it is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$…$…): make one with `drawbridge account add`")
+		return Recipe{}, "", errors.New("it is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$…$…): make one with `drawbridge " +
+			"account add`")
 	case len(parts) != 6:
 		return Recipe{}, "", errors.New("the argon2id hash was cut or has too many parts: copy it whole, in quotes")
 	case parts[2] != "v=19":

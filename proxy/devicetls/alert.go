@@ -135,7 +135,8 @@ var receivedMeaning = map[string]string{
 		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
 	"certificate_unknown": "the device does not accept this bridge's certificate: import the authority's certificate into the device " +
 		"(drawbridge certs export), and check that the device uses a name or address that the certificate has",
-	"unsupported_certificate": "the device cannot use this kind of certificate, which has an RSA key and a signature with SHA-256: update its " +
+	"unsupported_certificate": "the device cannot use this kind of certificate, which has an RSA key and a signature " +
+		"with SHA-256: update its " +
 		"firmware, or give it a certificate of another authority (certificates[].file)",
 	"certificate_expired": "the device takes this bridge's certificate for expired: check the device's clock, and how long the certificate " +
 		"holds (drawbridge certs list)",

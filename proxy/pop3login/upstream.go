@@ -116,7 +116,8 @@ func (u *upstream) readGreeting() error {
 	}
 	if !isOK(line) {
 		u.notes.Says = line
-		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this address: look at its log if it goes on")
+		return unavailable("the upstream greets with a refusal, see upstream_says: it is overloaded, or does not serve this " +
+			"address: look at its log if it goes on")
 	}
 	u.notes.Greeting, u.notes.FrontEnd = line, login.FrontEnd(line)
 	return nil
