@@ -87,7 +87,7 @@ func (p *Profile) noVersion(h *hello.Hello) *TLSError {
 	}
 	return &TLSError{alert: AlertProtocolVersion, Sentence: "the device offers " + versionName(h.MaxVersion) +
 		" at most, this listener takes " + versionName(hello.Version(p.MinVersion)) + " and newer " +
-			"(listeners[].min_version): lower that, or switch " +
+		"(listeners[].min_version): lower that, or switch " +
 		"newer versions on in the device"}
 }
 

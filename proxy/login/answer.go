@@ -106,7 +106,7 @@ func byCode(a Answer, m Method) *Refusal {
 // wrong is the refusal for bad credentials.
 func wrong(a Answer, m Method) *Refusal {
 	if m.Token() {
-		return Refuse(BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox " +
+		return Refuse(BadCredentials, "the upstream refuses the token: it has run out, or gives no right to this mailbox "+
 			"over %s; sign in anew in the "+
 			"program that it came from, or give its user the right", a.Protocol)
 	}
