@@ -89,7 +89,9 @@ func startingTLS(w *world, o proxy.UpstreamOptions) *proxy.Upstream {
 func TestReason_ADeviceThatOpensWithTLSWherePlainTextBegins(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.listener.StartTLS, w.listener.HandshakeTimeout = true, 2*time.Second })
 	raw := w.dialRaw()
-	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
+	// TLS 1.0, as old devices: a hello of today has a kilobyte of chance in it, and with it now and then ten line feeds, which
+	// the bridge ends as bad commands before the device has left.
+	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10})
 	if err := c.Handshake(); err == nil {
 		t.Fatal("a handshake came to an end")
 	}
