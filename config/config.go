@@ -46,6 +46,9 @@ type Config struct {
 	// texts that warn of or refuse a device and for the dashboard.
 	Contact string `yaml:"contact" jsonschema:"maxLength=200,pattern=^[ -~]*$"`
 
+	// What people are told of unasked, besides the log, which has all of it. Default: nobody is.
+	Notices Notices `yaml:"notices"`
+
 	// Which devices there are, since when, and what each needs to do without the bridge.
 	Inventory Inventory `yaml:"inventory"`
 

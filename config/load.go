@@ -105,6 +105,7 @@ func (c *Config) read(o *object) {
 	o.use("rules", c.readRules)
 	o.group("log", c.Log.read)
 	scalar(o, "contact", &c.Contact, contact)
+	o.group("notices", c.Notices.read)
 	o.group("inventory", c.Inventory.read)
 	o.group("admin", c.Admin.read)
 }
@@ -179,6 +180,7 @@ func defaults(env Environment) *Config {
 			Output: []string{"stderr"},
 			Rotate: Rotate{Size: 100 * mebibyte, Keep: 10},
 		},
+		Notices:   defaultNotices(),
 		Inventory: defaultInventory(),
 		Admin:     Admin{Address: "127.0.0.1:8025", Names: []string{}},
 	}

@@ -87,6 +87,7 @@ var beyondSchema = map[string]bool{
 	"inventory-keep-zero": true, "inventory-keep-size": true, "inventory-keep-days": true, "inventory-keep-sessions": true,
 	"inventory-mac":      true,
 	"snmp-other-version": true,
+	"notices-clear":      true, "notices-password": true, "notices-times": true, "notices-user": true, "notices-webhooks": true,
 }
 
 func TestSchema_RefusesEveryFileOfWrongShape(t *testing.T) {
@@ -119,6 +120,8 @@ func TestReference_ExamplesLoad(t *testing.T) {
 	text = commented.ReplaceAllString(text, "$1$2")
 	write(t, filepath.Join(folder, "drawbridge"), []byte("hunter2"), 0o600)
 	write(t, filepath.Join(folder, "token-key"), []byte("hunter2 hunter2 hunter2 hunter2 hunter2"), 0o600)
+	write(t, filepath.Join(folder, "mail-password"), []byte("hunter2 hunter2"), 0o600)
+	write(t, filepath.Join(folder, "hook-secret"), []byte("hunter2 hunter2"), 0o600)
 	write(t, filepath.Join(folder, "snmp-auth"), []byte("hunter2 hunter2"), 0o600)
 	write(t, filepath.Join(folder, "snmp-privacy"), []byte("hunter2 hunter2"), 0o600)
 	certificate, key := pair(t, folder, "app")

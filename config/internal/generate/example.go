@@ -22,6 +22,7 @@ type examples struct {
 	Rules        []config.Rule
 	Admin        config.Admin // with all that has no default
 	SNMP         config.SNMP  // of version 3, which has the most keys
+	Notices      config.Notices
 }
 
 // minimal is a file that leaves everything to the defaults and shows one entry of each kind.
@@ -64,6 +65,10 @@ rules:
   - match: {blockers: []}
     upstream: exchange-online
     stage: bridge
+notices:
+  email: {server: mail.contoso.com:587, from: bridge@contoso.com, to: [it@contoso.com], user: bridge@contoso.com, password: of-a-file}
+  webhooks:
+    - {url: https://hooks.contoso.com/x, secret: of-a-file}
 admin:
   password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHBhc3N3b3Jk$YSBoYXNoIHRoYXQgbm8gcGFzc3dvcmQgZml0czogd29v
   certificate: local_ca
@@ -89,6 +94,7 @@ func example() (examples, error) {
 		Rules:        filled.Rules,
 		Admin:        filled.Admin,
 		SNMP:         exampleSNMP(),
+		Notices:      filled.Notices,
 	}, nil
 }
 
@@ -124,7 +130,8 @@ func isExample(t reflect.Type, key string) bool {
 	case "Config.name", "Listener.name", "Listener.address", "Upstream.imap", "Upstream.pop3", "Upstream.auth", "ACME.names", "ACME.email",
 		"OAuth2.tenant", "OAuth2.client_id", "OAuth2.client_secret", "OAuth2.client_secret_expires",
 		"Account.login", "Account.aliases", "Account.mailbox", "Account.password", "Account.sources", "Account.protocols", "Account.expires",
-		"Admin.password", "SNMP.version", "SNMP.sources", "SNMP.user", "SNMPAuth.password", "SNMPPrivacy.password":
+		"NoticeEmail.server", "NoticeEmail.from", "NoticeEmail.to", "NoticeEmail.user", "NoticeEmail.password",
+		"NoticeWebhook.url", "NoticeWebhook.secret", "Admin.password", "SNMP.version", "SNMP.sources", "SNMP.user", "SNMPAuth.password", "SNMPPrivacy.password":
 		return true
 	}
 	return false
@@ -184,12 +191,17 @@ type quoteless string
 func secretOf(key string, s secret.Secret) any {
 	switch key {
 	case "password":
-		if text := s.Reveal(); strings.HasPrefix(text, "{") {
+		switch text := s.Reveal(); {
+		case strings.HasPrefix(text, "{"):
 			return quoteless(text)
+		case text == "of-a-file": // that of the notices' mail server; others are hashes
+			return quoteless("{file: /run/secrets/mail-password}")
 		}
 		return s.Reveal()
-	case "dsn":
+	case "dsn", "url":
 		return s.Reveal()
+	case "secret":
+		return quoteless("{file: /run/secrets/hook-secret}")
 	case "token_key":
 		return quoteless("{file: /run/secrets/token-key}")
 	}

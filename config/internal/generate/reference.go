@@ -67,6 +67,10 @@ func (p *printer) section(e examples, f reflect.StructField) {
 		p.WriteString("inventory:\n")
 		p.group(reflect.ValueOf(e.Defaults.Inventory), "  ")
 		p.without(reflect.ValueOf(config.Enrich{SNMP: &e.SNMP}), "    ", "reverse_dns", "mac_address")
+	case "notices":
+		p.WriteString("notices:\n")
+		p.group(reflect.ValueOf(e.Defaults.Notices), "  ")
+		p.notices(e.Notices)
 	case "accounts":
 		p.example(key, entries(p, e.Accounts))
 	case "rules":
@@ -86,6 +90,24 @@ func (p *printer) without(v reflect.Value, indent string, standing ...string) {
 		}
 	}
 	p.commentedOut(inner.String())
+}
+
+// notices writes the channels of notices as lines to uncomment.
+func (p *printer) notices(n config.Notices) {
+	t := reflect.TypeOf(n)
+	email, _ := t.FieldByName("Email")
+	p.comment(t, email, "  ")
+	inner := &printer{comments: p.comments}
+	inner.key(email, reflect.ValueOf(n.Email), "  ")
+	p.commentedOut(inner.String())
+	webhooks, _ := t.FieldByName("Webhooks")
+	p.comment(t, webhooks, "  ")
+	var indented strings.Builder
+	for line := range strings.Lines(entries(p, n.Webhooks)) {
+		indented.WriteString("  " + line)
+	}
+	p.WriteString("  #webhooks:\n")
+	p.commentedOut(indented.String())
 }
 
 // modern writes upstreams with oauth2 as examples: what they have besides the built-in one's keys.

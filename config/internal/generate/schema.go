@@ -171,8 +171,19 @@ func refine(all jsonschema.Definitions) {
 	either(all["Upstream"], "auth", &jsonschema.Schema{Type: auth.Type, Enum: auth.Enum}, groupOf("oauth2", ref("OAuth2")))
 	either(all["Enrich"], "snmp", &jsonschema.Schema{Const: false}, ref("SNMP"))
 	all["Enrich"].Properties.Value("snmp").Default = false
+	all["Notices"].Properties.Value("on").Items.Enum = noticeEvents()
+	all["NoticeEmail"].Properties.Value("password").OneOf[0] = &jsonschema.Schema{Type: "string"} // "": none
+	all["NoticeWebhook"].Properties.Value("secret").OneOf[0] = &jsonschema.Schema{Type: "string"}
 	refineInventory(all["Inventory"])
 	refineAccount(all["Account"])
+}
+
+// noticeEvents are the words of on, too many for a tag.
+func noticeEvents() (all []any) {
+	for _, event := range config.NoticeEvents() {
+		all = append(all, event)
+	}
+	return all
 }
 
 // listOf is the list that a key's schema has beside its description.
@@ -201,7 +212,7 @@ func addDefaults(all jsonschema.Definitions, e examples) {
 		e.Defaults.Inventory, e.Defaults.Inventory.Keep, e.Defaults.Inventory.Journal, e.Defaults.Inventory.Enrich, *e.SNMP.Auth, *e.SNMP.Privacy,
 		e.Listener, e.Listener.Limits,
 		e.Upstream, e.Upstream.Limits, e.Upstream.Guesses, *e.Defaults.Certificates[0].LocalCA, *e.Certificates[1].ACME,
-		*e.Modern[0].OAuth2, e.Accounts[0]} {
+		*e.Modern[0].OAuth2, e.Accounts[0], e.Defaults.Notices, *e.Notices.Email, e.Notices.Webhooks[0]} {
 		addDefaultsOf(all[reflect.TypeOf(v).Name()], reflect.ValueOf(v))
 	}
 }
