@@ -12,16 +12,18 @@ import (
 func TestNotices_AsWritten(t *testing.T) {
 	n := parse(t, string(read(t, "testdata/good-notices.yaml"))).Notices
 	equal(t, "on", n.On, []string{config.NoticeDeviceFailing, config.NoticeUpstreamDown})
-	equal(t, "times", []time.Duration{n.QuietAfter, n.Ahead, n.Every}, []time.Duration{30 * 24 * time.Hour, 14 * 24 * time.Hour, 5 * time.Minute})
+	equal(t, "times", []time.Duration{n.QuietAfter, n.Ahead, n.Every},
+		[]time.Duration{30 * 24 * time.Hour, 14 * 24 * time.Hour, 5 * time.Minute})
 	equal(t, "email", []string{n.Email.Server, n.Email.TLS, n.Email.From, n.Email.User, n.Email.Password.Reveal()},
 		[]string{"mail.contoso.com:587", "starttls", "bridge@contoso.com", "", ""})
-	equal(t, "webhook", []string{n.Webhooks[0].Format, n.Webhooks[0].Secret.Reveal(), n.Webhooks[1].URL.Reveal(), n.Webhooks[1].Secret.Reveal()},
+	hooks := n.Webhooks
+	equal(t, "webhooks", []string{hooks[0].Format, hooks[0].Secret.Reveal(), hooks[1].URL.Reveal(), hooks[1].Secret.Reveal()},
 		[]string{"json", "", "https://hooks.contoso.com/x", "hunter2 hunter2"})
 }
 
 func TestNotices_NobodyIsToldByDefault(t *testing.T) {
-	equal(t, "notices", parse(t, "drain: 2m").Notices, config.Notices{On: []string{}, QuietAfter: 14 * 24 * time.Hour, Ahead: 7 * 24 * time.Hour,
-		Every: 15 * time.Minute})
+	equal(t, "notices", parse(t, "drain: 2m").Notices, config.Notices{On: []string{}, QuietAfter: 14 * 24 * time.Hour,
+		Ahead: 7 * 24 * time.Hour, Every: 15 * time.Minute})
 	if n := len(slices.Compact(slices.Sorted(slices.Values(config.NoticeEvents())))); n != 9 {
 		t.Errorf("%d events, want the contract's 9", n)
 	}

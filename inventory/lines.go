@@ -14,6 +14,7 @@ const (
 	MessageFlood    = "flood"
 	MessageChange   = "change"
 	MessageBridge   = "bridge"
+	MessageNotice   = "notice" // in the log alone
 )
 
 // LineEncoding returns the encoding in which a record is the same JSON line in log and journal: its msg and its own

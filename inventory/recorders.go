@@ -58,6 +58,9 @@ func (l *Log) Bridge(line BridgeLine) { l.logger.Info(MessageBridge, zap.Inline(
 // Change writes a change line.
 func (l *Log) Change(line ChangeLine) { l.logger.Info(MessageChange, zap.Inline(&line)) }
 
+// Notice writes that people were told of something, or would be where they have a channel for it.
+func (l *Log) Notice(n zapcore.ObjectMarshaler) { l.logger.Info(MessageNotice, zap.Inline(n)) }
+
 // unfiltered is a core that writes everything: levels and sampling are decided in Check, which it answers itself.
 type unfiltered struct{ zapcore.Core }
 

@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 		"inventory"},
 	"internal/control": {"certs", "inventory", "internal/accounts", "internal/web"},
 	"internal/watch":   {"inventory"},
+	"internal/notices": {"inventory", "config"},
 	"internal/web":     {"inventory", "config", "internal/watch"},
 
 	"internal/enrich":            {"internal/enrich/vendors", "inventory"},

@@ -51,6 +51,8 @@ func (r record) words(message string) []string {
 		return r.say("%s", "device", "%s", "source_ip", "on %s", "listener", "%s connections", "count", "- %s", "reason")
 	case inventory.MessageChange:
 		return r.say("%s:", "device", "%s", "key", "was %q", "old", "is now %q", "new", "by %s", "by")
+	case inventory.MessageNotice:
+		return r.say("%s:", "event", "%s", "text")
 	default:
 		return r.say("%s", "event", "version %s", "version", "run %s", "run", "the run before: %s", "previous_run")
 	}
