@@ -23,6 +23,7 @@ import (
 	"drawbridge/internal/enrich"
 	"drawbridge/internal/logs"
 	"drawbridge/internal/memory"
+	"drawbridge/internal/notices"
 	"drawbridge/internal/reminder"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
@@ -50,6 +51,7 @@ type bridge struct {
 	ledger    *ledger.Ledger
 	identity  *enrich.Identifier
 	watch     watch.Recorder
+	notices   *notices.Notifier
 	server    *proxy.Server
 	control   net.Listener
 	admin     net.Listener // nil where there is none
@@ -78,7 +80,7 @@ func newBridge(cfg *config.Config, logs *logs.Logs, more ...inventory.Recorder) 
 			b.close()
 		}
 	}()
-	for _, open := range []func(*config.Config) error{b.openData, b.openGuard, b.openInventory, b.openServer, b.openGeneration,
+	for _, open := range []func(*config.Config) error{b.openData, b.openGuard, b.openInventory, b.openNotices, b.openServer, b.openGeneration,
 		b.openSockets, b.openControl, b.openAdmin} {
 		if err := open(cfg); err != nil {
 			return nil, err
@@ -132,6 +134,7 @@ func (b *bridge) run(accept, cut context.Context) error {
 	parts.Go(func() { memory.Tidy(background) })
 	parts.Go(func() { b.logEnd("what the network tells of devices", b.identity.Run(background)) })
 	parts.Go(func() { b.ledger.Tidy(background) })
+	parts.Go(func() { b.logEnd("notices", b.notices.Run(background)) })
 	b.ledger.Start()
 	b.serveHTTP(background, &parts)
 	b.state.Store(&stateServing)
@@ -201,6 +204,7 @@ func (b *bridge) warnings() []string {
 	list = append(list, b.inventoryWarnings()...)
 	list = append(list, b.logWarnings()...)
 	list = append(list, b.diskWarnings()...)
+	list = append(list, b.upstreamWarnings()...)
 	list = append(list, reminder.Warnings(b.cfg().Upstreams, time.Now())...)
 	for i, c := range b.holds().certs.List() {
 		if c.LastError != "" {
@@ -208,6 +212,18 @@ func (b *bridge) warnings() []string {
 		}
 	}
 	return append(list, b.recordSizeWarnings()...)
+}
+
+// upstreamWarnings tell of upstreams that nobody can log in to, by their places.
+func (b *bridge) upstreamWarnings() []string {
+	var list []string
+	for i, u := range b.cfg().Upstreams {
+		if _, _, down := b.watch.Down(u.Name, time.Now()); down {
+			list = append(list, fmt.Sprintf("all logins to upstream %d of the configuration failed for 5 minutes: "+
+				"drawbridge doctor shows which link is broken", i+1))
+		}
+	}
+	return list
 }
 
 // inventoryWarnings tell of a journal or a store that does not take what happens.

@@ -23,6 +23,7 @@ const (
 	lockFile     = "lock"
 	certificates = "certificates"
 	verifiedFile = "verified.json"
+	noticesFile  = "notices.json"
 )
 
 // dataDir is the locked data directory of a running bridge, or of a command that changes it while none runs.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/decider"
+	"drawbridge/internal/notices"
 	"drawbridge/internal/reminder"
 	"drawbridge/internal/upstreams"
 	"drawbridge/internal/web"
@@ -29,6 +31,7 @@ type generation struct {
 	engines  map[string]devicetls.Engine // by listener
 	proxy    proxy.Generation
 	admin    adminParts
+	notices  []notices.Channel
 }
 
 // adminParts are what the admin address proves itself with, and what it answers.
@@ -45,7 +48,8 @@ func (b *bridge) build(cfg *config.Config, before *generation) (*generation, err
 	if before == nil {
 		before = &generation{}
 	}
-	for _, part := range []func(*generation, *generation) error{b.buildCerts, b.buildDecider, b.buildListeners, b.buildAdmin} {
+	for _, part := range []func(*generation, *generation) error{b.buildCerts, b.buildDecider, b.buildListeners, b.buildAdmin,
+		b.buildNotices} {
 		if err := part(g, before); err != nil {
 			g.services.Retire(before.services)
 			return nil, err
@@ -112,6 +116,11 @@ func (b *bridge) buildAdmin(g, _ *generation) (err error) {
 	return nil
 }
 
+func (b *bridge) buildNotices(g, _ *generation) (err error) {
+	g.notices, err = notices.Channels(g.cfg.Notices, os.LookupEnv)
+	return err
+}
+
 // swap makes a generation hold: sessions that begin from now on are its own. Counts go on under its bounds.
 func (b *bridge) swap(g *generation) {
 	for _, l := range g.cfg.Listeners {
@@ -125,6 +134,7 @@ func (b *bridge) swap(g *generation) {
 		guesses[i] = guard.GuessOptions{Upstream: u.Name, Count: u.Guesses.Count, Per: u.Guesses.Per, Verified: b.verified}
 	}
 	b.failures.Protect(guesses)
+	b.notices.Use(notices.Settings{Config: g.cfg.Notices, Zone: g.cfg.Timezone, Channels: g.notices})
 	b.server.Swap(&g.proxy)
 	if before := b.generation.Swap(g); before != nil {
 		before.services.Retire(g.services)

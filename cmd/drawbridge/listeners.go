@@ -45,7 +45,7 @@ func (b *bridge) openServer(*config.Config) error {
 	b.server = &proxy.Server{
 		Name:     b.of.Bridge,
 		Run:      b.of.Run,
-		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch},
+		Recorder: inventory.Recorders{&b.gateways, b.flood, b.identity, &b.watch, b.notices.Recorder()},
 		Identify: b.identity.Identify,
 		Banned:   b.failures.Banned,
 		Shared:   b.failures.IsShared,

@@ -97,7 +97,7 @@ and tells their owner, device by device, what must be replaced before the bridge
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(),
-		newDoctor(), newTry(), newInventory(), newDevice())
+		newDoctor(), newTry(), newInventory(), newDevice(), newNotices())
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true
 	fillIn(root)

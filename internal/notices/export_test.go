@@ -7,6 +7,7 @@ const (
 	MaxTold    = maxTold
 	MaxWaiting = maxWaiting
 	MaxText    = maxText
+	MaxClaims  = maxClaims
 )
 
 // FakeChannel is a channel of a test.

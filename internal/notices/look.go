@@ -21,6 +21,7 @@ const maxLook = maxTold
 // Inventory is what is read of the inventory: an inventory.Reader of what is so now, or it says why it cannot be told.
 type Inventory interface {
 	EachDevice(ctx context.Context, q inventory.Query, do func(*inventory.Device) error) (total int, err error)
+	Device(ctx context.Context, id string) (inventory.Device, error) // inventory.ErrNoDevice
 }
 
 // Sources are what a Notifier looks at. Functions that are nil are not asked. All are safe for concurrent use and none waits long.
@@ -42,6 +43,7 @@ type look struct {
 	looked  []string  // the events that were looked for; of the others nothing is known
 	holding []Notice  // what is so now
 	err     error     // why the others were not looked for
+	claims  *claims
 }
 
 // found adds what is so of one kind of event.
@@ -119,8 +121,14 @@ var errEnough = errors.New("enough")
 // each asks for devices with an account until do finds them too old, or there are too many.
 func (l *look) each(ctx context.Context, in Inventory, event string, q inventory.Query,
 	do func(d *inventory.Device) (n Notice, holds bool, err error)) {
-	var holding []Notice
-	_, err := in.EachDevice(ctx, q, func(d *inventory.Device) error {
+	holding, err := l.list(ctx, in, q, do)
+	l.found(event, holding, err)
+}
+
+// list is each, for those who find more.
+func (l *look) list(ctx context.Context, in Inventory, q inventory.Query,
+	do func(d *inventory.Device) (n Notice, holds bool, err error)) (holding []Notice, err error) {
+	_, err = in.EachDevice(ctx, q, func(d *inventory.Device) error {
 		if d.Account == inventory.Stranger {
 			return nil
 		}
@@ -136,7 +144,7 @@ func (l *look) each(ctx context.Context, in Inventory, event string, q inventory
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	l.found(event, holding, err)
+	return holding, err
 }
 
 // fresh finds the devices whose first session began in the last days, and since there are notices.
@@ -159,7 +167,7 @@ func (l *look) fresh(ctx context.Context, in Inventory) {
 func (l *look) failing(ctx context.Context, in Inventory) {
 	from := later(l.since, l.now.Add(-newFor))
 	q := inventory.Query{Failing: true, NotServedSince: time.UnixMilli(1), Sort: "last_seen", Descending: true}
-	l.each(ctx, in, config.NoticeDeviceFailing, q, func(d *inventory.Device) (Notice, bool, error) {
+	holding, err := l.list(ctx, in, q, func(d *inventory.Device) (Notice, bool, error) {
 		switch {
 		case d.LastSeen.Before(from):
 			return Notice{}, false, errEnough
@@ -168,6 +176,11 @@ func (l *look) failing(ctx context.Context, in Inventory) {
 		}
 		return l.deviceFailing(d), true, nil
 	})
+	claimed, failed := l.claims.devices(ctx, in)
+	for i := range claimed {
+		holding = append(holding, l.deviceFailing(&claimed[i]))
+	}
+	l.found(config.NoticeDeviceFailing, holding, errors.Join(err, failed))
 }
 
 // planned reports whether a device was refused because a brownout is meant to do that.

@@ -3,7 +3,9 @@ package notices_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +98,63 @@ func TestLook_ADeviceOfASourceThatWasNotServedForLong(t *testing.T) {
 	w.devices = []inventory.Device{monthly}
 	w.pass(n, time.Minute)
 	w.wantLog("after two months", "device_failing 1/monthly")
+}
+
+// TestLook_ALoginThatVerifiesNobody is one of the device that has its name and source, as long as that is not served again.
+func TestLook_ALoginThatVerifiesNobody(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	w.devices = []inventory.Device{device("10.0.0.1/scanner", noon.AddDate(0, -1, 0), noon)}
+	fails := func(source, claimed string, outcome inventory.Outcome) {
+		n.Recorder().Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr(source)}, StartedAt: w.now, Time: w.now,
+			Outcome: outcome, Reason: "a wrong name or password", Login: inventory.Login{ClaimedAccount: claimed}})
+	}
+	w.now = noon.Add(time.Minute)
+	fails("10.0.0.1", "other", inventory.OutcomeLoginFailed)
+	fails("10.0.0.2", "scanner", inventory.OutcomeLoginFailed)
+	fails("10.0.0.1", "", inventory.OutcomeTLSFailed)
+	fails("10.0.0.1", "scanner", inventory.OutcomeAbandoned)
+	w.pass(n, time.Minute)
+	w.wantLog("others, and no failures")
+	fails("10.0.0.1", "Scanner", inventory.OutcomeLoginFailed)
+	w.pass(n, time.Minute)
+	w.pass(n, 3*time.Hour)
+	w.pass(n, time.Minute)
+	w.wantLog("a wrong password", "device_failing 10.0.0.1/scanner")
+	w.devices[0] = device("10.0.0.1/scanner", noon.AddDate(0, -1, 0), w.now)
+	w.pass(n, 2*time.Hour)
+	fails("10.0.0.1", "scanner", inventory.OutcomeUpstreamFailed)
+	w.pass(n, time.Minute)
+	w.wantLog("failing anew, after it was served", "device_failing 10.0.0.1/scanner")
+}
+
+// TestLook_FailedLoginsAreBounded: names that nobody has displace one another, and are asked for once.
+func TestLook_FailedLoginsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	asked := 0
+	w.sources.Inventory = counting{w, &asked}
+	n := w.open()
+	for i := range 5000 {
+		n.Recorder().Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Outcome: inventory.OutcomeLoginFailed,
+			Login: inventory.Login{ClaimedAccount: strconv.Itoa(i)}})
+	}
+	w.pass(n, time.Minute)
+	w.pass(n, time.Minute)
+	if asked != notices.MaxClaims {
+		t.Errorf("the inventory was asked for %d devices, want %d", asked, notices.MaxClaims)
+	}
+}
+
+// counting counts how often one device is asked for.
+type counting struct {
+	*world
+	asked *int
+}
+
+// Device is the inventory's.
+func (c counting) Device(ctx context.Context, id string) (inventory.Device, error) {
+	*c.asked++
+	return c.world.Device(ctx, id)
 }
 
 func TestLook_EndsAndChangesAhead(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"drawbridge/config"
+	"drawbridge/inventory"
 )
 
 // How often is looked for what is told soon, and for what is told ahead or long after.
@@ -43,6 +44,8 @@ type Notifier struct {
 	o    Options
 	wake chan struct{} // something waits that is to go out soon
 
+	claims *claims
+
 	mu       sync.Mutex
 	settings Settings
 	outbox   *outbox
@@ -57,7 +60,7 @@ func Open(o Options) (*Notifier, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	n := &Notifier{o: o, wake: make(chan struct{}, 1), settings: Settings{Zone: time.UTC}}
+	n := &Notifier{o: o, wake: make(chan struct{}, 1), claims: newClaims(), settings: Settings{Zone: time.UTC}}
 	var damaged *damagedError
 	box, err := load(o.Path)
 	if errors.As(err, &damaged) {
@@ -73,9 +76,7 @@ func Open(o Options) (*Notifier, error) {
 		return n, nil
 	}
 	n.outbox = newOutbox(o.Now())
-	if err := n.outbox.save(o.Path); err != nil {
-		return nil, err
-	}
+	n.save() // a full disk keeps no bridge from starting
 	return n, nil
 }
 
@@ -110,6 +111,9 @@ func (n *Notifier) ConfigRefused(why string) {
 	}
 }
 
+// Recorder returns what is to be told of every session: the logins that failed, which the inventory does not have under their names.
+func (n *Notifier) Recorder() inventory.Recorder { return n.claims }
+
 // Run looks and tells every minute, until ctx ends. A message that is under way then is given up: where the other end certainly does
 // not have it, it waits for the next run.
 func (n *Notifier) Run(ctx context.Context) error {
@@ -129,7 +133,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 func (n *Notifier) Look(ctx context.Context) {
 	now := n.o.Now()
 	n.mu.Lock()
-	l := &look{writer: writer{now, n.settings.Zone}, since: n.outbox.Since}
+	l := &look{writer: writer{now, n.settings.Zone}, since: n.outbox.Since, claims: n.claims}
 	quietAfter, ahead, seldom := n.settings.Config.QuietAfter, n.settings.Config.Ahead, now.Sub(n.seldom) >= seldomEvery
 	n.behindSince(now)
 	behind := n.behind

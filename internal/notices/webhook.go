@@ -160,7 +160,7 @@ func (h *webhook) hide(text string) string {
 			}
 		}
 	}
-	return inventory.Redact(text, secrets...)
+	return cut(inventory.Printable(inventory.Redact(text, secrets...)), maxSentence)
 }
 
 // retryAfter reads the seconds of a Retry-After (RFC 9110, section 10.2.3); 0 of anything else. The outbox bounds it.

@@ -68,6 +68,16 @@ func (w *world) EachDevice(_ context.Context, q inventory.Query, do func(*invent
 	return len(found), nil
 }
 
+// Device is the inventory's.
+func (w *world) Device(_ context.Context, id string) (inventory.Device, error) {
+	for _, d := range w.devices {
+		if d.ID == id {
+			return d, w.behind
+		}
+	}
+	return inventory.Device{}, cmp.Or(w.behind, inventory.ErrNoDevice)
+}
+
 // open opens the outbox, as at a start of the bridge, and uses channels of all events.
 func (w *world) open(channels ...notices.Channel) *notices.Notifier {
 	w.t.Helper()

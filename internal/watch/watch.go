@@ -52,7 +52,8 @@ type Recorder struct {
 // upstream is what the sessions of one upstream tell.
 type upstream struct {
 	Upstream
-	hours [24]hour // by hour of the day
+	hours   [24]hour  // by hour of the day
+	failing time.Time // when the first of the failures was since which nobody was served; zero where there is none
 }
 
 // hour counts one hour; one of an earlier day counts no more.
@@ -76,7 +77,7 @@ func (r *Recorder) Admitted(s *inventory.Session) {
 	r.sessions[s.ID] = live
 	if s.Upstream != "" {
 		u, h := r.upstream(s.Upstream, now)
-		u.LastServed = now
+		u.LastServed, u.failing = now, time.Time{}
 		h.served++
 	}
 }
@@ -88,9 +89,30 @@ func (r *Recorder) Ended(s *inventory.Session) {
 	delete(r.sessions, s.ID)
 	if s.Upstream != "" && s.Outcome == inventory.OutcomeUpstreamFailed {
 		u, h := r.upstream(s.Upstream, s.Time)
+		if u.failing.IsZero() || s.Time.Sub(u.LastFailure) > forgotten {
+			u.failing = s.Time
+		}
 		u.LastFailure, u.LastReason = s.Time, s.Reason
 		h.failed++
 	}
+}
+
+// When an upstream is down.
+const (
+	downAfter = 5 * time.Minute // its logins have failed for so long, from the first to the last
+	forgotten = time.Hour       // after which a failure says nothing any more
+)
+
+// Down returns since when all logins to an upstream have failed, and why the last one did, where that is so for 5 minutes; ok is false
+// where it is not, or where nobody tried for an hour. A wrong password is no failure of the upstream.
+func (r *Recorder) Down(name string, now time.Time) (since time.Time, reason string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u := r.health[name]
+	if u == nil || u.failing.IsZero() || u.LastFailure.Sub(u.failing) < downAfter || now.Sub(u.LastFailure) > forgotten {
+		return time.Time{}, "", false
+	}
+	return u.failing, u.LastReason, true
 }
 
 // TurnedAway implements inventory.Recorder.

@@ -96,3 +96,40 @@ func TestRecorder_IsSafeForConcurrentUse(t *testing.T) {
 		t.Errorf("%d sessions go on, %+v", len(r.Sessions()), got)
 	}
 }
+
+// TestDown_AllLoginsFailedForFiveMinutes: from the first to the last, nobody served between, and the last one not long ago.
+func TestDown_AllLoginsFailedForFiveMinutes(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	fails := func(r *watch.Recorder, before time.Duration, outcome inventory.Outcome) {
+		s := session("x", now)
+		s.Time, s.Outcome, s.Reason = now.Add(-before), outcome, "connection refused"
+		r.Ended(s)
+	}
+	const failed = inventory.OutcomeUpstreamFailed
+	for name, test := range map[string]struct {
+		play  func(r *watch.Recorder)
+		since time.Duration // 0: not down
+	}{
+		"nobody came":     {func(*watch.Recorder) {}, 0},
+		"one failure":     {func(r *watch.Recorder) { fails(r, 20*time.Minute, failed) }, 0},
+		"for a moment":    {func(r *watch.Recorder) { fails(r, 4*time.Minute, failed); fails(r, 0, failed) }, 0},
+		"for 5 minutes":   {func(r *watch.Recorder) { fails(r, 5*time.Minute, failed); fails(r, 0, failed) }, 5 * time.Minute},
+		"wrong passwords": {func(r *watch.Recorder) { fails(r, 9*time.Minute, inventory.OutcomeLoginFailed); fails(r, 0, failed) }, 0},
+		"one was served": {func(r *watch.Recorder) {
+			fails(r, 9*time.Minute, failed)
+			r.Admitted(session("y", now))
+			fails(r, time.Minute, failed)
+		}, 0},
+		"one of yesterday": {func(r *watch.Recorder) { fails(r, 24*time.Hour, failed); fails(r, 0, failed) }, 0},
+		"long ago":         {func(r *watch.Recorder) { fails(r, 70*time.Minute, failed); fails(r, 61*time.Minute, failed) }, 0},
+		"every 40 minutes": {func(r *watch.Recorder) { fails(r, 80*time.Minute, failed); fails(r, 40*time.Minute, failed) }, 80 * time.Minute},
+	} {
+		var r watch.Recorder
+		test.play(&r)
+		since, reason, down := r.Down("mail", now)
+		if down != (test.since != 0) || down && (!since.Equal(now.Add(-test.since)) || reason != "connection refused") {
+			t.Errorf("%s: since %v, %q, %t", name, now.Sub(since), reason, down)
+		}
+	}
+}
