@@ -218,6 +218,23 @@ func (m *mailSession) data() error {
 	return m.say("250 2.0.0 queued", ".")
 }
 
+// wantEnded wants every connection to have ended: none is left open by whom it came from.
+func (s *mailServer) wantEnded(t *testing.T) {
+	t.Helper()
+	_ = s.Close()
+	ended := make(chan struct{})
+	go func() {
+		s.sessions.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second): // the server itself waits for 20
+		t.Error("a connection was left open")
+		<-ended
+	}
+}
+
 // at is a configuration that sends to the server.
 func (s *mailServer) at(change func(*config.NoticeEmail)) config.Notices {
 	e := config.NoticeEmail{Server: s.Addr().String(), TLS: config.EmailSTARTTLS, CAPEM: s.ca, From: "bridge@contoso.example",
@@ -317,8 +334,7 @@ func TestEmail_WhatIsNotSent(t *testing.T) {
 			if !strings.Contains(f.Error(), test.says) || f.Uncertain != test.unsure {
 				t.Errorf("got %+v, want %q, uncertain: %t", f, test.says, test.unsure)
 			}
-			_ = s.Close()
-			s.sessions.Wait()
+			s.wantEnded(t)
 			if len(s.messages) > 0 || strings.Contains(strings.Join(s.clear, " "), "AUTH") {
 				t.Errorf("messages %q, in clear %q", s.messages, s.clear)
 			}
@@ -351,8 +367,10 @@ func TestEmail_AServerThatIsSilentOrEndless(t *testing.T) {
 			defer close(over)
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
-			if f := emailFault(t, channels(t, s.at(nil))[0], ctx); f.Uncertain != (step == ".") {
-				t.Errorf("got %+v", f)
+			began := time.Now()
+			f := emailFault(t, channels(t, s.at(nil))[0], ctx)
+			if took := time.Since(began); f.Uncertain != (step == ".") || took > 10*time.Second {
+				t.Errorf("after %s: %+v", took, f)
 			}
 		})
 	}

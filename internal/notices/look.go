@@ -152,10 +152,7 @@ func (l *look) fresh(ctx context.Context, in Inventory) {
 	noStrangers, from := false, later(l.since, l.now.Add(-newFor))
 	l.each(ctx, in, config.NoticeDeviceNew, inventory.Query{Strangers: &noStrangers, Sort: "first_seen", Descending: true},
 		func(d *inventory.Device) (Notice, bool, error) {
-			switch {
-			case d.FirstSeen.IsZero(): // people named it before it came
-				return Notice{}, false, nil
-			case !d.FirstSeen.After(from):
+			if !d.FirstSeen.After(from) { // also of those that people named before they came, which have none
 				return Notice{}, false, errEnough
 			}
 			return l.deviceNew(d), true, nil

@@ -134,9 +134,16 @@ func TestLook_FailedLoginsAreBounded(t *testing.T) {
 	asked := 0
 	w.sources.Inventory = counting{w, &asked}
 	n := w.open()
+	for _, verified := range []string{"", "known"} {
+		n.Recorder().Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")},
+			Outcome: inventory.OutcomeLoginFailed, Login: inventory.Login{Account: verified, ClaimedAccount: verified}})
+	}
+	if w.pass(n, time.Minute); asked != 0 {
+		t.Error("the inventory was asked for who said no name, and for who is on record by it")
+	}
 	for i := range 5000 {
-		n.Recorder().Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Outcome: inventory.OutcomeLoginFailed,
-			Login: inventory.Login{ClaimedAccount: strconv.Itoa(i)}})
+		n.Recorder().Ended(&inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")},
+			Outcome: inventory.OutcomeLoginFailed, Login: inventory.Login{ClaimedAccount: strconv.Itoa(i)}})
 	}
 	w.pass(n, time.Minute)
 	w.pass(n, time.Minute)

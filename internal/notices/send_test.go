@@ -282,8 +282,8 @@ func TestOutbox_IsBounded(t *testing.T) {
 	}
 	r.fault = nil
 	w.pass(w.open(notices.FakeChannel("r", r.send)), time.Hour)
-	if len(r.taken) != 1 {
-		t.Fatalf("%d messages", len(r.taken))
+	if len(r.taken) != 1 || r.most > notices.MaxWaiting {
+		t.Fatalf("%d messages, the largest with %d notices", len(r.taken), r.most)
 	}
 	m := r.taken[0]
 	left := m.LeftOut[config.NoticeDeviceNew] + m.LeftOut[config.NoticeUpstreamDown]

@@ -51,7 +51,8 @@ func (w *world) EachDevice(_ context.Context, q inventory.Query, do func(*invent
 	}
 	found := slices.Clone(w.devices)
 	found = slices.DeleteFunc(found, func(d inventory.Device) bool {
-		return q.Failing && !d.Failing(q.NotServedSince) || !q.QuietSince.IsZero() && !d.LastSeen.Before(q.QuietSince) ||
+		return q.Failing && (!d.Failing(q.NotServedSince) || !w.served(d.ID, q.NotServedSince)) ||
+			!q.QuietSince.IsZero() && !d.LastSeen.Before(q.QuietSince) ||
 			q.Strangers != nil && !*q.Strangers && d.Account == inventory.Stranger
 	})
 	slices.SortFunc(found, func(a, b inventory.Device) int {
@@ -66,6 +67,14 @@ func (w *world) EachDevice(_ context.Context, q inventory.Query, do func(*invent
 		}
 	}
 	return len(found), nil
+}
+
+// served reports whether something of a device's source was served since a time.
+func (w *world) served(id string, since time.Time) bool {
+	source, _, _ := strings.Cut(id, "/")
+	return slices.ContainsFunc(w.devices, func(d inventory.Device) bool {
+		return strings.HasPrefix(d.ID, source+"/") && d.LastServed != nil && !d.LastServed.Before(since)
+	})
 }
 
 // Device is the inventory's.
@@ -155,12 +164,14 @@ type receiver struct {
 	fault error
 	taken []*notices.Message
 	tries []time.Time
+	most  int // notices in one message, taken or not
 	now   func() time.Time
 }
 
 func (r *receiver) send(_ context.Context, m *notices.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.most = max(r.most, len(m.Notices))
 	if r.now != nil {
 		r.tries = append(r.tries, r.now())
 	}
