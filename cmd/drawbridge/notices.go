@@ -35,8 +35,9 @@ whether it was taken, or what is wrong and what to do. No bridge needs to run. E
 }
 
 // errNoChannel says that nobody is told of anything, and how that is changed.
-var errNoChannel = errors.New("no channel for notices is configured, only the log has them: write notices: {email: {server: mail.contoso.com:587, " +
-	"from: bridge@contoso.com, to: [it@contoso.com]}} or notices: {webhooks: [{url: https://…, format: teams}]} into the configuration")
+var errNoChannel = errors.New("no channel for notices is configured, only the log has them: write " +
+	"notices: {email: {server: mail.contoso.com:587, from: bridge@contoso.com, to: [it@contoso.com]}} " +
+	"or notices: {webhooks: [{url: https://…, format: teams}]} into the configuration")
 
 // tested is what `drawbridge notices test --json` prints.
 type tested struct {
