@@ -135,7 +135,7 @@ func (a *Account) sessions() sessions {
 			}))
 	}
 	must := func(m *Match) bool {
-		return m.Source == nil && m.Listener == nil && m.Protocol == nil && m.Readiness == nil && m.Blockers == nil &&
+		return m.Listener == nil && m.Protocol == nil && !m.asksTheDevice() &&
 			(m.Account == nil || !slices.ContainsFunc(names, func(name string) bool {
 				return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
 			}))

@@ -78,9 +78,9 @@ func TestParse_MailboxesOfAFile(t *testing.T) {
 	equal(t, "mailboxes", c.Accounts[0].Mailboxes, []string{"fax1@contoso.com", "fax2@contoso.com"})
 	for content, says := range map[string]string{
 		"# nobody\n":                          "holds no mailbox",
-		"fax1@contoso.com\nfax 2@contoso.com": `mailboxes.file: line 2: "fax 2@contoso.com" is no mailbox; write`,
+		"fax1@contoso.com\nfax 2@contoso.com": `fleet.txt: "fax 2@contoso.com" is no mailbox; write`,
 		"*@contoso.com\n":                     "any_mailbox: true",
-		"fax\x00\n":                           `line 1: "fax\x00" is no mailbox`,
+		"fax\x00\n":                           `: "fax\x00" is no mailbox`,
 	} {
 		write(t, fleet, []byte(content), 0o644)
 		if _, err := in(folder, text); err == nil || !strings.Contains(err.Error(), says) {

@@ -169,7 +169,7 @@ func TestParse_Example(t *testing.T) {
 		{Index: 1, Match: config.Match{Blockers: &none,
 			Not: &config.Match{Source: prefixes("10.20.40.0/24", "10.20.41.9/32"), Listener: []string{"modern"}}}, Upstream: "exchange-online"},
 		{Index: 2, Match: config.Match{Readiness: []string{"legacy", "obsolete"}, Blockers: &password}, Upstream: "exchange-online",
-			Stage: "bridge"},
+			Stage: "bridge", DryRun: new(false)},
 		{Index: 3, Upstream: "exchange-online"},
 	})
 	equal(t, "log", c.Log, config.Log{Level: "debug", Format: "console", Output: []string{"stdout", "/etc/drawbridge/bridge.log"},

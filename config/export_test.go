@@ -11,7 +11,7 @@ func KnownKeys(t *testing.T) map[string]bool {
 	all := map[string]bool{}
 	for _, file := range []string{"testdata/good-example.yaml", "testdata/good-accounts.yaml",
 		"testdata/bad-certificate-missing-file.yaml", "testdata/bad-oauth2-certificate-missing.yaml", "testdata/bad-account-mailboxes-file.yaml",
-		"testdata/good-inventory.yaml", "testdata/bad-acme-external-account.yaml",
+		"testdata/good-inventory.yaml", "testdata/good-rules.yaml", "testdata/bad-acme-external-account.yaml",
 		"testdata/bad-admin-certificate-missing-file.yaml", "testdata/bad-snmp-other-version.yaml",
 		"reference.yaml"} {
 		data, err := os.ReadFile(file)

@@ -87,6 +87,7 @@ var beyondSchema = map[string]bool{
 	"inventory-keep-zero": true, "inventory-keep-size": true, "inventory-keep-days": true, "inventory-keep-sessions": true,
 	"inventory-mac":      true,
 	"snmp-other-version": true,
+	"contract":           true, "rule-until": true,
 }
 
 func TestSchema_RefusesEveryFileOfWrongShape(t *testing.T) {
@@ -133,7 +134,7 @@ func TestReference_ExamplesLoad(t *testing.T) {
 	equal(t, "certificates", len(c.Certificates), 3)
 	equal(t, "upstreams", len(c.Upstreams), 3)
 	equal(t, "accounts", len(c.Accounts), 3)
-	equal(t, "rules", len(c.Rules), 3)
+	equal(t, "rules", len(c.Rules), 5)
 	for _, w := range c.Warnings {
 		if !strings.Contains(w, "the certificate end") { // that of this test lives an hour
 			t.Errorf("the examples are warned of: %s", w)

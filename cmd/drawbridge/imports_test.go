@@ -66,7 +66,7 @@ var mayImport = map[string][]string{
 var leaves = []string{"internal/secret", "internal/glob", "internal/lru", "internal/fairqueue", "internal/source", "internal/protocol",
 	"internal/sheet", "internal/textfile", "internal/pemfile", "internal/private", "internal/chain",
 	"internal/httpsproxy", "internal/wholefile", "internal/passwordhash", "internal/passwordmemory",
-	"internal/filelock", "internal/memory", "internal/crowd"}
+	"internal/filelock", "internal/memory", "internal/crowd", "internal/schedule"}
 
 // never are packages of others that some of ours must not import, so that they stay pure or streaming.
 var never = map[string][]string{
