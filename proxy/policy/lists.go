@@ -39,8 +39,10 @@ func (l *nameList) fits(folded string) bool {
 	if !l.given {
 		return true
 	}
-	if _, ok := l.names[folded]; ok {
-		return true
+	if l.names != nil {
+		if _, ok := l.names[folded]; ok {
+			return true
+		}
 	}
 	for i := range l.globs {
 		if l.globs[i].Matches(folded) {

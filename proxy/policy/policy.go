@@ -77,6 +77,7 @@ type rule struct {
 	name        string
 	match       matcher
 	from, until time.Time
+	always      bool // neither from nor until
 	settings    Settings
 	gives       settingSet
 }
@@ -94,7 +95,8 @@ func Compile(rules []Rule, defaultUpstream string, zone *time.Location) (*Table,
 		name := fmt.Sprintf("rules[%d]", i)
 		m, err := compileMatch(name+".match", &r.Match)
 		faults = append(faults, err)
-		t.rules = append(t.rules, rule{name: name, match: *m, from: r.From, until: r.Until, settings: r.Settings, gives: r.given()})
+		t.rules = append(t.rules, rule{name: name, match: *m, from: r.From, until: r.Until,
+			always: r.From.IsZero() && r.Until.IsZero(), settings: r.Settings, gives: r.given()})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -147,7 +149,7 @@ func (t *Table) decide(rules []rule, s *subject, at time.Time) Decision {
 }
 
 func (r *rule) holdsAt(at time.Time) bool {
-	return (r.from.IsZero() || !at.Before(r.from)) && (r.until.IsZero() || at.Before(r.until))
+	return r.always || (r.from.IsZero() || !at.Before(r.from)) && (r.until.IsZero() || at.Before(r.until))
 }
 
 // decision puts together what the chosen rules give.

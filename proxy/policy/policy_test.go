@@ -243,11 +243,15 @@ func TestDecide_DoesNotAllocateForEachRule(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	table, facts := compile(b, manyRules(1000)...), printer()
-	b.ReportAllocs()
-	for b.Loop() {
-		if d := table.Decide(facts, noon); d.Upstream != "exchange-online" {
-			b.Fatalf("a rule matched: %+v", d)
-		}
+	for _, n := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			table, facts := compile(b, manyRules(n)...), printer()
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := table.Decide(facts, noon); d.Upstream != "exchange-online" {
+					b.Fatalf("a rule matched: %+v", d)
+				}
+			}
+		})
 	}
 }
