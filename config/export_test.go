@@ -46,3 +46,10 @@ func MACAddress(text string) (string, bool) {
 
 // OnTheWall is onTheWall.
 func OnTheWall(wall time.Time, zone *time.Location) time.Time { return onTheWall(wall, zone) }
+
+// BlockFromOf reads the value of block_from in a zone.
+func BlockFromOf(text, zone string) (BlockFrom, bool) {
+	d := newDecoder("", Environment{Timezone: zone})
+	at, m := d.blockFrom(text)
+	return at, m == nil
+}
