@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -185,8 +186,9 @@ func TestParse_TenThousandRulesWithFiles(t *testing.T) {
 	for range 5_000 {
 		rules.WriteString("  - {match: {protocol: imap}, stage: brownout}\n  - {match: {protocol: pop3}, schedule: '1:00-2:00'}\n")
 	}
-	for range 100_000 {
-		names.WriteString("scanner@contoso.com\n")
+	names.WriteString("Scanner@contoso.com\n")
+	for i := range 99_999 {
+		fmt.Fprintf(&names, "printer%d@contoso.com\n", i)
 	}
 	folder := t.TempDir()
 	write(t, folder+string(os.PathSeparator)+"names.txt", []byte(names.String()), 0o600)
@@ -201,6 +203,15 @@ func TestParse_TenThousandRulesWithFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "names", len(c.Rules[9].Match.Account), 100_000)
+	var accounts strings.Builder
+	for i := range 9_999 {
+		fmt.Fprintf(&accounts, "  - {login: fax%d@contoso.com}\n", i)
+	}
+	_, err = in(folder, "upstreams:\n"+oauth2("entra", "flow: password")+oauth2("app", "client_secret: hunter2")+"accounts:\n"+accounts.String()+
+		"  - {login: SCANNER@contoso.com}\nrules: [{match: {account: {file: names.txt}}, upstream: app}, {upstream: entra}]")
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `accounts[9999]: "SCANNER@contoso.com" has no password`) {
+		t.Errorf("an account of a file that comes to an upstream that checks no password: %v", err)
+	}
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
