@@ -74,7 +74,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzMoment(f *testing.F) {
-	for _, text := range []string{"2027-03-01", "2027-03-28T02:30", "2027-10-31T02:30:15", "2027-03-01T08:00:00+01:00", "deadline", "0001-01-01"} {
+	for _, text := range []string{"2027-03-01", "2027-03-28T02:30", "2027-10-31T02:30:15", "2027-03-01T08:00:00+01:00", "deadline",
+		"0001-01-01"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -90,7 +90,8 @@ func TestParse_Percent(t *testing.T) {
 		equal(t, text, c.Rules[0].Match.UpstreamPercent, &want)
 	}
 	for _, text := range []string{"101", "-1", "+5", "1.5", "10%", "256", "''", "1e1"} {
-		equal(t, text, refused(t, "rules: [{match: {upstream_percent: "+text+"}, upstream: exchange-online}]").Key, "rules[0].match.upstream_percent")
+		fault := refused(t, "rules: [{match: {upstream_percent: "+text+"}, upstream: exchange-online}]")
+		equal(t, text, fault.Key, "rules[0].match.upstream_percent")
 	}
 }
 
@@ -159,7 +160,8 @@ func TestParse_DatesThatHavePassed(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := strings.Join(c.Warnings, "\n")
-			if want := test.says != "" && !env.Now.IsZero(); strings.Contains(got, "\n") || want != (got != "") || want && !strings.Contains(got, test.says) {
+			warned := test.says != "" && !env.Now.IsZero()
+			if strings.Contains(got, "\n") || warned != (got != "") || warned && !strings.Contains(got, test.says) {
 				t.Errorf("%s at %s: %q, want %q", test.rule, env.Now, got, test.says)
 			}
 		}
@@ -174,7 +176,8 @@ func TestParse_MailboxWhereThereIsNone(t *testing.T) {
 		"[{mailbox: a@contoso.com}, {upstream: old}]":  false,
 	} {
 		c := parse(t, text+rules)
-		if got := strings.Contains(strings.Join(c.Warnings, "\n"), "rules[0].mailbox: the upstream old has auth: passthrough"); got != warned {
+		const says = "rules[0].mailbox: the upstream old has auth: passthrough"
+		if got := strings.Contains(strings.Join(c.Warnings, "\n"), says); got != warned {
 			t.Errorf("%s: warned %t: %q", rules, got, c.Warnings)
 		}
 	}
@@ -207,9 +210,10 @@ func TestParse_TenThousandRulesWithFiles(t *testing.T) {
 	for i := range 9_999 {
 		fmt.Fprintf(&accounts, "  - {login: fax%d@contoso.com}\n", i)
 	}
-	_, err = in(folder, "upstreams:\n"+oauth2("entra", "flow: password")+oauth2("app", "client_secret: hunter2")+"accounts:\n"+accounts.String()+
-		"  - {login: SCANNER@contoso.com}\nrules: [{match: {account: {file: names.txt}}, upstream: app}, {upstream: entra}]")
-	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `accounts[9999]: "SCANNER@contoso.com" has no password`) {
+	_, err = in(folder, "upstreams:\n"+oauth2("entra", "flow: password")+oauth2("app", "client_secret: hunter2")+
+		"accounts:\n"+accounts.String()+"  - {login: SCANNER@contoso.com}\nrules: [{match: {account: {file: names.txt}}, upstream: app}, {upstream: entra}]")
+	const says = `accounts[9999]: "SCANNER@contoso.com" has no password`
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), says) {
 		t.Errorf("an account of a file that comes to an upstream that checks no password: %v", err)
 	}
 	if took := time.Since(began); took > 30*time.Second {
