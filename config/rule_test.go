@@ -76,7 +76,8 @@ func TestParse_MACAddresses(t *testing.T) {
 	// Of digits alone, and so a number for YAML 1.1.
 	equal(t, "digits", parse(t, "rules: [{match: {mac: [11:22:33:44:55:59, 112233445566]}, stage: bridge}]").Rules[0].Match.MAC,
 		[]string{"11:22:33:44:55:59", "11:22:33:44:55:66"})
-	for _, text := range []string{"''", "0:0:5e:0:53:af", "00:00:5e:00:53", "00-00:5e-00-53-af", "00:00:5e:*", "00005e0053ag", "ääääää"} {
+	for _, text := range []string{"''", "0:0:5e:0:53:af", "00:00:5e:00:53", "00-00:5e-00-53-af", "00:00:5e:*", "00005e0053ag", "ääääää",
+		"00:00:5e:00:53:01:02:03"} {
 		fault := refused(t, "rules: [{match: {mac: "+text+"}, stage: bridge}]")
 		if fault.Key != "rules[0].match.mac" || !strings.Contains(fault.Mend, "00:00:5e:00:53:01") {
 			t.Errorf("%s: %s", text, fault)
@@ -169,7 +170,8 @@ func TestParse_DatesThatHavePassed(t *testing.T) {
 }
 
 func TestParse_MailboxWhereThereIsNone(t *testing.T) {
-	text := "upstreams:\n" + oauth2("modern", "client_secret: hunter2") + "  old: {imap: 'a.local:993', pop3: 'a.local:995', auth: passthrough}\nrules: "
+	text := "upstreams:\n" + oauth2("modern", "client_secret: hunter2") +
+		"  old: {imap: 'a.local:993', pop3: 'a.local:995', auth: passthrough}\nrules: "
 	for rules, warned := range map[string]bool{
 		"[{mailbox: a@contoso.com, upstream: old}]":    true,
 		"[{mailbox: a@contoso.com, upstream: modern}]": false,
@@ -211,7 +213,8 @@ func TestParse_TenThousandRulesWithFiles(t *testing.T) {
 		fmt.Fprintf(&accounts, "  - {login: fax%d@contoso.com}\n", i)
 	}
 	_, err = in(folder, "upstreams:\n"+oauth2("entra", "flow: password")+oauth2("app", "client_secret: hunter2")+
-		"accounts:\n"+accounts.String()+"  - {login: SCANNER@contoso.com}\nrules: [{match: {account: {file: names.txt}}, upstream: app}, {upstream: entra}]")
+		"accounts:\n"+accounts.String()+"  - {login: SCANNER@contoso.com}\n"+
+		"rules: [{match: {account: {file: names.txt}}, upstream: app}, {upstream: entra}]")
 	const says = `accounts[9999]: "SCANNER@contoso.com" has no password`
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), says) {
 		t.Errorf("an account of a file that comes to an upstream that checks no password: %v", err)
