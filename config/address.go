@@ -77,11 +77,7 @@ func prefix(text string) (netip.Prefix, *mistake) {
 // macAddress reads a MAC address with colons, dashes, dots or nothing between its digits, in any case, and returns it in lower case
 // with colons.
 func macAddress(text string) (string, *mistake) {
-	form := text
-	if len(text) == 12 { // as labels have it, without anything between
-		form = text[:4] + "." + text[4:8] + "." + text[8:]
-	}
-	mac, err := net.ParseMAC(form)
+	mac, err := net.ParseMAC(text)
 	if err != nil || len(mac) != 6 {
 		return "", wrong("write one such as 00:00:5e:00:53:01", "%s is no MAC address", quoted(text))
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 // KnownKeys returns the shape of every key that some reader asks for.
@@ -36,3 +37,19 @@ func ParseDSN(text string) (map[string]string, bool) { return parseDSN(text) }
 
 // GuardedByMount is guardedByMount, whose folder /run/secrets a test cannot fill.
 func GuardedByMount(path string) bool { return guardedByMount(path, Environment{}) }
+
+// MACAddress is macAddress.
+func MACAddress(text string) (string, bool) {
+	mac, m := macAddress(text)
+	return mac, m == nil
+}
+
+// OnTheWall is onTheWall.
+func OnTheWall(wall time.Time, zone *time.Location) time.Time { return onTheWall(wall, zone) }
+
+// BlockFromOf reads the value of block_from in a zone.
+func BlockFromOf(text, zone string) (BlockFrom, bool) {
+	d := newDecoder("", Environment{Timezone: zone})
+	at, m := d.blockFrom(text)
+	return at, m == nil
+}

@@ -252,7 +252,8 @@ func pattern(of, such string) parser {
 // message reads what stage warn says. IMAP and POP3 carry it, so it is ASCII in one line.
 func message(text string) (string, *mistake) {
 	if strings.TrimSpace(text) == "" {
-		return "", wrong("write what the device's users are to read, or leave the key out for the text that holds without it", "the message is empty")
+		return "", wrong("write what the device's users are to read, or leave the key out for the text that holds without it",
+			"the message is empty")
 	}
 	return sentence(`"This device can use outlook.office365.com directly."`)(text)
 }

@@ -32,23 +32,25 @@ func (d *decoder) timezone(text string) (*time.Location, *mistake) {
 // moment reads a time: RFC 3339, a local time, or a date, which begins at 00:00. The last two are those of the clock on the wall
 // in the configuration's time zone.
 func (d *decoder) moment(text string) (time.Time, *mistake) {
-	at, err := time.Parse(time.RFC3339, text)
-	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if err == nil {
-			break
-		}
-		if at, err = time.Parse(layout, text); err == nil {
-			at = onTheWall(at, d.zone)
-		}
-	}
+	at, ok := parseMoment(text, d.zone)
 	switch {
-	case err != nil:
+	case !ok:
 		return time.Time{}, wrong("write a date such as 2027-03-01, a local time such as 2027-03-01T08:00, or one with its offset "+
 			"such as 2027-03-01T08:00:00+01:00", "%s is neither a date nor a time", quoted(text))
 	case at.Year() < 1970: // the zero time means something else
 		return time.Time{}, wrong("write a date from 1970 on", "%s is too long ago", quoted(text))
 	}
-	return at.In(d.zone), nil
+	return at, nil
+}
+
+func parseMoment(text string, zone *time.Location) (time.Time, bool) {
+	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if wall, err := time.Parse(layout, text); err == nil && len(text) == len(layout) { // Parse takes 8:00 for 08:00
+			return onTheWall(wall, zone), true
+		}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at.In(zone), err == nil
 }
 
 // passed tells a moment that is over. Without a clock none is; nor is the zero time, which stands for no moment.
