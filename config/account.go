@@ -100,7 +100,7 @@ func (a *Account) read(o *object) {
 	default:
 		a.checkSingle(o)
 	}
-	if now := o.d.env.Now; !now.IsZero() && !a.Expires.IsZero() && !now.Before(a.Expires) {
+	if o.d.passed(a.Expires) {
 		o.warnIn("expires", wrong("write a later date or delete the entry",
 			"the login expired on %s and is refused", a.Expires.Format(time.DateOnly)))
 	}
@@ -109,42 +109,10 @@ func (a *Account) read(o *object) {
 // readMailboxes reads a list, or the file that has one.
 func (a *Account) readMailboxes(v value) {
 	if v.isGroup() {
-		v.read(a.readMailboxFile)
+		v.read(func(o *object) { a.Mailboxes = linesOf(o, "mailbox", mailboxName) })
 		return
 	}
 	a.Mailboxes = readAll(v.filled("write the mailboxes that may be opened", "the list is empty and would let nobody in"), mailboxName)
-}
-
-// readMailboxFile reads the file's lines; empty ones and those that begin with # are left out.
-func (a *Account) readMailboxFile(o *object) {
-	o.required("file", "the path of a text file with one mailbox on each line")
-	var path string
-	scalar(o, "file", &path, o.d.path)
-	if path == "" {
-		return
-	}
-	data, ok := o.file("file", path)
-	if !ok {
-		return
-	}
-	before := len(o.d.faults)
-	n := 0
-	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
-		n++
-		text := strings.TrimSpace(line)
-		if text == "" || strings.HasPrefix(text, "#") {
-			continue
-		}
-		name, m := mailboxName(text)
-		if m != nil {
-			o.faultIn("file", wrong(m.mend, "line %d: %s", n, m.problem))
-			continue
-		}
-		a.Mailboxes = append(a.Mailboxes, name)
-	}
-	if len(a.Mailboxes) == 0 && len(o.d.faults) == before {
-		o.faultIn("file", wrong("write one mailbox on each line", "%s holds no mailbox", path))
-	}
 }
 
 // isName tells whether text can be a name in a login.

@@ -99,9 +99,10 @@ func (d *decoder) checkOpen(c *Config) {
 	if !slices.ContainsFunc(c.Upstreams, func(u Upstream) bool { return u.checksNoPassword() }) {
 		return // else each account would be held against each rule for nothing
 	}
+	lists := nameLists{}
 	for _, i := range d.open {
 		a := &c.Accounts[i]
-		if u := c.uncheckedBy(a); u != nil && a.Login != "" {
+		if u := c.uncheckedBy(a, lists); u != nil && a.Login != "" {
 			d.faultIn(accountPath(i), wrong("write password: and an argon2id hash, or lead the login to an upstream with flow: password by a rule",
 				"%s has no password, and the upstream %s (flow %s) would open its mailbox for everybody", quoted(a.Login), u.Name, u.OAuth2.Flow))
 		}
@@ -115,8 +116,8 @@ func (u *Upstream) checksNoPassword() bool {
 }
 
 // uncheckedBy returns the first upstream that the account may reach and that checks no password, or nil.
-func (c *Config) uncheckedBy(a *Account) *Upstream {
-	for _, u := range c.reachedBy(a.sessions()) {
+func (c *Config) uncheckedBy(a *Account, lists nameLists) *Upstream {
+	for _, u := range c.reachedBy(a.sessions(lists)) {
 		if u.checksNoPassword() {
 			return u
 		}
@@ -125,20 +126,16 @@ func (c *Config) uncheckedBy(a *Account) *Upstream {
 }
 
 // sessions judges by the keys that an account alone decides; what depends on more is taken to hold and not to hold.
-func (a *Account) sessions() sessions {
-	names := append([]string{a.Login}, a.Aliases...) // what they may log in as
+func (a *Account) sessions(lists nameLists) sessions {
+	logins := append([]string{a.Login}, a.Aliases...) // what they may log in as
 	may := func(m *Match) bool {
 		shared := func(p string) bool { return slices.Contains(m.Protocol, p) }
 		return (m.Protocol == nil || a.Protocols == nil || slices.ContainsFunc(a.Protocols, shared)) &&
-			(m.Account == nil || slices.ContainsFunc(names, func(name string) bool {
-				return slices.ContainsFunc(m.Account, func(pattern string) bool { return mayMatch(pattern, name) })
-			}))
+			(m.Account == nil || slices.ContainsFunc(logins, lists.of(m).mayMatch))
 	}
 	must := func(m *Match) bool {
-		return m.Source == nil && m.Listener == nil && m.Protocol == nil && m.Readiness == nil && m.Blockers == nil &&
-			(m.Account == nil || !slices.ContainsFunc(names, func(name string) bool {
-				return !slices.ContainsFunc(m.Account, func(pattern string) bool { return covers(pattern, name) })
-			}))
+		return m.Listener == nil && m.Protocol == nil && !m.asksTheDevice() &&
+			(m.Account == nil || !slices.ContainsFunc(logins, func(name string) bool { return !lists.of(m).cover(name) }))
 	}
 	return sessions{may, must}
 }
@@ -149,32 +146,24 @@ func globMatches(pattern, name string) bool {
 	return p.Matches(glob.Fold(name))
 }
 
-// mayMatch tells whether a pattern may fit a name, or one of the names that a second pattern stands for. Of two patterns
-// only their ends are compared, so it may say yes where no is right.
-func mayMatch(pattern, name string) bool {
-	if !isPattern(name) {
-		return globMatches(pattern, name)
-	}
-	headA, tailA := ends(pattern)
-	headB, tailB := ends(name)
+// mayOverlap tells whether two patterns may have a name in common. Only their ends are compared, so it may say yes where no is right.
+func mayOverlap(a, b string) bool {
+	headA, tailA := ends(a)
+	headB, tailB := ends(b)
 	return (strings.HasPrefix(headA, headB) || strings.HasPrefix(headB, headA)) &&
 		(strings.HasSuffix(tailA, tailB) || strings.HasSuffix(tailB, tailA))
 }
 
-// covers tells whether a pattern fits a name, or every name that a second pattern stands for. It may say no where yes is
-// right.
+// covers tells whether a pattern fits every name that a second pattern stands for. It may say no where yes is right.
 func covers(pattern, name string) bool {
-	if isPattern(name) && strings.Contains(pattern, "?") {
+	if strings.Contains(pattern, "?") {
 		return strings.EqualFold(pattern, name)
 	}
 	return globMatches(pattern, name) // what is wild in name is taken by a * of pattern, for nothing else fits it
 }
 
-// ends returns what stands before the first wild character and behind the last one, folded.
+// ends returns what stands before the first wild character of a pattern and behind the last one, folded.
 func ends(pattern string) (head, tail string) {
 	pattern = glob.Fold(pattern)
-	if !isPattern(pattern) {
-		return pattern, pattern
-	}
 	return pattern[:strings.IndexAny(pattern, "*?")], pattern[strings.LastIndexAny(pattern, "*?")+1:]
 }

@@ -78,9 +78,9 @@ func TestParse_MailboxesOfAFile(t *testing.T) {
 	equal(t, "mailboxes", c.Accounts[0].Mailboxes, []string{"fax1@contoso.com", "fax2@contoso.com"})
 	for content, says := range map[string]string{
 		"# nobody\n":                          "holds no mailbox",
-		"fax1@contoso.com\nfax 2@contoso.com": `mailboxes.file: line 2: "fax 2@contoso.com" is no mailbox; write`,
+		"fax1@contoso.com\nfax 2@contoso.com": `fleet.txt: "fax 2@contoso.com" is no mailbox; write`,
 		"*@contoso.com\n":                     "any_mailbox: true",
-		"fax\x00\n":                           `line 1: "fax\x00" is no mailbox`,
+		"fax\x00\n":                           `: "fax\x00" is no mailbox`,
 	} {
 		write(t, fleet, []byte(content), 0o644)
 		if _, err := in(folder, text); err == nil || !strings.Contains(err.Error(), says) {
@@ -148,6 +148,10 @@ func TestParse_NoTokenForAnUncheckedPassword(t *testing.T) {
 			"login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", ""},
 		{"a pattern led away in part", oauth2("b", appOnly) + oauth2("a", entra), "[{match: {account: 'fax?@contoso.com'}, upstream: a}]",
 			"login: 'fax*@contoso.com', sources: [10.0.0.1], mailboxes: [fax1@contoso.com]", "accounts[0]"},
+		{"a rule for one name beyond the pattern", oauth2("a", entra) + oauth2("b", appOnly),
+			"[{match: {account: b@contoso.com}, upstream: b}]", "login: 'a*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", ""},
+		{"a rule for one name whose ends alone fit", oauth2("a", entra) + oauth2("b", appOnly),
+			"[{match: {account: ab@contoso.com}, upstream: b}]", "login: 'a*c*@contoso.com', sources: [10.0.0.1], mailboxes: [ac@contoso.com]", ""},
 		{"a rule for another pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: '*@plant2.contoso.com'}, upstream: b}]",
 			"login: '*@contoso.com', sources: [10.0.0.1], mailboxes: [a@contoso.com]", ""},
 		{"a rule for one of the pattern", oauth2("a", entra) + oauth2("b", appOnly), "[{match: {account: 'a@contoso.com'}, upstream: b}]",

@@ -74,6 +74,16 @@ func prefix(text string) (netip.Prefix, *mistake) {
 	return p, nil
 }
 
+// macAddress reads a MAC address with colons, dashes, dots or nothing between its digits, in any case, and returns it in lower case
+// with colons.
+func macAddress(text string) (string, *mistake) {
+	mac, err := net.ParseMAC(text)
+	if err != nil || len(mac) != 6 {
+		return "", wrong("write one such as 00:00:5e:00:53:01", "%s is no MAC address", quoted(text))
+	}
+	return mac.String(), nil
+}
+
 // listenAddress reads host:port, whose host is empty (every address), an address, or localhost.
 func listenAddress(text string) (string, *mistake) {
 	const mend = `write host:port, such as ":993" or "10.20.0.5:993"`
@@ -129,9 +139,14 @@ var label = textThat(func(text string) bool {
 	return text != "" && isPrintable(text) && utf8.RuneCountInString(text) <= 256
 }, "write 1 to 256 printable characters", "%s is no name")
 
-// contact reads whom to call. IMAP and POP3 carry it, so it is ASCII in one line.
-var contact = textThat(func(text string) bool { return len(text) <= 200 && isASCII(text) },
-	"write one line of at most 200 printable ASCII characters, such as IT service desk, ext. 4711", "%s cannot be sent to devices")
+// contact reads whom to call.
+var contact = sentence("IT service desk, ext. 4711")
+
+// sentence reads what devices are told. IMAP and POP3 carry it, so it is ASCII in one line.
+func sentence(such string) parser {
+	return textThat(func(text string) bool { return len(text) <= 200 && isASCII(text) },
+		"write one line of at most 200 printable ASCII characters, such as "+such, "%s cannot be sent to devices")
+}
 
 var mailAddress = textThat(mailForm.MatchString, "write an address such as it@contoso.com", "%s is no mail address")
 

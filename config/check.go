@@ -19,9 +19,7 @@ func (d *decoder) check(c *Config) {
 	d.checkNames(c)
 	d.checkAccounts(c)
 	d.checkInventory(&c.Inventory)
-	for i := range c.Rules {
-		d.checkRule(c, &c.Rules[i])
-	}
+	d.checkRules(c)
 	for i := range c.Listeners {
 		d.checkRoute(c, &c.Listeners[i])
 	}
@@ -123,34 +121,6 @@ func (d *decoder) checkNames(c *Config) {
 	}
 }
 
-// checkRule tells names in a rule that nothing has.
-func (d *decoder) checkRule(c *Config, r *Rule) {
-	path := fmt.Sprintf("rules[%d]", r.Index)
-	d.checkMatch(c, &r.Match, path+".match")
-	if r.Match.Not != nil {
-		d.checkMatch(c, r.Match.Not, path+".match.not")
-	}
-	if r.Upstream != "" && c.upstream(r.Upstream) == nil {
-		names := make([]string, len(c.Upstreams))
-		for i := range c.Upstreams {
-			names[i] = c.Upstreams[i].Name
-		}
-		d.faultIn(path+".upstream", wrong(choose(r.Upstream, names), "no upstream has the name %s", quoted(r.Upstream)))
-	}
-}
-
-func (d *decoder) checkMatch(c *Config, m *Match, path string) {
-	names := make([]string, len(c.Listeners))
-	for i := range c.Listeners {
-		names[i] = c.Listeners[i].Name
-	}
-	for _, name := range m.Listener {
-		if !slices.Contains(names, name) {
-			d.faultIn(path+".listener", wrong(choose(name, names), "no listener has the name %s", quoted(name)))
-		}
-	}
-}
-
 // choose says which names there are.
 func choose(name string, names []string) string {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" })
@@ -224,8 +194,13 @@ func (l *Listener) sessions() sessions {
 			(m.Protocol == nil || slices.Contains(m.Protocol, l.Protocol))
 	}
 	return sessions{may, func(m *Match) bool {
-		return may(m) && m.Source == nil && m.Account == nil && m.Readiness == nil && m.Blockers == nil
+		return may(m) && m.Account == nil && !m.asksTheDevice()
 	}}
+}
+
+// asksTheDevice tells a match with keys that neither a listener nor an account decides: one device may match, and the next one not.
+func (m *Match) asksTheDevice() bool {
+	return m.Source != nil || m.MAC != nil || m.Readiness != nil || m.Blockers != nil || m.Device != nil || m.UpstreamPercent != nil
 }
 
 // reachedBy follows the rules and returns the upstreams that sessions may reach, each with the rule that leads there; nil
@@ -237,7 +212,8 @@ func (c *Config) reachedBy(s sessions) iter.Seq2[*Rule, *Upstream] {
 			if r.Upstream == "" || !s.mayMatch(&r.Match) {
 				continue
 			}
-			if u := c.upstream(r.Upstream); u != nil && !yield(r, u) || s.mustMatch(&r.Match) {
+			always := r.From.IsZero() && r.Until.IsZero() && s.mustMatch(&r.Match)
+			if u := c.upstream(r.Upstream); u != nil && !yield(r, u) || always {
 				return
 			}
 		}

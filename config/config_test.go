@@ -169,7 +169,7 @@ func TestParse_Example(t *testing.T) {
 		{Index: 1, Match: config.Match{Blockers: &none,
 			Not: &config.Match{Source: prefixes("10.20.40.0/24", "10.20.41.9/32"), Listener: []string{"modern"}}}, Upstream: "exchange-online"},
 		{Index: 2, Match: config.Match{Readiness: []string{"legacy", "obsolete"}, Blockers: &password}, Upstream: "exchange-online",
-			Stage: "bridge"},
+			Stage: "bridge", DryRun: new(false)},
 		{Index: 3, Upstream: "exchange-online"},
 	})
 	equal(t, "log", c.Log, config.Log{Level: "debug", Format: "console", Output: []string{"stdout", "/etc/drawbridge/bridge.log"},
@@ -196,6 +196,14 @@ upstreams:
 		{"some of the other protocol taken by not",
 			"[{match: {not: {protocol: pop3, source: 10.0.0.1}}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
 		{"everything taken by not", "[{match: {not: {protocol: imap}}, upstream: both}, {upstream: imap-only}]", ""},
+		{"a rule for some devices alone", "[{match: {device: '*/a'}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"by MAC address", "[{match: {mac: '00:00:5e:00:53:01'}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"by a percentage", "[{match: {upstream_percent: 10}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"all but a percentage", "[{match: {not: {upstream_percent: 10}}, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"a wave that comes", "[{from: 2027-01-15, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"a rule that ends", "[{until: 2027-01-15, upstream: both}, {upstream: imap-only}]", "rules[1].upstream"},
+		{"a wave that leads there", "[{from: 2027-01-15, upstream: imap-only}, {upstream: both}]", "rules[0].upstream"},
+		{"a mailbox and a stage", "[{match: {protocol: pop3}, mailbox: a@contoso.com, stage: block}, {upstream: both}]", ""},
 		{"a rule that sets another thing", "[{match: {protocol: pop3}, stage: bridge}]", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,6 +25,7 @@ type decoder struct {
 	told     map[string]bool       // the keys whose route has a fault already, by path
 	keys     map[string]bool       // the shape of each key that the readers asked for
 	open     []int                 // the accounts that have no password
+	lines    int                   // of the text files that were read
 }
 
 func newDecoder(file string, env Environment) *decoder {

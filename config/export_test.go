@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 // KnownKeys returns the shape of every key that some reader asks for.
@@ -11,7 +12,7 @@ func KnownKeys(t *testing.T) map[string]bool {
 	all := map[string]bool{}
 	for _, file := range []string{"testdata/good-example.yaml", "testdata/good-accounts.yaml",
 		"testdata/bad-certificate-missing-file.yaml", "testdata/bad-oauth2-certificate-missing.yaml", "testdata/bad-account-mailboxes-file.yaml",
-		"testdata/good-inventory.yaml", "testdata/good-notices.yaml", "testdata/bad-acme-external-account.yaml",
+		"testdata/good-inventory.yaml", "testdata/good-notices.yaml", "testdata/good-rules.yaml", "testdata/bad-acme-external-account.yaml",
 		"testdata/bad-admin-certificate-missing-file.yaml", "testdata/bad-snmp-other-version.yaml",
 		"reference.yaml"} {
 		data, err := os.ReadFile(file)
@@ -36,3 +37,19 @@ func ParseDSN(text string) (map[string]string, bool) { return parseDSN(text) }
 
 // GuardedByMount is guardedByMount, whose folder /run/secrets a test cannot fill.
 func GuardedByMount(path string) bool { return guardedByMount(path, Environment{}) }
+
+// MACAddress is macAddress.
+func MACAddress(text string) (string, bool) {
+	mac, m := macAddress(text)
+	return mac, m == nil
+}
+
+// OnTheWall is onTheWall.
+func OnTheWall(wall time.Time, zone *time.Location) time.Time { return onTheWall(wall, zone) }
+
+// BlockFromOf reads the value of block_from in a zone.
+func BlockFromOf(text, zone string) (BlockFrom, bool) {
+	d := newDecoder("", Environment{Timezone: zone})
+	at, m := d.blockFrom(text)
+	return at, m == nil
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/config"
 )
@@ -68,6 +69,26 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("taken without listeners or upstreams: %+v", c)
 		case err != nil && (c != nil || !errors.As(err, &faults) || len(faults) == 0 || len(faults) > 1000):
 			t.Errorf("refused without bounded faults: %v", err)
+		}
+	})
+}
+
+func FuzzMoment(f *testing.F) {
+	for _, text := range []string{"2027-03-01", "2027-03-28T02:30", "2027-10-31T02:30:15", "2027-03-01T08:00:00+01:00", "deadline",
+		"0001-01-01"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, ok := config.BlockFromOf(text, "Europe/Berlin")
+		if !ok || at.Deadline {
+			return
+		}
+		if at.At.Year() < 1970 || at.At.Year() > 9999 {
+			t.Fatalf("%q is %s", text, at)
+		}
+		again, ok := config.BlockFromOf(at.String(), "UTC")
+		if !ok || !again.At.Equal(at.At.Truncate(time.Second)) {
+			t.Fatalf("%q is %s, which is %s", text, at, again)
 		}
 	})
 }

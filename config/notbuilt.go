@@ -24,20 +24,11 @@ var unbuilt = []Unbuilt{
 		"TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
 	}},
 	{Key: "certificates[].local_ca.signature", Values: []string{"sha1"}, Mend: "write sha256"},
-
-	{Key: "rules[].mailbox", Mend: "leave it out: the upstream opens the mailbox of the login"},
-	{Key: "rules[].stage", Values: []string{"warn", "brownout", "block"}, Mend: "write bridge or leave stage out"},
-	{Key: "rules[].schedule", Mend: "leave it out: every device is served at any time"},
-	{Key: "rules[].block_from", Mend: "leave it out: no device is blocked by a date"},
-	{Key: "rules[].message", Mend: "leave it out: no device is warned"},
-	{Key: "rules[].dry_run", Taken: []string{"false"}, Mend: "leave it out: every device is served as at stage bridge"},
-	{Key: "rules[].cut_sessions", Taken: []string{"false"}, Mend: "leave it out: a running session keeps its decision"},
-	{Key: "rules[].match.mac", Mend: "match by source instead"},
-	{Key: "rules[].match.device", Mend: "match by source and account instead"},
-	{Key: "rules[].match.upstream_percent", Mend: "match by source or account instead"},
-	{Key: "rules[].match.not.mac", Mend: "match by source instead"},
-	{Key: "rules[].match.not.device", Mend: "match by source and account instead"},
-	{Key: "rules[].match.not.upstream_percent", Mend: "match by source or account instead"},
+	{Key: "listeners[].dhe", Taken: []string{"0"}, Mend: "leave it out: DHE suites are not offered"},
+	{Key: "upstreams.*.smtp", Mend: "leave it out: mail is read, and not sent"},
+	{Key: "upstreams.*.smtp_tls", Mend: "leave it out: mail is read, and not sent"},
+	{Key: "accounts[].without_password", Taken: []string{"false"}, Mend: "leave it out: every device logs in with a password"},
+	{Key: "admin.users", Mend: "write password, which is that of the user admin"},
 }
 
 // NotBuilt returns all keys and values that the contract has and this version has not.

@@ -96,9 +96,17 @@ func (o *object) refuseSplitHash() {
 func (o *object) take(key string) (value, bool) {
 	o.asked = append(o.asked, key)
 	o.d.keys[join(o.shape, key)] = true
+	v, stands := o.peek(key)
+	for _, p := range o.pairs {
+		p.taken = p.taken || p.key.Value == key
+	}
+	return v, stands
+}
+
+// peek returns the value of a key that is not taken yet.
+func (o *object) peek(key string) (value, bool) {
 	for _, p := range o.pairs {
 		if p.key.Value == key && !p.taken {
-			p.taken = true
 			return o.child(p), true
 		}
 	}

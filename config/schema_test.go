@@ -88,6 +88,7 @@ var beyondSchema = map[string]bool{
 	"inventory-mac":      true,
 	"snmp-other-version": true,
 	"notices-clear":      true, "notices-password": true, "notices-times": true, "notices-user": true, "notices-webhooks": true,
+	"contract": true, "rule-until": true,
 }
 
 func TestSchema_RefusesEveryFileOfWrongShape(t *testing.T) {
@@ -136,7 +137,7 @@ func TestReference_ExamplesLoad(t *testing.T) {
 	equal(t, "certificates", len(c.Certificates), 3)
 	equal(t, "upstreams", len(c.Upstreams), 3)
 	equal(t, "accounts", len(c.Accounts), 3)
-	equal(t, "rules", len(c.Rules), 3)
+	equal(t, "rules", len(c.Rules), 5)
 	for _, w := range c.Warnings {
 		if !strings.Contains(w, "the certificate end") { // that of this test lives an hour
 			t.Errorf("the examples are warned of: %s", w)

@@ -29,17 +29,52 @@ func (d *decoder) timezone(text string) (*time.Location, *mistake) {
 	return zone, nil
 }
 
-// moment reads a time (RFC 3339) or a date, which begins at 00:00 in the configuration's time zone.
+// moment reads a time: RFC 3339, a local time, or a date, which begins at 00:00. The last two are those of the clock on the wall
+// in the configuration's time zone.
 func (d *decoder) moment(text string) (time.Time, *mistake) {
-	if at, err := time.ParseInLocation(time.DateOnly, text, d.zone); err == nil {
-		return at, nil
+	at, ok := parseMoment(text, d.zone)
+	switch {
+	case !ok:
+		return time.Time{}, wrong("write a date such as 2027-03-01, a local time such as 2027-03-01T08:00, or one with its offset "+
+			"such as 2027-03-01T08:00:00+01:00", "%s is neither a date nor a time", quoted(text))
+	case at.Year() < 1970: // the zero time means something else
+		return time.Time{}, wrong("write a date from 1970 on", "%s is too long ago", quoted(text))
+	}
+	return at, nil
+}
+
+func parseMoment(text string, zone *time.Location) (time.Time, bool) {
+	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if wall, err := time.Parse(layout, text); err == nil && len(text) == len(layout) { // Parse takes 8:00 for 08:00
+			return onTheWall(wall, zone), true
+		}
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, wrong("write a date such as 2027-03-01 or a time such as 2027-03-01T08:00:00+01:00",
-			"%s is neither a date nor a time", quoted(text))
+	return at.In(zone), err == nil
+}
+
+// passed tells a moment that is over. Without a clock none is; nor is the zero time, which stands for no moment.
+func (d *decoder) passed(at time.Time) bool {
+	return !d.env.Now.IsZero() && !at.IsZero() && !at.After(d.env.Now)
+}
+
+// onTheWall returns the first moment at which the clock on the wall shows what wall shows in UTC, or, where the clock is put forward
+// over it, the first moment after the gap.
+func onTheWall(wall time.Time, zone *time.Location) time.Time {
+	at := wall.Add(-day).In(zone) // before all that can be meant: no offset is as large
+	for {
+		begin, end := at.ZoneBounds()
+		_, offset := at.Zone()
+		meant := wall.Add(-time.Duration(offset) * time.Second)
+		switch {
+		case !end.IsZero() && !meant.Before(end):
+			at = end
+		case meant.Before(begin):
+			return begin
+		default:
+			return meant.In(zone)
+		}
 	}
-	return at.In(d.zone), nil
 }
 
 // Reminder says whether something that ends is to be warned of: 60, 30, 7 and 1 days ahead. It returns the step that

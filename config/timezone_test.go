@@ -52,6 +52,93 @@ func TestParse_DatesBeginAtMidnightOfTheTimezone(t *testing.T) {
 	}
 }
 
+// TestParse_LocalTimes has both nights in which the clock is changed, in zones that change it by an hour, by half an hour, at
+// midnight, the other way round in winter, and by a whole day.
+func TestParse_LocalTimes(t *testing.T) {
+	for _, test := range []struct{ zone, text, want string }{
+		{"Europe/Berlin", "2027-01-15T20:00", "2027-01-15T19:00:00Z"},
+		{"Europe/Berlin", "2027-01-15T20:00:30", "2027-01-15T19:00:30Z"},
+		{"Europe/Berlin", "2027-07-15T20:00", "2027-07-15T18:00:00Z"},
+		{"Europe/Berlin", "2027-03-28T01:59:59", "2027-03-28T00:59:59Z"},
+		{"Europe/Berlin", "2027-03-28T02:00", "2027-03-28T01:00:00Z"}, // left out until 03:00
+		{"Europe/Berlin", "2027-03-28T02:30", "2027-03-28T01:00:00Z"},
+		{"Europe/Berlin", "2027-03-28T03:00", "2027-03-28T01:00:00Z"},
+		{"Europe/Berlin", "2027-03-28T03:30", "2027-03-28T01:30:00Z"},
+		{"Europe/Berlin", "2027-10-31T01:59", "2027-10-30T23:59:00Z"},
+		{"Europe/Berlin", "2027-10-31T02:00", "2027-10-31T00:00:00Z"}, // there twice
+		{"Europe/Berlin", "2027-10-31T02:59:59", "2027-10-31T00:59:59Z"},
+		{"Europe/Berlin", "2027-10-31T03:00", "2027-10-31T02:00:00Z"},
+		{"America/New_York", "2027-03-14T02:15", "2027-03-14T07:00:00Z"},
+		{"America/New_York", "2027-11-07T01:30", "2027-11-07T05:30:00Z"},
+		{"America/New_York", "2027-11-07T02:00", "2027-11-07T07:00:00Z"},
+		{"Australia/Lord_Howe", "2027-10-03T02:10", "2027-10-02T15:30:00Z"}, // half an hour
+		{"Australia/Lord_Howe", "2027-04-04T01:45", "2027-04-03T14:45:00Z"},
+		{"Australia/Lord_Howe", "2027-04-04T02:00", "2027-04-03T15:30:00Z"},
+		{"America/Santiago", "2027-09-05", "2027-09-05T04:00:00Z"}, // midnight is left out
+		{"America/Santiago", "2027-09-05T00:30", "2027-09-05T04:00:00Z"},
+		{"America/Santiago", "2027-09-05T01:00", "2027-09-05T04:00:00Z"},
+		{"America/Santiago", "2027-04-04", "2027-04-04T04:00:00Z"}, // the hour before is there twice
+		{"America/Santiago", "2027-04-03T23:30", "2027-04-04T02:30:00Z"},
+		{"Europe/Dublin", "2027-03-28T01:30", "2027-03-28T01:00:00Z"},
+		{"Europe/Dublin", "2027-10-31T01:30", "2027-10-31T00:30:00Z"},
+		{"Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"}, // a day that was left out
+		{"Pacific/Kiritimati", "2027-01-01", "2026-12-31T10:00:00Z"},
+		{"Asia/Kolkata", "2027-03-28T02:30", "2027-03-27T21:00:00Z"},
+		{"UTC", "2027-03-28T02:30", "2027-03-28T02:30:00Z"},
+	} {
+		// timezone stands behind the time on purpose
+		c := parse(t, "rules: [{from: "+test.text+", stage: bridge}]\ntimezone: "+test.zone)
+		at := c.Rules[0].From
+		equal(t, test.zone+" "+test.text, at.UTC().Format(time.RFC3339), test.want)
+		equal(t, "zone", at.Location().String(), test.zone)
+	}
+	for _, text := range []string{"2027-03-01T08", "2027-03-01T8:00", "2027-03-01t08:00", "2027-03-01T24:00", "2027-03-01T08:00 CET",
+		"2027-03-01T08:00+01:00x", "1969-12-31", "0001-01-01", "0001-01-01T00:00:00Z", "2027-02-29T08:00"} {
+		equal(t, text, refused(t, "rules: [{from: '"+text+"', stage: bridge}]").Key, "rules[0].from")
+	}
+}
+
+// shown is what a clock shows, as if it were UTC.
+func shown(at time.Time) time.Time {
+	_, offset := at.Zone()
+	return at.UTC().Add(time.Duration(offset) * time.Second)
+}
+
+// TestOnTheWall_IsTheFirstMomentOfAll compares with what a clock shows that is looked at every five minutes.
+func TestOnTheWall_IsTheFirstMomentOfAll(t *testing.T) {
+	for _, name := range []string{"Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "America/New_York", "Africa/Casablanca", "UTC"} {
+		zone := zone(t, name)
+		for _, start := range []time.Time{time.Date(2027, 1, 30, 0, 0, 0, 0, time.UTC), time.Date(2027, 3, 10, 0, 0, 0, 0, time.UTC),
+			time.Date(2027, 8, 25, 0, 0, 0, 0, time.UTC), time.Date(2027, 10, 20, 0, 0, 0, 0, time.UTC)} {
+			first := map[time.Time]time.Time{} // the moments at which the clock shows a time
+			for at := start; at.Before(start.AddDate(0, 0, 28)); at = at.Add(5 * time.Minute) {
+				if shows := shown(at.In(zone)); first[shows].IsZero() {
+					first[shows] = at
+				}
+			}
+			for wall := start.AddDate(0, 0, 1); wall.Before(start.AddDate(0, 0, 27)); wall = wall.Add(5 * time.Minute) {
+				want, later := first[wall], wall
+				for want.IsZero() { // left out: what comes next
+					later = later.Add(5 * time.Minute)
+					want = first[later]
+				}
+				if got := config.OnTheWall(wall, zone); !got.Equal(want) {
+					t.Fatalf("%s %s: %s, want %s", name, wall, got, want)
+				}
+			}
+		}
+	}
+}
+
+func instant(t *testing.T, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 func TestReminder(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	const day = 24 * time.Hour

@@ -18,15 +18,24 @@ type Decider interface {
 	Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (Decision, error)
 }
 
+// Reviewer is what a Decider may be besides: it is asked now and then about the sessions that run.
+type Reviewer interface {
+	// Cuts reports whether a session is to end now; why is the sentence for its record. s is what was known of the session when
+	// its relay began, and is only read.
+	Cuts(now time.Time, s *inventory.Session) (why string, cut bool)
+}
+
 // Decision is what was decided for one login.
 type Decision struct {
-	Stage   inventory.Stage
-	Rules   map[string]string // which rule gave each setting, for the record and for explain
-	Account string            // in its listed form; empty: as typed
-	Checked bool              // the password was checked here: the account is verified, whatever the upstream says
-	Mailbox string
-	Notice  string         // said with the OK of the login
-	Then    *login.Refusal // told instead of Admit
+	Stage inventory.Stage
+	// WouldStage is what would hold but for a dry run; empty where that is no other.
+	WouldStage inventory.Stage
+	Rules      map[string]string // which rule gave each setting, for the record and for explain
+	Account    string            // in its listed form; empty: as typed
+	Checked    bool              // the password was checked here: the account is verified, whatever the upstream says
+	Mailbox    string
+	Notice     string         // said with the OK of the login
+	Then       *login.Refusal // told instead of Admit
 	// Known says that this source and account had a verified login lately: strangers share a quarter of the limits.
 	Known      bool
 	Upstream   *Upstream

@@ -165,6 +165,8 @@ func (s *session) concludeRelay(r *relay) (inventory.Outcome, inventory.EndedBy,
 		return inventory.OutcomeBridged, by, sentence
 	}
 	switch {
+	case s.ousted.Load() != nil && by == inventory.EndedByBridge:
+		return inventory.OutcomeCut, by, *s.ousted.Load()
 	case r.idled.Load():
 		return inventory.OutcomeBridged, by, fmt.Sprintf("neither side said a thing for %s (limits.idle_timeout: %s): where the "+
 			"device keeps a session open on purpose, raise it, else nothing needs to be done", login.Span(s.listener.IdleTimeout),
@@ -223,6 +225,9 @@ func (s *session) settleAlert(leg inventory.EndedBy, err error) string {
 
 // outcomeOf is the outcome of a session whose last login was refused in phase.
 func outcomeOf(r *login.Refusal, phase inventory.Phase) inventory.Outcome {
+	if r.ByRule {
+		return inventory.OutcomeRefused
+	}
 	switch r.Reason {
 	case login.BadCredentials:
 		return inventory.OutcomeLoginFailed

@@ -1,6 +1,9 @@
 package proxy
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // Draining reports whether logins are refused because the bridge is stopping.
 func (s *Server) Draining() bool { return s.isDraining() }
@@ -10,3 +13,6 @@ func (s *Server) CloseTurnedAway(c net.Conn, others int32) {
 	s.turningAway.Store(others)
 	s.closeTurnedAway(c)
 }
+
+// CutAt ends the sessions that the rules want ended at that time, as happens every so often.
+func (s *Server) CutAt(now time.Time) { s.cutAt(now) }

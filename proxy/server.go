@@ -86,6 +86,7 @@ type Server struct {
 	generation  atomic.Pointer[Generation]
 	draining    chan struct{}
 	sessions    sync.WaitGroup
+	running     running
 	turningAway atomic.Int32
 }
 
@@ -118,8 +119,13 @@ func (s *Server) Serve(accept, cut context.Context) error {
 	for _, socket := range s.Sockets {
 		loops.Go(func() { s.acceptLoop(accept, cut, socket) })
 	}
+	reviewed, end := context.WithCancel(context.WithoutCancel(cut))
+	var reviewing sync.WaitGroup
+	reviewing.Go(func() { s.review(reviewed) })
 	loops.Wait()
 	s.sessions.Wait()
+	end()
+	reviewing.Wait()
 	return nil
 }
 

@@ -41,6 +41,8 @@ type session struct {
 	drained  atomic.Bool // the bridge began to stop before the device had logged in
 	settled  func() bool // from now on a stop lets the session go on; false where it came before
 	probe    bool        // a load balancer's own, as long as nobody logs in
+
+	ousted atomic.Pointer[string] // why a rule ended it while it ran
 }
 
 // oneLogin is what one login needs while it is under way. It is replaced whole by the next one, and let go at the relay.
@@ -198,7 +200,7 @@ func (s *session) decide(ctx context.Context) error {
 		return err
 	}
 	s.current.decision = d
-	s.record.Stage, s.record.Rules, s.record.Mailbox = d.Stage, d.Rules, d.Mailbox
+	s.record.Stage, s.record.WouldStage, s.record.Rules, s.record.Mailbox = d.Stage, d.WouldStage, d.Rules, d.Mailbox
 	s.record.Upstream = d.Upstream.Name()
 	if d.Checked {
 		s.record.Account = s.account()
@@ -346,6 +348,7 @@ func (s *session) carry() error {
 	if s.cut.Load() {
 		r.cut() // cutNow may have come too early to see the relay
 	}
+	defer s.server.running.enter(s)()
 	r.run()
 	s.heard.Says = r.said
 	return nil

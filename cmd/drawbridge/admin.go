@@ -94,8 +94,8 @@ func (b *bridge) dashboard(g *generation) http.Handler {
 		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
 		Export: b.export, Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
-		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout needs the schedule of a rule, " +
-			"which this version does not have: until then the device is served.",
+		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout refuses in the hours of the first rule " +
+			"that has a schedule; without one the device is served.",
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,6 +91,6 @@ func doctorTargets(cfg *config.Config, account string) ([]*doctor.Target, error)
 		return nil, err
 	}
 	return doctor.Targets(append(list, store.List()...), account, func(login, protocol string) string {
-		return table.Decide(policy.Facts{Account: login, Protocol: protocol}).Upstream
+		return table.Decide(policy.Facts{Account: login, Protocol: protocol}, time.Now()).Upstream
 	})
 }

@@ -78,7 +78,7 @@ func (b *bridge) buildDecider(g, before *generation) error {
 		return err
 	}
 	g.proxy.Decider, err = decider.New(decider.Options{Config: g.cfg, Upstreams: g.services, Book: g.keeper, Failures: b.failures,
-		Verified: b.verified, Stages: b.ledger.Stages})
+		Verified: b.verified, Plans: b.ledger.Plans})
 	return err
 }
 

@@ -44,10 +44,11 @@ var mayImport = map[string][]string{
 	"internal/upstreams": {"proxy", "proxy/login", "proxy/limits", "config", "internal/oauth"},
 	"internal/decider": {"proxy", "proxy/login", "proxy/guard", "proxy/policy", "config", "inventory", "internal/accounts",
 		"internal/upstreams", "internal/oauth"},
-	"internal/logs":     {"inventory", "config", "internal/terminal"},
-	"internal/reminder": {"config"},
-	"internal/terminal": {},
-	"internal/trial":    {"config", "inventory", "internal/terminal"},
+	"internal/migration": {"internal/decider", "proxy/policy", "inventory"},
+	"internal/logs":      {"inventory", "config", "internal/terminal"},
+	"internal/reminder":  {"config"},
+	"internal/terminal":  {},
+	"internal/trial":     {"config", "inventory", "internal/terminal"},
 	"internal/doctor": {"proxy/imaplogin", "proxy/pop3login", "config", "proxy", "proxy/login", "internal/accounts", "internal/upstreams", "internal/oauth",
 		"inventory"},
 	"internal/control": {"certs", "inventory", "internal/accounts", "internal/web"},
@@ -67,19 +68,20 @@ var mayImport = map[string][]string{
 var leaves = []string{"internal/secret", "internal/glob", "internal/lru", "internal/fairqueue", "internal/source", "internal/protocol",
 	"internal/sheet", "internal/textfile", "internal/pemfile", "internal/private", "internal/chain",
 	"internal/httpsproxy", "internal/wholefile", "internal/passwordhash", "internal/passwordmemory",
-	"internal/filelock", "internal/memory", "internal/crowd"}
+	"internal/filelock", "internal/memory", "internal/crowd", "internal/schedule"}
 
 // never are packages of others that some of ours must not import, so that they stay pure or streaming.
 var never = map[string][]string{
-	"internal/hello":  {"net", "os", "go.uber.org/zap"},
-	"inventory":       {"net", "drawbridge/config"},
-	"proxy":           {"database/sql", "github.com/emersion/go-imap"},
-	"proxy/login":     {"go.uber.org/zap", "github.com/emersion/go-imap"},
-	"proxy/guard":     {"go.uber.org/zap"},
-	"proxy/limits":    {"net", "os"},
-	"proxy/imaplogin": {"go.uber.org/zap"},
-	"proxy/pop3login": {"go.uber.org/zap"},
-	"proxy/policy":    {"net", "os"},
+	"internal/hello":     {"net", "os", "go.uber.org/zap"},
+	"inventory":          {"net", "drawbridge/config"},
+	"proxy":              {"database/sql", "github.com/emersion/go-imap"},
+	"proxy/login":        {"go.uber.org/zap", "github.com/emersion/go-imap"},
+	"proxy/guard":        {"go.uber.org/zap"},
+	"proxy/limits":       {"net", "os"},
+	"proxy/imaplogin":    {"go.uber.org/zap"},
+	"proxy/pop3login":    {"go.uber.org/zap"},
+	"proxy/policy":       {"net", "os"},
+	"internal/migration": {"net", "os"},
 }
 
 type listed struct {

@@ -97,7 +97,7 @@ and tells their owner, device by device, what must be replaced before the bridge
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(newServe(), newDemo(), newValidate(), newCerts(), newAccount(), newHealthcheck(), newVersion(), newCompletion(),
-		newDoctor(), newTry(), newInventory(), newDevice(), newNotices())
+		newDoctor(), newTry(), newInventory(), newDevice(), newExplain(), newStages(), newNotices())
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true
 	fillIn(root)
@@ -118,7 +118,7 @@ func fillIn(c *cobra.Command) {
 }
 
 // planned are the commands that are to come.
-var planned = []string{"bans", "explain", "reload", "stages"}
+var planned = []string{"bans", "reload"}
 
 // noArguments refuses arguments, as cobra.NoArgs does, in words for people.
 func noArguments(c *cobra.Command, args []string) error {

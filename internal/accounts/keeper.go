@@ -70,6 +70,9 @@ func (k *Keeper) CountsAs(login string) (entry string, listed bool) {
 // Unchecked returns who an account without a password claims to be, as Book does.
 func (k *Keeper) Unchecked(a Attempt) (Claim, bool) { return k.book.Load().Unchecked(a) }
 
+// Listed is the Book's.
+func (k *Keeper) Listed(login string) (Claim, bool) { return k.book.Load().Listed(login) }
+
 // Verify checks a login, as Book does.
 func (k *Keeper) Verify(ctx context.Context, a Attempt) (Identity, error) {
 	return k.book.Load().Verify(ctx, a)

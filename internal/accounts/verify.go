@@ -66,6 +66,15 @@ func (b *Book) Verify(ctx context.Context, a Attempt) (Identity, error) {
 	return b.check(ctx, a, f, no)
 }
 
+// Listed returns whom a login name stands for, whoever presents it: for what rules say of it, and nothing else.
+func (b *Book) Listed(login string) (Claim, bool) {
+	f := b.find(login)
+	if f.entry == nil {
+		return Claim{}, false
+	}
+	return f.claim(), true
+}
+
 // Unchecked returns who a device says it is where the account has no password here and nothing else bars the login: Entra
 // ID must check the password, and no token that opens any mailbox may serve a Claim. Anybody else is for Verify, those
 // who are barred too, or they would not be counted.

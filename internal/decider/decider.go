@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +34,15 @@ type Options struct {
 	Failures *guard.Failures
 	// Verified tells whom the bridge knows.
 	Verified *guard.Verified
-	// Stages returns the stages that people set the devices of a source to, by account; nil: none is set. It must not wait,
-	// and be safe for concurrent use. What it returns is not changed.
-	Stages func(source string) map[string]inventory.Stage
+	// Plans returns what people set for the devices of a source, by account; nil: nothing is set. It must not wait, and be safe
+	// for concurrent use. What it returns is not changed.
+	Plans func(source string) map[string]inventory.Plan
 }
 
 // Book is what a Decider asks of an accounts.Book, or of one that is replaced when accounts change. It is safe for concurrent use.
 type Book interface {
 	CountsAs(login string) (entry string, listed bool)
+	Listed(login string) (accounts.Claim, bool)
 	Unchecked(a accounts.Attempt) (accounts.Claim, bool)
 	Verify(ctx context.Context, a accounts.Attempt) (accounts.Identity, error)
 }
@@ -53,6 +52,7 @@ type Book interface {
 type Decider struct {
 	o     Options
 	table *policy.Table
+	known Known
 }
 
 // New makes a Decider. It starts nothing, writes nothing and asks nobody; the error tells what is wrong with the rules.
@@ -61,31 +61,47 @@ func New(o Options) (*Decider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Decider{o: o, table: table}, nil
+	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans}}, nil
 }
 
 // Decide implements proxy.Decider.
-func (d *Decider) Decide(ctx context.Context, _ time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
-	choice := d.table.Decide(policy.FactsOf(s, c.Account))
+func (d *Decider) Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
+	facts, of := d.known.Facts(s, c.Account)
+	choice := d.table.Decide(facts, now)
 	u, ok := d.o.Upstreams[choice.Upstream]
 	if !ok {
 		return proxy.Decision{}, fmt.Errorf("the rules name the upstream %q, which does not exist", choice.Upstream)
 	}
 	attempt := guard.Attempt{Source: s.Source.IP, Upstream: choice.Upstream, Account: c.Account, Password: c.Password, Token: c.Token()}
-	decision, err := d.credential(ctx, u, attempt, s.Protocol, c)
+	decision, err := d.credential(ctx, u, attempt, sought{s.Protocol, choice.Mailbox}, c)
 	if err != nil {
 		return proxy.Decision{}, err
 	}
+	if choice.Mailbox != "" && decision.Mailbox != choice.Mailbox {
+		delete(choice.Rules, policy.SettingMailbox) // with passthrough the mailbox is the account's
+	}
 	decision.Rules, decision.Upstream = choice.Rules, u.Service
-	d.stage(s, cmp.Or(decision.Account, strings.ToLower(c.Account)), &decision)
+	d.stage(now, &choice, of, &decision)
 	return decision, nil
 }
 
+// sought is what a login with a token is to open.
+type sought struct {
+	protocol string
+	mailbox  string // by a rule; empty: that of the account
+}
+
+// open makes l open what is sought, and returns the mailbox.
+func (w sought) open(l *upstreams.TokenLogin, own string) string {
+	l.Opens(w.mailbox)
+	return cmp.Or(w.mailbox, own)
+}
+
 // credential decides how the upstream is logged in to. A program's own token is handed on whatever the upstream's auth.
-func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string,
-	c login.Credentials) (proxy.Decision, error) {
+func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, want sought, c login.Credentials) (proxy.Decision,
+	error) {
 	if u.Tokens != nil && !c.Token() {
-		return d.modern(ctx, u, a, protocol)
+		return d.modern(ctx, u, a, want)
 	}
 	return proxy.Decision{
 		Mailbox:    strings.ToLower(c.Account),
@@ -95,11 +111,11 @@ func (d *Decider) credential(ctx context.Context, u *upstreams.Upstream, a guard
 }
 
 // modern decides about a login by password at an upstream that takes tokens.
-func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, protocol string) (proxy.Decision, error) {
-	presented := accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: protocol}
+func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Attempt, want sought) (proxy.Decision, error) {
+	presented := accounts.Attempt{Login: a.Account, Password: a.Password, Source: a.Source, Protocol: want.protocol}
 	if u.EntraChecks() {
 		if claim, ok := d.o.Book.Unchecked(presented); ok {
-			return d.checkedByEntra(u, a, protocol, claim), nil
+			return d.checkedByEntra(u, a, want, claim), nil
 		}
 	}
 	a.Upstream = "" // no guess at an upstream's password
@@ -111,16 +127,18 @@ func (d *Decider) modern(ctx context.Context, u *upstreams.Upstream, a guard.Att
 	if err != nil {
 		return proxy.Decision{}, err
 	}
-	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: id.Mailbox, Known: true,
-		Credential: tokenLogin{TokenLogin: u.TokenLogin(id.Mailbox, protocol)}}, nil
+	token := u.TokenLogin(id.Mailbox, want.protocol)
+	return proxy.Decision{Account: id.Account, Checked: true, Mailbox: want.open(token, id.Mailbox), Known: true,
+		Credential: tokenLogin{TokenLogin: token}}, nil
 }
 
 // checkedByEntra decides about an account without a password of its own. Nobody is verified until Entra ID has answered.
-func (d *Decider) checkedByEntra(u *upstreams.Upstream, a guard.Attempt, protocol string, claim accounts.Claim) proxy.Decision {
+func (d *Decider) checkedByEntra(u *upstreams.Upstream, a guard.Attempt, want sought, claim accounts.Claim) proxy.Decision {
 	a.Account, a.Crowd = claim.Mailbox, claim.Entry() // the user there, by whatever name here
-	entra := &entraLogin{TokenLogin: u.TokenLogin(claim.Mailbox, protocol), guess: guess{failures: d.o.Failures, attempt: a}}
+	entra := &entraLogin{TokenLogin: u.TokenLogin(claim.Mailbox, want.protocol), guess: guess{failures: d.o.Failures, attempt: a}}
 	entra.Request.Password = a.Password
-	return proxy.Decision{Account: claim.Account, Mailbox: claim.Mailbox, Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}
+	return proxy.Decision{Account: claim.Account, Mailbox: want.open(entra.TokenLogin, claim.Mailbox),
+		Known: d.o.Verified.Has(a.Source, a.Account), Credential: entra}
 }
 
 // checkHere checks a password against the accounts, slowed and bounded like any other. Only an Identity, whose password was
@@ -141,90 +159,4 @@ func (d *Decider) checkHere(ctx context.Context, a guard.Attempt, presented acco
 		check.Done(login.Unsent)
 	}
 	return id, err
-}
-
-// stage decides at which stage a login is served that is not refused otherwise, and adds what that means. The password
-// was checked here, or the refusal waits until the upstream or Entra ID has accepted it: a stranger learns no stage.
-func (d *Decider) stage(s *inventory.Session, account string, decision *proxy.Decision) {
-	decision.Stage = inventory.StageBridge
-	set, of := d.setFor(s, account)
-	if set == "" {
-		return
-	}
-	decision.Stage = set
-	rules := make(map[string]string, len(decision.Rules)+1)
-	maps.Copy(rules, decision.Rules)
-	rules["stage"] = "device" // people set it for this one
-	decision.Rules = rules
-	switch set {
-	case inventory.StageWarn:
-		decision.Notice = "This device uses outdated encryption." // said to the device
-	case inventory.StageBlock:
-		d.block(decision, of != s.DeviceOf(account), of)
-	}
-}
-
-// setFor returns the stage that people set for a session's device, and under which id: its own, or one that differs in how the
-// account is spelled, or in what is known of the source. Of several of those the strictest holds: a device must not come out
-// of a block by another spelling. Whoever wants one of them served sets that one.
-func (d *Decider) setFor(s *inventory.Session, account string) (set inventory.Stage, of string) {
-	if d.o.Stages == nil {
-		return "", ""
-	}
-	own := s.DeviceOf(account)
-	for _, source := range s.Sources() {
-		for name, stage := range d.o.Stages(source) {
-			id := source + "/" + name
-			switch {
-			case id == own:
-				return stage, own
-			case login.IsSpellingOf(account, name) && stricter(stage, set):
-				set, of = stage, id
-			}
-		}
-	}
-	return set, of
-}
-
-func stricter(a, b inventory.Stage) bool {
-	return b == "" || slices.Index(inventory.Stages(), a) > slices.Index(inventory.Stages(), b)
-}
-
-func (d *Decider) block(decision *proxy.Decision, spelled bool, of string) {
-	refusal := login.Refuse(login.Blocked, "the device was set to stage block: set another stage if it is to read mail here again")
-	if spelled {
-		refusal = login.Refuse(login.Blocked, "the device was set to stage block as %s: set another stage there, or one for this name alone, if "+
-			"it is to read mail here again", of)
-	}
-	refusal.Text = d.o.Config.Contact
-	if decision.Checked {
-		decision.Credential = blocked{refusal: refusal}
-		return
-	}
-	decision.Then = refusal
-}
-
-// Rules compiles the rules of a configuration; the first upstream serves what no rule leads elsewhere.
-func Rules(cfg *config.Config) (*policy.Table, error) {
-	var rules []policy.Rule
-	for _, r := range cfg.Rules {
-		rules = append(rules, policy.Rule{Match: matchOf(r.Match), Upstream: r.Upstream})
-	}
-	if len(cfg.Upstreams) == 0 {
-		return nil, errors.New("no upstream: name one in upstreams")
-	}
-	return policy.Compile(rules, cfg.Upstreams[0].Name)
-}
-
-// matchOf turns the match of a rule in the configuration into policy's.
-func matchOf(m config.Match) policy.Match {
-	out := policy.Match{Source: m.Source, Listener: m.Listener, Protocol: m.Protocol, Account: m.Account, Readiness: m.Readiness}
-	if m.Blockers != nil {
-		out.Blockers = append([]string{}, *m.Blockers...)
-	}
-	if m.Not != nil {
-		not := matchOf(*m.Not)
-		out.Not = &not
-	}
-	return out
 }

@@ -48,18 +48,18 @@ func newDecider(t *testing.T, stages map[string]inventory.Stage) *decider.Decide
 	must(t, err)
 	d, err := decider.New(decider.Options{Config: cfg, Upstreams: services, Book: book, Verified: verified,
 		Failures: guard.NewFailures(guard.FailureOptions{Verified: verified}),
-		Stages:   setTo(stages)})
+		Plans:    setTo(stages)})
 	must(t, err)
 	return d
 }
 
 // setTo has the stages of ids as a Decider asks for them.
-func setTo(stages map[string]inventory.Stage) func(source string) map[string]inventory.Stage {
-	return func(source string) map[string]inventory.Stage {
-		of := map[string]inventory.Stage{}
+func setTo(stages map[string]inventory.Stage) func(source string) map[string]inventory.Plan {
+	return func(source string) map[string]inventory.Plan {
+		of := map[string]inventory.Plan{}
 		for id, stage := range stages {
 			if from, account, _ := strings.Cut(id, "/"); from == source {
-				of[account] = stage
+				of[account] = inventory.Plan{Stage: stage}
 			}
 		}
 		return of

@@ -5,6 +5,7 @@
 package upstreams
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -161,6 +162,7 @@ func TokenOptions(u config.Upstream, vault *oauth.Vault) oauth.Options {
 type TokenLogin struct {
 	Request oauth.Request
 
+	opens   string // the mailbox, where it is not that of Request
 	tokens  *oauth.Source
 	host    string // of the upstream, which OAUTHBEARER names
 	port    int
@@ -177,6 +179,9 @@ func (u *Upstream) TokenLogin(mailbox, protocol string) *TokenLogin {
 	return t
 }
 
+// Opens makes t log in to another mailbox with the token of its own: a shared one, say. Empty: it does not.
+func (t *TokenLogin) Opens(mailbox string) { t.opens = mailbox }
+
 // Mechanisms implements proxy.Credential: the token is there before the upstream is dialled, which waits a minute for a
 // login and no longer.
 func (t *TokenLogin) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
@@ -188,7 +193,7 @@ func (t *TokenLogin) Mechanisms(ctx context.Context) ([]sasl.Client, error) {
 		return nil, oauth.Fault(err)
 	}
 	t.token = token
-	bearer := sasl.OAuthBearerOptions{Username: t.Request.Mailbox, Token: token.Value.Reveal(), Host: t.host, Port: t.port}
+	bearer := sasl.OAuthBearerOptions{Username: cmp.Or(t.opens, t.Request.Mailbox), Token: token.Value.Reveal(), Host: t.host, Port: t.port}
 	return []sasl.Client{oauth.NewXOAUTH2Client(bearer.Username, bearer.Token), sasl.NewOAuthBearerClient(&bearer)}, nil
 }
 
@@ -206,10 +211,10 @@ func (t *TokenLogin) Retry(ctx context.Context, r *login.Refusal) ([]sasl.Client
 			return clients, nil
 		}
 		return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s, and no new one came: %w",
-			t.Request.Mailbox, err)
+			cmp.Or(t.opens, t.Request.Mailbox), err)
 	}
 	return nil, login.Refuse(login.Unavailable, "the upstream refuses the bridge's token for %s%s: check that %s (%w)",
-		t.Request.Mailbox, which, mends[t.flow], r)
+		cmp.Or(t.opens, t.Request.Mailbox), which, mends[t.flow], r)
 }
 
 const (

@@ -34,11 +34,14 @@ func (d *desk) talks(device string, n int, began time.Time) {
 	}
 }
 
-// onDisk is what journal and store have in the data directory.
-func onDisk(t *testing.T, dir string) (total int64) {
+// onDisk is what files of the data directory have, by default those of journal and store.
+func onDisk(t *testing.T, dir string, patterns ...string) (total int64) {
 	t.Helper()
+	if patterns == nil {
+		patterns = []string{ledger.StoreFile + "*", filepath.Join(ledger.JournalFolder, "*")}
+	}
 	var all []string
-	for _, pattern := range []string{ledger.StoreFile + "*", filepath.Join(ledger.JournalFolder, "*")} {
+	for _, pattern := range patterns {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		must(t, err)
 		all = append(all, names...)
@@ -88,6 +91,24 @@ func TestLedger_BoundsItsSize(t *testing.T) {
 				t.Errorf("owner %q, want Radiology", got.Owner)
 			}
 		})
+	}
+}
+
+// TestLedger_BoundsJournalAndStoreTogether: the store alone would fit.
+func TestLedger_BoundsJournalAndStoreTogether(t *testing.T) {
+	t.Parallel()
+	const n = 2500
+	dir := t.TempDir()
+	d := bounded(t, dir, 0)
+	d.talks(scanner, n, time.Now().Add(-n*time.Second))
+	d.counts(fmt.Sprintf("%s %d", scanner, n))
+	must(t, d.Close())
+	all, store := onDisk(t, dir), onDisk(t, dir, ledger.StoreFile+"*")
+	size := store + (all-store)/2
+	d = bounded(t, dir, size)
+	must(t, d.Bound(t.Context(), time.Now()))
+	if after := onDisk(t, dir); after > size || after == 0 {
+		t.Errorf("%d bytes of %d are kept, want at most %d", after, all, size)
 	}
 }
 

@@ -119,12 +119,15 @@ func TestStages_AreKeptForABridgeWithoutItsStore(t *testing.T) {
 	d := start(t, dir)
 	must(t, d.Import(t.Context(), []string{scanner, fax}, "test"))
 	must(t, d.Set(t.Context(), scanner, map[string]string{"stage": "block", "owner": "x"}, "test"))
-	must(t, d.Set(t.Context(), fax, map[string]string{"owner": "y"}, "test"))
+	must(t, d.Set(t.Context(), fax, map[string]string{"owner": "y", "deadline": "2027-03-01"}, "test"))
 	must(t, d.Close())
 	again := open(t, dir)
 	for id, want := range map[string]inventory.Stage{scanner: inventory.StageBlock, fax: ""} {
 		source, account, _ := strings.Cut(id, "/")
-		if got := again.Stages(source)[account]; got != want {
+		if got := again.Plans(source)[account].Deadline; (id == fax) != (got == "2027-03-01") {
+			t.Errorf("after a restart the deadline of %s is %q", id, got)
+		}
+		if got := again.Plans(source)[account].Stage; got != want {
 			t.Errorf("after a restart the stage of %s is %q, want %q", id, got, want)
 		}
 	}
@@ -132,7 +135,7 @@ func TestStages_AreKeptForABridgeWithoutItsStore(t *testing.T) {
 	path := filepath.Join(dir, ledger.StagesFile)
 	kept, err := os.ReadFile(path)
 	must(t, err)
-	if got, want := string(kept), `{"`+scanner+`":"block"}`; got != want {
+	if got, want := string(kept), `{"`+scanner+`":"block","`+fax+`":{"deadline":"2027-03-01"}}`; got != want {
 		t.Errorf("%s has %s, want %s", ledger.StagesFile, got, want)
 	}
 	must(t, os.WriteFile(path, []byte("{"), 0o600))

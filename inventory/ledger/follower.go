@@ -31,7 +31,7 @@ type follower struct {
 
 	keepSessions, keepDays time.Duration
 
-	stages *setStages // told what the store says is set
+	plans  *plans // told what the store says is set
 	log    *zap.Logger
 	passes chan askedPass // asks for a pass that begins now
 	tried  chan struct{}  // closed when the store was reached, or could not be for the first time
@@ -158,7 +158,7 @@ func (f *follower) takeOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.stages.replace(settings)
+	return f.plans.replace(settings)
 }
 
 func (f *follower) reach(ctx context.Context) (*sqlstore.Store, error) {

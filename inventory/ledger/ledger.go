@@ -60,7 +60,7 @@ type Ledger struct {
 // Open opens the journal and what people set. The store is opened after Start, so that one which cannot be reached keeps no
 // bridge from starting; reading waits for that.
 func Open(o Options) (*Ledger, error) {
-	stages, err := openSetStages(filepath.Join(o.Dir, StagesFile))
+	plans, err := openPlans(filepath.Join(o.Dir, StagesFile))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func Open(o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{Journal: j, o: o, end: func() {}}
-	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, stages: stages,
+	l.follower = &follower{journal: j, options: store, keepSessions: o.KeepSessions, keepDays: o.KeepDays, plans: plans,
 		log: o.Log, passes: make(chan askedPass), tried: make(chan struct{})}
 	l.view = l.reader
 	return l, nil
@@ -102,8 +102,8 @@ func (l *Ledger) Close() error {
 	return err
 }
 
-// Stages returns what the devices of a source were set to, by account; the caller does not change it. It waits for no store.
-func (l *Ledger) Stages(source string) map[string]inventory.Stage { return l.stages.of(source) }
+// Plans returns what was set for the devices of a source, by account; the caller does not change it. It waits for no store.
+func (l *Ledger) Plans(source string) map[string]inventory.Plan { return l.plans.of(source) }
 
 // How often what need not be kept any longer is let go: what is too old, and what is too much.
 const (

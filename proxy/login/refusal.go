@@ -38,6 +38,7 @@ type Refusal struct {
 	Err       error
 	NotBefore time.Time
 	Uncoded   bool
+	ByRule    bool // a stage refuses, and not what the device reads, such as an upstream that is unavailable
 }
 
 // Refuse returns a Refusal for reason whose record reads as format and args say.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"drawbridge/internal/glob"
 	"drawbridge/internal/protocol"
 )
 
@@ -15,16 +14,17 @@ import (
 var (
 	protocols = protocol.Names()
 	readiness = [...]string{"ready", "legacy", "obsolete", "unknown"}
-	blockers  = [...]string{"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
+	blockers  = [...]string{"no_tls", "no_login", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
 )
 
 // matcher is a compiled Match.
 type matcher struct {
 	protocol, readiness, blockers wordSet // empty where the key is not set
 	noBlockers                    bool
-	listener                      []string
-	account                       []glob.Pattern
-	source                        []netip.Prefix
+	listener, mac                 []string
+	account, device               nameList
+	source                        addressList
+	percent                       int // devices of a hundred; -1 where the key is not set
 	not                           *matcher
 }
 
@@ -36,24 +36,33 @@ func compileMatch(where string, m *Match) (*matcher, error) {
 		blockers:   setOf(blockers[:], m.Blockers...),
 		noBlockers: m.Blockers != nil && len(m.Blockers) == 0,
 		listener:   m.Listener,
+		mac:        m.MAC,
+		account:    listNames(m.Account),
+		device:     listNames(m.Device),
+		percent:    -1,
 	}
 	faults := []error{
 		emptyList(where+".source", m.Source),
 		emptyList(where+".listener", m.Listener),
 		emptyList(where+".account", m.Account),
+		emptyList(where+".mac", m.MAC),
+		emptyList(where+".device", m.Device),
 		checkWords(where+".protocol", m.Protocol, protocols),
 		checkWords(where+".readiness", m.Readiness, readiness[:]),
 	}
 	if len(m.Blockers) > 0 {
 		faults = append(faults, checkWords(where+".blockers", m.Blockers, blockers[:]))
 	}
+	var plain []netip.Prefix
 	for _, p := range m.Source {
-		plain, err := plainPrefix(where+".source", p)
+		one, err := plainPrefix(where+".source", p)
 		faults = append(faults, err)
-		c.source = append(c.source, plain)
+		plain = append(plain, one)
 	}
-	for _, pattern := range m.Account {
-		c.account = append(c.account, glob.Compile(pattern))
+	c.source = listAddresses(plain)
+	if m.UpstreamPercent != nil {
+		c.percent = *m.UpstreamPercent
+		faults = append(faults, checkPercent(where+".upstream_percent", c.percent))
 	}
 	if m.Not != nil {
 		not, err := compileNot(where+".not", m.Not)
@@ -65,8 +74,8 @@ func compileMatch(where string, m *Match) (*matcher, error) {
 
 // compileNot compiles what is negated: without a key it would hold for every session, and its rule for none.
 func compileNot(where string, m *Match) (*matcher, error) {
-	if m.Source == nil && m.Listener == nil && m.Protocol == nil && m.Account == nil && m.Readiness == nil &&
-		m.Blockers == nil && m.Not == nil {
+	if m.Source == nil && m.MAC == nil && m.Listener == nil && m.Protocol == nil && m.Account == nil && m.Device == nil &&
+		m.Readiness == nil && m.Blockers == nil && m.UpstreamPercent == nil && m.Not == nil {
 		return nil, fmt.Errorf("%s: it has no key, so the rule would match no session: name one, or leave it out", where)
 	}
 	return compileMatch(where, m)
@@ -103,10 +112,17 @@ func plainPrefix(where string, p netip.Prefix) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
+func checkPercent(where string, percent int) error {
+	if percent < 0 || percent > 100 {
+		return fmt.Errorf("%s: %d is no percentage: write 0 to 100", where, percent)
+	}
+	return nil
+}
+
 // holds reports whether all keys hold for s. What is looked at quickest comes first.
 func (m *matcher) holds(s *subject) bool {
-	return m.fitsWords(s) && m.fitsListener(s) && m.fitsAccount(s) && m.fitsSource(s) &&
-		(m.not == nil || !m.not.holds(s))
+	return m.fitsWords(s) && m.fitsPercent(s) && m.fitsListener(s) && m.fitsMAC(s) && m.fitsAccount(s) && m.fitsDevice(s) &&
+		m.source.fits(s.Source) && (m.not == nil || !m.not.holds(s))
 }
 
 func (m *matcher) fitsWords(s *subject) bool {
@@ -116,33 +132,19 @@ func (m *matcher) fitsWords(s *subject) bool {
 	return m.protocol.fits(s.protocol) && m.readiness.fits(s.readiness) && m.blockers.fits(s.blockers)
 }
 
+func (m *matcher) fitsPercent(s *subject) bool { return m.percent < 0 || s.percent < m.percent }
+
 func (m *matcher) fitsListener(s *subject) bool {
 	return m.listener == nil || slices.Contains(m.listener, s.Listener)
 }
 
-func (m *matcher) fitsSource(s *subject) bool {
-	if m.source == nil {
-		return true
-	}
-	for i := range m.source {
-		if m.source[i].Contains(s.Source) {
-			return true
-		}
-	}
-	return false
-}
+func (m *matcher) fitsMAC(s *subject) bool { return m.mac == nil || slices.Contains(m.mac, s.MAC) }
 
 func (m *matcher) fitsAccount(s *subject) bool {
-	if m.account == nil {
-		return true
-	}
-	for i := range m.account {
-		if m.account[i].Matches(s.Account) {
-			return true
-		}
-	}
-	return false
+	return m.account.fits(s.Account) || s.Listed != "" && m.account.fits(s.Listed)
 }
+
+func (m *matcher) fitsDevice(s *subject) bool { return m.device.fits(s.Device) }
 
 // wordSet is a set of the words of one key, a bit each.
 type wordSet uint8

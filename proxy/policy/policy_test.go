@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/inventory"
 	"drawbridge/proxy/policy"
@@ -19,6 +20,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
+var noon = time.Date(2027, 1, 11, 12, 0, 0, 0, time.UTC)
+
 func printer() policy.Facts {
 	return policy.Facts{Source: netip.MustParseAddr("10.20.40.7"), Listener: "imaps", Protocol: "imap",
 		Account: "Scanner1@Plant2.contoso.com", Readiness: "legacy",
@@ -27,11 +30,16 @@ func printer() policy.Facts {
 
 func compile(t testing.TB, rules ...policy.Rule) *policy.Table {
 	t.Helper()
-	table, err := policy.Compile(rules, "exchange-online")
+	table, err := policy.Compile(rules, "exchange-online", time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// leading returns a rule that leads the sessions of m to an upstream.
+func leading(m policy.Match, upstream string) policy.Rule {
+	return policy.Rule{Match: m, Settings: policy.Settings{Upstream: upstream}}
 }
 
 func TestDecide_TakesTheFirstRuleThatSetsTheUpstream(t *testing.T) {
@@ -42,14 +50,15 @@ func TestDecide_TakesTheFirstRuleThatSetsTheUpstream(t *testing.T) {
 		upstream, rule string
 	}{
 		"no rules":          {nil, "exchange-online", "default"},
-		"none matches":      {[]policy.Rule{{elsewhere, "a"}}, "exchange-online", "default"},
-		"the first":         {[]policy.Rule{{here, "a"}, {here, "b"}}, "a", "rules[0]"},
-		"one without a key": {[]policy.Rule{{elsewhere, "a"}, {Upstream: "b"}}, "b", "rules[1]"},
-		"past one that sets nothing": {[]policy.Rule{{here, ""}, {elsewhere, "a"}, {here, "b"}},
+		"none matches":      {[]policy.Rule{leading(elsewhere, "a")}, "exchange-online", "default"},
+		"the first":         {[]policy.Rule{leading(here, "a"), leading(here, "b")}, "a", "rules[0]"},
+		"one without a key": {[]policy.Rule{leading(elsewhere, "a"), leading(policy.Match{}, "b")}, "b", "rules[1]"},
+		"past one that sets nothing": {[]policy.Rule{leading(here, ""), leading(elsewhere, "a"), leading(here, "b")},
 			"b", "rules[2]"},
 	} {
-		want := policy.Decision{Upstream: tt.upstream, Rules: map[string]string{"upstream": tt.rule}}
-		if got := compile(t, tt.rules...).Decide(printer()); !reflect.DeepEqual(got, want) {
+		want := policy.Decision{Upstream: tt.upstream, Stage: "bridge", Given: "bridge",
+			Rules: policy.Rules{"upstream": tt.rule, "stage": "default"}}
+		if got := compile(t, tt.rules...).Decide(printer(), noon); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
@@ -107,7 +116,7 @@ func TestMatch(t *testing.T) {
 		{"a key beside not", policy.Match{Protocol: []string{"pop3"},
 			Not: &policy.Match{Listener: []string{"x"}}}, printer(), false},
 	} {
-		got := compile(t, policy.Rule{Match: tt.match, Upstream: "a"}).Decide(tt.facts).Upstream == "a"
+		got := compile(t, leading(tt.match, "a")).Decide(tt.facts, noon).Upstream == "a"
 		if got != tt.want {
 			t.Errorf("%s: matches is %v, want %v", tt.name, got, tt.want)
 		}
@@ -156,7 +165,7 @@ func TestMatch_AccountGlobs(t *testing.T) {
 	} {
 		facts := policy.Facts{Account: tt.account}
 		match := policy.Match{Account: []string{tt.pattern}}
-		got := compile(t, policy.Rule{Match: match, Upstream: "a"}).Decide(facts).Upstream == "a"
+		got := compile(t, leading(match, "a")).Decide(facts, noon).Upstream == "a"
 		if got != tt.want {
 			t.Errorf("%q matches %q is %v, want %v", tt.pattern, tt.account, got, tt.want)
 		}
@@ -165,14 +174,14 @@ func TestMatch_AccountGlobs(t *testing.T) {
 
 func TestCompile_NamesEveryFault(t *testing.T) {
 	rules := []policy.Rule{
-		{Upstream: "a"},
+		{Settings: policy.Settings{Upstream: "a"}},
 		{Match: policy.Match{Source: []netip.Prefix{}, Listener: []string{}, Account: []string{},
 			Protocol: []string{"smtp"}, Readiness: []string{}, Blockers: []string{"none"}}},
 		{Match: policy.Match{Not: &policy.Match{}}},
 		{Match: policy.Match{Not: &policy.Match{Readiness: []string{"redy"}}}},
 		{Match: policy.Match{Source: []netip.Prefix{{}, netip.MustParsePrefix("::ffff:0.0.0.0/90")}}},
 	}
-	_, err := policy.Compile(rules, "")
+	_, err := policy.Compile(rules, "", time.UTC)
 	if err == nil {
 		t.Fatal("faulty rules were compiled")
 	}
@@ -183,7 +192,7 @@ func TestCompile_NamesEveryFault(t *testing.T) {
 		"rules[1].match.account: the list is empty: name what the rule is for, or leave it out",
 		`rules[1].match.protocol: "smtp" is none of imap, pop3`,
 		"rules[1].match.readiness: the list is empty: name what the rule is for, or leave it out",
-		`rules[1].match.blockers: "none" is none of no_tls, tls_version, key_exchange, signature, password_login, starttls_port`,
+		`rules[1].match.blockers: "none" is none of no_tls, no_login, tls_version, key_exchange, signature, password_login, starttls_port`,
 		"rules[2].match.not: it has no key, so the rule would match no session: name one, or leave it out",
 		`rules[3].match.not.readiness: "redy" is none of ready, legacy, obsolete, unknown`,
 		"rules[4].match.source: it holds an entry that is no address or range",
@@ -198,13 +207,13 @@ func TestFactsOf(t *testing.T) {
 	s := &inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr("10.0.0.1")}, Listener: "imap",
 		Protocol: "imap", TLSMode: "starttls", Login: inventory.Login{AuthMechanism: "PLAIN"}}
 	want := policy.Facts{Source: netip.MustParseAddr("10.0.0.1"), Listener: "imap", Protocol: "imap",
-		Account: "Fax", Readiness: "unknown", Blockers: []string{"password_login", "starttls_port"}}
-	got := policy.FactsOf(s, "Fax")
+		Account: "Fax", Device: "10.0.0.1/fax", Readiness: "unknown", Blockers: []string{"password_login", "starttls_port"}}
+	got := policy.FactsOf(s, "Fax", "", inventory.Plan{})
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	match := policy.Match{Blockers: []string{"starttls_port"}}
-	if d := compile(t, policy.Rule{Match: match, Upstream: "a"}).Decide(got); d.Upstream != "a" {
+	if d := compile(t, leading(match, "a")).Decide(got, noon); d.Upstream != "a" {
 		t.Errorf("a rule for starttls_port gave %+v", d)
 	}
 }
@@ -213,7 +222,7 @@ func TestFactsOf(t *testing.T) {
 func manyRules(n int) []policy.Rule {
 	rules := make([]policy.Rule, n)
 	for i := range rules {
-		rules[i] = policy.Rule{Upstream: "a", Match: policy.Match{
+		rules[i] = policy.Rule{Settings: policy.Settings{Upstream: "a"}, Match: policy.Match{
 			Source:   prefixes(fmt.Sprintf("10.%d.%d.0/24", 128+i/256, i%256), "192.168.0.0/16", "10.20.0.0/16"),
 			Protocol: []string{"pop3", "imap"},
 			Account:  []string{fmt.Sprintf("*@plant%d.contoso.com", 1000+i)},
@@ -226,7 +235,7 @@ func manyRules(n int) []policy.Rule {
 func TestDecide_DoesNotAllocateForEachRule(t *testing.T) {
 	allocations := func(rules int) float64 {
 		table, facts := compile(t, manyRules(rules)...), printer()
-		return testing.AllocsPerRun(10, func() { table.Decide(facts) })
+		return testing.AllocsPerRun(10, func() { table.Decide(facts, noon) })
 	}
 	if few, many := allocations(1), allocations(1000); many > few {
 		t.Errorf("%v allocations for 1,000 rules, %v for one", many, few)
@@ -234,11 +243,15 @@ func TestDecide_DoesNotAllocateForEachRule(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	table, facts := compile(b, manyRules(1000)...), printer()
-	b.ReportAllocs()
-	for b.Loop() {
-		if d := table.Decide(facts); d.Upstream != "exchange-online" {
-			b.Fatalf("a rule matched: %+v", d)
-		}
+	for _, n := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			table, facts := compile(b, manyRules(n)...), printer()
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := table.Decide(facts, noon); d.Upstream != "exchange-online" {
+					b.Fatalf("a rule matched: %+v", d)
+				}
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/config"
+	"drawbridge/internal/schedule"
 	"drawbridge/internal/secret"
 )
 
@@ -62,9 +63,22 @@ rules:
     upstream: exchange-online
   - match: {listener: [imaps, imap], readiness: legacy, not: {blockers: [no_tls, starttls_port]}}
     upstream: exchange-online
+  - match: {source: 10.20.41.0/24, mac: "00:00:5e:00:53:01"}
+    stage: brownout
+    schedule: ["Mon-Fri 10:00-10:30"]
+    block_from: 2027-03-01
+    dry_run: true
+  - match: {account: fax1@contoso.com, device: "10.20.3.*/*", upstream_percent: 10}
+    from: 2027-01-15T20:00
+    until: 2027-06-01
+    upstream: with-a-secret
+    mailbox: fax@contoso.com
+    block_from: deadline
+    cut_sessions: true
   - match: {blockers: []}
     upstream: exchange-online
-    stage: bridge
+    stage: warn
+    message: This device can use outlook.office365.com directly.
 notices:
   email: {server: mail.contoso.com:587, from: bridge@contoso.com, to: [it@contoso.com], user: bridge@contoso.com, password: of-a-file}
   webhooks:
@@ -171,10 +185,18 @@ func leafOf(f reflect.StructField, v reflect.Value) (any, bool) {
 		return *x, true
 	case []netip.Prefix:
 		return texts(x), x != nil
+	case []schedule.Window:
+		return windowsOf(x), x != nil
+	case config.BlockFrom:
+		return blockFrom(x), true
+	case *bool:
+		return dereferenced(x)
+	case *int:
+		return dereferenced(x)
 	case secret.Secret:
 		return secretOf(keyOf(f), x), true
 	case time.Time:
-		return x.Format(time.DateOnly), true
+		return moment(x), true
 	case string, int, int64, bool:
 		if f.Tag.Get("drawbridge") == "size" && !v.IsZero() {
 			return config.FormatSize(v.Int()), true
@@ -212,6 +234,36 @@ func texts(prefixes []netip.Prefix) []string {
 	all := make([]string, len(prefixes))
 	for i, p := range prefixes {
 		all[i] = strings.TrimSuffix(p.String(), "/32")
+	}
+	return all
+}
+
+func dereferenced[T any](x *T) (any, bool) {
+	if x == nil {
+		return nil, false
+	}
+	return *x, true
+}
+
+// moment writes a time as briefly as a file may.
+func moment(at time.Time) string {
+	if at.Hour() == 0 && at.Minute() == 0 {
+		return at.Format(time.DateOnly)
+	}
+	return at.Format("2006-01-02T15:04")
+}
+
+func blockFrom(b config.BlockFrom) string {
+	if b.Deadline {
+		return b.String()
+	}
+	return moment(b.At)
+}
+
+func windowsOf(windows []schedule.Window) []string {
+	all := make([]string, len(windows))
+	for i, w := range windows {
+		all[i] = w.String()
 	}
 	return all
 }

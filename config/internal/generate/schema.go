@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,13 +13,16 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"drawbridge/config"
+	"drawbridge/internal/schedule"
 	"drawbridge/internal/secret"
 )
 
 const (
 	packagePath  = "drawbridge/config"
 	durationForm = `^([0-9]+(ms|s|m|h|d))+$`
-	momentForm   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$`
+	momentForm   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})?)?$`
+	windowForm   = `^\s*([A-Za-z,-]+\s+)?[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}\s*$`
+	macForm      = `^([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}$|^([0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}$`
 	sizeForm     = `^[0-9]+(B|KiB|MiB|GiB)$`
 	nameForm     = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
 )
@@ -51,7 +55,7 @@ func schema() ([]byte, error) {
 	}
 	refine(root.Definitions)
 	addDefaults(root.Definitions, e)
-	addTaken(root.Definitions["Rule"])
+	addTaken(root.Definitions)
 	text, err := json.MarshalIndent(root, "", "  ")
 	return append(text, '\n'), err
 }
@@ -65,6 +69,10 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`}
 	case reflect.TypeFor[time.Time]():
 		return &jsonschema.Schema{Type: "string", Pattern: momentForm}
+	case reflect.TypeFor[config.BlockFrom]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string", Pattern: momentForm}, {Const: "deadline"}}}
+	case reflect.TypeFor[schedule.Window]():
+		return &jsonschema.Schema{Type: "string", Pattern: windowForm}
 	case reflect.TypeFor[time.Location](), reflect.TypeFor[*time.Location]():
 		return someText()
 	case reflect.TypeFor[secret.Secret]():
@@ -158,13 +166,9 @@ func refine(all jsonschema.Definitions) {
 	either(all["Keep"], "size", &jsonschema.Schema{Type: "string", Pattern: sizeForm}, &jsonschema.Schema{Const: 0})
 	all["Keep"].Properties.Value("size").Default = 0
 	all["Match"].Properties.Value("blockers").Items.Enum = []any{ // too many for a tag
-		"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port",
+		"no_tls", "no_login", "tls_version", "key_exchange", "signature", "password_login", "starttls_port",
 	}
-	for key, p := range all["Match"].Properties.FromOldest() {
-		if p.Type == "array" {
-			either(all["Match"], key, p.Items, listOf(p))
-		}
-	}
+	refineRules(all["Rule"], all["Match"])
 	either(all["Admin"], "certificate",
 		&jsonschema.Schema{Type: "string", Enum: []any{"local_ca"}}, groupOf("file", ref("CertificateFile")))
 	auth := all["Upstream"].Properties.Value("auth")
@@ -184,6 +188,21 @@ func noticeEvents() (all []any) {
 		all = append(all, event)
 	}
 	return all
+}
+
+// refineRules lets one value stand where a list may, and a file where the list can be long.
+func refineRules(rule, match *jsonschema.Schema) {
+	either(rule, "schedule", rule.Properties.Value("schedule").Items, listOf(rule.Properties.Value("schedule")))
+	match.Properties.Value("mac").Items.Pattern = macForm
+	for key, p := range match.Properties.FromOldest() {
+		forms := []*jsonschema.Schema{p.Items, listOf(p)}
+		if slices.Contains([]string{"source", "mac", "account", "device"}, key) {
+			forms = append(forms, groupOf("file", someText()))
+		}
+		if p.Type == "array" {
+			either(match, key, forms...)
+		}
+	}
 }
 
 // listOf is the list that a key's schema has beside its description.
@@ -229,20 +248,19 @@ func addDefaultsOf(s *jsonschema.Schema, v reflect.Value) {
 }
 
 // addTaken adds the values that are taken of keys that are not built yet, because they ask for what is done anyway.
-// All of them are keys of a rule.
-func addTaken(rule *jsonschema.Schema) {
+func addTaken(all jsonschema.Definitions) {
+	groups := map[string]string{"listeners[]": "Listener", "accounts[]": "Account", "rules[]": "Rule"}
 	for _, u := range config.NotBuilt() {
 		if len(u.Taken) == 0 {
 			continue
 		}
 		values := make([]any, len(u.Taken))
 		for i, text := range u.Taken {
-			values[i] = text
-			if text == "false" {
-				values[i] = false
+			if err := json.Unmarshal([]byte(text), &values[i]); err != nil {
+				values[i] = text // a word, and neither a number nor a truth
 			}
 		}
-		rule.Properties.Set(strings.TrimPrefix(u.Key, "rules[]."),
-			&jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
+		group, key, _ := strings.Cut(u.Key, ".")
+		all[groups[group]].Properties.Set(key, &jsonschema.Schema{Description: "Not built yet beyond this value.", Enum: values})
 	}
 }

@@ -1,0 +1,98 @@
+package migration_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"drawbridge/internal/migration"
+	"drawbridge/internal/schedule"
+	"drawbridge/inventory"
+	"drawbridge/proxy/policy"
+)
+
+var monday = time.Date(2027, 1, 11, 0, 0, 0, 0, time.UTC)
+
+func rules(t *testing.T, list ...policy.Rule) migration.Rules {
+	t.Helper()
+	table, err := policy.Compile(list, "on-prem", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return migration.Rules{Table: table}
+}
+
+func device(account, readiness string, blockers ...string) inventory.Device {
+	return inventory.Device{ID: "10.20.3.7/" + account, Source: "10.20.3.7", SourceIP: "10.20.3.7", Account: account, Listener: "pop3s",
+		Protocol: "pop3", TLSMode: "implicit", Readiness: readiness, Blockers: blockers}
+}
+
+func TestAhead_TellsWhatChangesForWhom(t *testing.T) {
+	wave := policy.Rule{From: monday.AddDate(0, 0, 3), Match: policy.Match{Account: []string{"fax*"}},
+		Settings: policy.Settings{Upstream: "online"}}
+	end := policy.Rule{Settings: policy.Settings{BlockFrom: policy.BlockFrom{Deadline: true}}}
+	r := rules(t, wave, end)
+	fax, scanner, stranger := device("fax1", "legacy", "tls_version"), device("scanner1", "ready"), device("-", "legacy")
+	scanner.Deadline = "2027-01-12"
+	plans := migration.Plans{}
+	plans.Add(&fax)
+	plans.Add(&scanner)
+	r.Known.Plans = plans.Of
+	got := r.Ahead(slices.Values([]inventory.Device{fax, scanner, stranger}), monday, monday.AddDate(0, 0, 30))
+	want := []migration.Step{
+		{Device: scanner.ID, At: monday.AddDate(0, 0, 1), Stage: "block", Upstream: "on-prem", Rule: "rules[1]"},
+		{Device: fax.ID, At: monday.AddDate(0, 0, 3), Stage: "bridge", Upstream: "online", Rule: "rules[0]", Needs: true, Moves: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestAhead_BoundsTheStepsOfADevice(t *testing.T) {
+	hourly := policy.Rule{Settings: policy.Settings{Stage: "brownout"}}
+	for _, text := range []string{"1:00-1:30", "2:00-2:30", "3:00-3:30", "4:00-4:30"} {
+		w, err := schedule.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hourly.Schedule = append(hourly.Schedule, w)
+	}
+	got := rules(t, hourly).Ahead(slices.Values([]inventory.Device{device("fax1", "legacy")}), monday, monday.AddDate(1, 0, 0))
+	if len(got) != migration.MaxSteps {
+		t.Errorf("%d steps, want %d", len(got), migration.MaxSteps)
+	}
+}
+
+func TestReplay_ComparesWithWhatWas(t *testing.T) {
+	r := rules(t, policy.Rule{Match: policy.Match{Account: []string{"fax*"}}, From: monday.AddDate(0, 1, 0),
+		Settings: policy.Settings{Stage: "block"}})
+	const line = `{"msg":"session","device":"10.20.3.7/fax1","started_at":"2027-01-11T08:00:00Z","source_ip":"10.20.3.7","listener":"imaps",
+		"protocol":"imap","tls_mode":"implicit","account":"fax1","claimed_account":"Fax1","readiness":"legacy","blockers":["tls_version"],
+		"upstream":"on-prem","stage":"bridge","rules":{"upstream":"default","stage":"default"}}`
+	rec, err := migration.ParseRecord([]byte(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var same, later migration.Replay
+	same.Add(r, &rec, time.Time{})
+	later.Add(r, &rec, monday.AddDate(0, 2, 0))
+	later.Add(r, &rec, monday.AddDate(0, 2, 0))
+	undecided := rec
+	undecided.Upstream = ""
+	later.Add(r, &undecided, monday.AddDate(0, 2, 0))
+	same.End()
+	later.End()
+	if same.Sessions != 1 || len(same.Differences) != 0 {
+		t.Errorf("at its own time: %+v", same)
+	}
+	if later.Sessions != 2 || len(later.Differences) != 1 || later.Needing() != 1 {
+		t.Fatalf("two months later: %+v", later)
+	}
+	d := later.Differences[0]
+	if d.Sessions != 2 || !d.Needs || d.Moves || d.Was.Stage != "bridge" || d.Would.Stage != "block" || d.Would.Rules["stage"] != "rules[0]" {
+		t.Errorf("got %+v", d)
+	}
+	if _, err := migration.ParseRecord([]byte("{")); err == nil {
+		t.Error("a torn line is read")
+	}
+}

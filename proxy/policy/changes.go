@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// Change is a moment from which a session would be treated otherwise.
+type Change struct {
+	At     time.Time
+	Before Decision
+	After  Decision
+}
+
+// Rule is the rule that makes the difference.
+func (c *Change) Rule() string {
+	if c.After.Upstream != c.Before.Upstream {
+		return c.After.Rules[SettingUpstream]
+	}
+	if c.After.Stage == inventory.StageBridge && c.After.WouldStage == "" { // what ended
+		if by := c.Before.Decisive(c.At.Add(-time.Nanosecond)); c.After.Rules[SettingStage] == Default || c.After.Given == c.Before.Given {
+			return by
+		}
+	}
+	return c.After.Decisive(c.At)
+}
+
+// Changes returns what changes for sessions with these facts after from and before until, in order, and at most so many: another
+// upstream, mailbox or stage, or another one in a dry run. What people set is taken as it is now.
+func (t *Table) Changes(f Facts, from, until time.Time, most int) []Change {
+	s := newSubject(f)
+	var mine []rule
+	for i := range t.rules {
+		if r := &t.rules[i]; r.match.holds(s) {
+			mine = append(mine, *r)
+		}
+	}
+	from, until = from.In(t.zone), until.In(t.zone)
+	before := t.decide(mine, s, from)
+	var changes []Change
+	for _, at := range t.moments(mine, s, from, until) {
+		after := t.decide(mine, s, at)
+		if !differ(&before, &after) {
+			continue
+		}
+		if len(changes) == most {
+			break
+		}
+		changes = append(changes, Change{At: at, Before: before, After: after})
+		before = after
+	}
+	return changes
+}
+
+func differ(a, b *Decision) bool {
+	return a.Upstream != b.Upstream || a.Mailbox != b.Mailbox || a.Stage != b.Stage || a.WouldStage != b.WouldStage
+}
+
+// moments are the times after from and before until at which something may change: where a rule begins or ends to hold, where
+// block_from comes, and where a schedule begins or ends.
+func (t *Table) moments(rules []rule, s *subject, from, until time.Time) []time.Time {
+	var all []time.Time
+	add := func(at time.Time) {
+		if at.After(from) && at.Before(until) {
+			all = append(all, at.In(t.zone))
+		}
+	}
+	for i := range rules {
+		r := &rules[i]
+		add(r.from)
+		add(r.until)
+		add(r.settings.BlockFrom.At)
+		if r.settings.BlockFrom.Deadline {
+			add(s.Set.Begins(t.zone))
+		}
+		for _, w := range r.settings.Schedule {
+			for _, at := range w.Edges(from, until) {
+				add(at)
+			}
+		}
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
+}
