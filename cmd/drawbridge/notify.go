@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"drawbridge/certs"
 	"drawbridge/config"
+	"drawbridge/internal/decider"
+	"drawbridge/internal/migration"
 	"drawbridge/internal/notices"
+	"drawbridge/inventory"
 )
 
 // openNotices opens what tells people of what they should know.
@@ -24,7 +28,42 @@ func (b *bridge) noticeSources() notices.Sources {
 		Down:         b.downUpstreams,
 		Certificates: func() []notices.Certificate { return b.endingCertificates(time.Now()) },
 		Secrets:      b.clientSecrets,
+		Ahead:        b.stagesAhead,
 	}
+}
+
+// stagesAhead are the changes of stage and upstream that the rules of the generation that holds have planned, but for those that a
+// schedule makes again and again.
+func (b *bridge) stagesAhead(ctx context.Context, from, to time.Time) ([]notices.StageChange, error) {
+	g := b.holds()
+	table, err := decider.Rules(g.cfg)
+	if err != nil {
+		return nil, err
+	}
+	owners := make(map[string]string)
+	rules := migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: b.ledger.Plans}}
+	var failed error
+	devices := eachOf(ctx, b.ledger.Current(), inventory.Query{}, &failed)
+	steps := rules.Ahead(func(yield func(inventory.Device) bool) {
+		for d := range devices {
+			owners[d.ID] = d.Owner
+			if !yield(d) {
+				return
+			}
+		}
+	}, from, to)
+	var changes []notices.StageChange
+	for _, s := range steps {
+		if s.Hourly {
+			continue
+		}
+		change := notices.StageChange{Device: s.Device, Owner: owners[s.Device], At: s.At, Stage: s.Stage, Rule: s.Rule}
+		if s.Moves {
+			change.Upstream = s.Upstream
+		}
+		changes = append(changes, change)
+	}
+	return changes, failed
 }
 
 func (b *bridge) downUpstreams(now time.Time) []notices.Down {

@@ -72,6 +72,8 @@ type Step struct {
 	// Moves says that the mailbox is another one from then on, with message numbers of its own: a POP3 device that leaves its mail
 	// on the server fetches all of it once more.
 	Moves bool `json:"moves_mailbox,omitempty"`
+	// Hourly says that a schedule alone makes the change, which will come again.
+	Hourly bool `json:"by_schedule,omitempty"`
 }
 
 // MaxSteps is how many changes of one device are told: a brownout of every working day has some 130 in three months.
@@ -95,8 +97,14 @@ func (r Rules) Ahead(devices iter.Seq[inventory.Device], from, until time.Time) 
 // StepOf is a change of a device, which depends on the bridge or not.
 func StepOf(device string, needs bool, c *policy.Change) Step {
 	return Step{Device: device, At: c.At, Stage: c.After.Stage, WouldStage: c.After.WouldStage, Upstream: c.After.Upstream,
-		Mailbox: c.After.Mailbox, Rule: c.Rule(), Needs: needs, Moves: c.After.Upstream != c.Before.Upstream ||
-			c.After.Mailbox != c.Before.Mailbox}
+		Mailbox: c.After.Mailbox, Rule: c.Rule(), Needs: needs, Moves: moves(c),
+		Hourly: !moves(c) && c.After.Given == inventory.StageBrownout && c.Before.Given == c.After.Given &&
+			c.After.Stage != inventory.StageBlock && c.After.WouldStage != inventory.StageBlock}
+}
+
+// moves reports whether other messages are read from then on.
+func moves(c *policy.Change) bool {
+	return c.After.Upstream != c.Before.Upstream || c.After.Mailbox != c.Before.Mailbox
 }
 
 // NeedsBridge reports whether a device depends on the bridge: all but those that are free to go.
