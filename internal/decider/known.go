@@ -32,28 +32,32 @@ func (k Known) Facts(s *inventory.Session, account string) (f policy.Facts, of s
 
 // plan returns what people set for a session's device: under its own id, or one that differs in how the account is spelled, or in
 // what is known of the source. Of several of those the strictest stage and the first deadline hold: a device must not come out
-// of a block by another spelling. Whoever wants one of them served sets that one.
+// of a block by another spelling. Whoever wants one of them served sets that one. Where the account is listed the device has two ids
+// of its own, as typed and as listed, and what is set for both is taken likewise.
 func (k Known) plan(s *inventory.Session, typed, listed string) (set inventory.Plan, of string) {
 	if k.Plans == nil {
 		return inventory.Plan{}, ""
 	}
 	own := ownIDs(s, typed, listed)
+	var mine inventory.Plan
 	for _, source := range s.Sources() {
 		for name, plan := range k.Plans(source) {
 			id := source + "/" + name
 			isOwn := slices.Contains(own, id)
-			switch {
-			case isOwn && plan.Stage != "":
-				return plan, ""
-			case isOwn || login.IsSpellingOf(typed, name) || listed != "" && login.IsSpellingOf(listed, name):
-				if stricter(plan.Stage, set.Stage) {
-					set.Stage, of = plan.Stage, id
-				}
-				if plan.Deadline != "" && (set.Deadline == "" || plan.Deadline < set.Deadline) {
-					set.Deadline = plan.Deadline
-				}
+			if !isOwn && !login.IsSpellingOf(typed, name) && (listed == "" || !login.IsSpellingOf(listed, name)) {
+				continue
 			}
+			if isOwn && plan.Stage != "" {
+				mine = strictest(mine, plan)
+			}
+			if stricter(plan.Stage, set.Stage) || plan.Stage != "" && plan.Stage == set.Stage && id < of { // maps have no order
+				of = id
+			}
+			set = strictest(set, plan)
 		}
+	}
+	if mine.Stage != "" {
+		return mine, ""
 	}
 	return set, of
 }
@@ -65,6 +69,17 @@ func ownIDs(s *inventory.Session, typed, listed string) []string {
 		own = append(own, s.DeviceOf(listed))
 	}
 	return own
+}
+
+// strictest has the stricter stage and the earlier deadline of two plans.
+func strictest(a, b inventory.Plan) inventory.Plan {
+	if stricter(b.Stage, a.Stage) {
+		a.Stage = b.Stage
+	}
+	if b.Deadline != "" && (a.Deadline == "" || b.Deadline < a.Deadline) {
+		a.Deadline = b.Deadline
+	}
+	return a
 }
 
 func stricter(a, b inventory.Stage) bool {
