@@ -134,7 +134,10 @@ type peer struct {
 }
 
 func peers() []peer {
-	const later, never = "Service unavailable, please wait a few minutes and try again", "This device may no longer read mail here. " + peerContact
+	const (
+		later = "Service unavailable, please wait a few minutes and try again"
+		never = "This device may no longer read mail here. " + peerContact
+	)
 	return []peer{
 		{"fetchmail", "fetchmail", sandbox.POP3, "Subject: message 1",
 			shown{0, []string{"+OK Mailbox open. " + peerMessage}},
