@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -61,13 +62,10 @@ treated otherwise. --at then takes all of them as if they came at that time: for
 
 func (a *asked) check() error {
 	if a.replay != "" {
-		if _, err := config.ParseDuration(a.replay); err != nil {
-			return &usageError{fmt.Errorf("--replay: %q is no duration: write 7d, or 12h", a.replay)}
-		}
-		if a.source != "" || a.account != "" {
-			return &usageError{errors.New("--replay is about all recorded sessions: leave --source and --account out")}
-		}
-		return nil
+		return a.checkReplay()
+	}
+	if a.source == "" {
+		return &usageError{errors.New("explain needs --source ADDRESS, the one that the device connects from, or --replay")}
 	}
 	if _, err := netip.ParseAddr(a.source); err != nil {
 		return &usageError{fmt.Errorf("--source: %q is no address: write the one that the device connects from, such as 10.20.3.7", a.source)}
@@ -79,10 +77,25 @@ func (a *asked) check() error {
 		}
 		a.mac = mac.String()
 	}
+	for _, b := range a.blockers {
+		if b != "" && !slices.Contains(policy.Blockers(), b) {
+			return &usageError{fmt.Errorf("--blockers: %q is none of %s", b, strings.Join(policy.Blockers(), ", "))}
+		}
+	}
 	if a.readiness == "" {
 		return nil
 	}
 	return checkQuery([]string{a.readiness}, nil, nil, nil, "", "")
+}
+
+func (a *asked) checkReplay() error {
+	if d, err := config.ParseDuration(a.replay); err != nil || d <= 0 {
+		return &usageError{fmt.Errorf("--replay: %q is no time to look back: write 7d, or 12h", a.replay)}
+	}
+	if a.source+a.account+a.listener+a.mac+a.readiness != "" || a.blockers != nil {
+		return &usageError{errors.New("--replay is about all recorded sessions: of the other flags it takes --at, --config and --json only")}
+	}
+	return nil
 }
 
 // parseAt reads a time for people: a date or a local time is one of the configuration's time zone.
@@ -122,7 +135,7 @@ func (a *asked) run(c *cobra.Command, _ []string, cfg *config.Config) error {
 		}
 	})
 	if err != nil {
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "The inventory cannot be read, so what people set and the device's encryption are not known: %v\n", err)
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "What people set and the device's encryption are not known: %v\n", terminal.OneLine(err))
 	}
 	return a.explain(c, cfg, rules, a.facts(rules, l, d), at)
 }
@@ -145,7 +158,7 @@ func (a *asked) listenerOf(cfg *config.Config) (*config.Listener, error) {
 		for i, l := range cfg.Listeners {
 			names[i] = l.Name
 		}
-		return nil, &usageError{fmt.Errorf("--listener: there is no listener %q: %s", a.listener, strings.Join(names, ", "))}
+		return nil, &usageError{fmt.Errorf("--listener: %q is none of %s", a.listener, strings.Join(names, ", "))}
 	}
 	return &cfg.Listeners[i], nil
 }
@@ -208,8 +221,12 @@ func rulesOf(cfg *config.Config) (*ruleBook, error) {
 func (r *ruleBook) withDevices(c *cobra.Command, cfg *config.Config, each func(*inventory.Device)) (n int, err error) {
 	plans := make(migration.Plans)
 	r.Known.Plans = plans.Of
-	if _, err := os.Stat(cfg.DataDir); err != nil { // what only reads makes none
-		return 0, fmt.Errorf("there is no inventory in %s: name the configuration of the bridge with --config: %w", cfg.DataDir, err)
+	_, err = os.Stat(cfg.DataDir)
+	switch { // what only reads makes none
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Errorf("there is no data directory %s, and so no inventory: name the bridge's configuration with --config", cfg.DataDir)
+	case err != nil:
+		return 0, fmt.Errorf("look for the inventory: %w", err)
 	}
 	err = withStock(c.Context(), cfg, func(s control.Stock) error {
 		n, err = s.EachDevice(c.Context(), inventory.Query{}, func(d *inventory.Device) error {

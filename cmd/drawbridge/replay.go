@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,36 +66,53 @@ func replaySessions(c *cobra.Command, s control.Stock, rules *ruleBook, all *mig
 }
 
 func printReplay(w io.Writer, all *migration.Replay) error {
+	if all.Sessions == 0 {
+		_, err := fmt.Fprintln(w, "No recorded session of that time came as far as the rules, so there is nothing to compare.")
+		return err
+	}
 	if len(all.Differences) == 0 {
-		_, err := fmt.Fprintf(w, "The rules would treat all %s as they were.\n", plural(all.Sessions, "session"))
+		_, err := fmt.Fprintf(w, "%s decided anew: nothing would be otherwise.\n", plural(all.Sessions, "session"))
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "DEVICE\tSESSIONS\tWAS\tWOULD BE\tBY\t")
-	moves := 0
-	for _, d := range all.Differences {
-		note := ""
-		if d.Needs && d.Would.Stage == inventory.StageBlock {
-			note = "cannot do without the bridge"
-		}
-		if d.Moves {
-			moves++
-		}
-		by := d.Would.Rules["stage"]
-		if d.Was.Upstream != d.Would.Upstream {
-			by = d.Would.Rules["upstream"]
-		}
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", inventory.Printable(d.Device), d.Sessions, treatment(&d.Was), treatment(&d.Would), by, note)
-	}
-	if err := t.Flush(); err != nil {
+	moves, err := printDifferences(w, all.Differences)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s would be treated otherwise; %d of them cannot work without the bridge and would be refused. %s decided anew.\n",
-		plural(len(all.Differences), "device"), all.Needing(), plural(all.Sessions, "session"))
+	_, err = fmt.Fprintf(w, "\n%s decided anew: %s would be treated otherwise%s.\n", plural(all.Sessions, "session"),
+		plural(len(all.Differences), "device"), refusedOf(all.Needing()))
 	if err != nil {
 		return err
 	}
 	return printAdvice(w, 0, moves)
+}
+
+// refusedOf tells how many devices would be refused that have no other way to their mail.
+func refusedOf(n int) string {
+	if n == 0 {
+		return ", and none that cannot work without the bridge would be refused"
+	}
+	return fmt.Sprintf("; %d of them cannot work without the bridge and would be refused", n)
+}
+
+// printDifferences prints a table, a line for each device, and tells how many mailboxes move.
+func printDifferences(w io.Writer, differences []migration.Difference) (moves int, err error) {
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "DEVICE\tSESSIONS\tWAS\tWOULD BE\tRULE\t")
+	for i := range differences {
+		d := &differences[i]
+		note := ""
+		if d.CutsOff() {
+			note = "cannot work without the bridge"
+		}
+		if d.Moves {
+			moves++
+		}
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", inventory.Printable(d.Device), d.Sessions, treatment(&d.Was), treatment(&d.Would),
+			d.Rule, note)
+	}
+	_ = t.Flush()
+	return moves, printTrimmed(w, table.String())
 }
 
 func treatment(t *migration.Treatment) string {

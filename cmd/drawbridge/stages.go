@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -70,15 +71,31 @@ func stagesNext(c *cobra.Command, cfg *config.Config, length time.Duration) erro
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now, unmet := time.Now(), 0
+	for i := range devices {
+		if devices[i].Protocol == "" {
+			unmet++
+		}
+	}
 	steps := rules.Ahead(slices.Values(devices), now, now.Add(length))
 	return answer(c, append([]migration.Step{}, steps...), func(w io.Writer) error {
 		if len(steps) == 0 {
-			_, err := fmt.Fprintf(w, "Nothing changes for the %s in that time.\n", plural(n, "device"))
+			_, _ = fmt.Fprintf(w, "Nothing changes for the %s of the inventory in that time.\n", plural(n, "device"))
+		} else if err := printSteps(w, steps, cfg.Timezone, true); err != nil {
 			return err
 		}
-		return printSteps(w, steps, cfg.Timezone, true)
+		return printUnmet(w, unmet)
 	})
+}
+
+// printUnmet tells of devices that were imported before they ever came.
+func printUnmet(w io.Writer, unmet int) error {
+	if unmet == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\n%s never came yet: rules that match by listener, protocol, readiness or blockers are not counted there.\n",
+		plural(unmet, "device"))
+	return err
 }
 
 // printSteps prints changes as a table. Of those that come back, such as a brownout's, the first two are shown, and how many follow.
@@ -93,11 +110,11 @@ func printSteps(w io.Writer, steps []migration.Step, zone *time.Location, byDevi
 	for _, s := range steps {
 		left[kind{s.Device, s.Stage, s.Upstream, s.Rule}]++
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	if byDevice {
 		_, _ = fmt.Fprintln(t, "AT\tDEVICE\tSTAGE\tUPSTREAM\tRULE\t")
 	}
-	cutOff, moves := 0, 0
 	for _, s := range steps {
 		k := kind{s.Device, s.Stage, s.Upstream, s.Rule}
 		if shown[k]++; shown[k] > 1 {
@@ -105,19 +122,39 @@ func printSteps(w io.Writer, steps []migration.Step, zone *time.Location, byDevi
 		}
 		more := ""
 		if left[k] > 1 {
-			more = fmt.Sprintf(" (and %d times more)", left[k]-1)
+			more = fmt.Sprintf(" (and %s more)", times(left[k]-1))
 		}
-		note := stepNote(&s, &cutOff, &moves)
+		note := stepNote(&s)
 		device := ""
 		if byDevice {
 			device = inventory.Printable(s.Device) + "\t"
 		}
-		_, _ = fmt.Fprintf(t, "%s%s\t%s%s\t%s\t%s\t%s\n", s.At.In(zone).Format(clock), more, device, stageOf(&s), inventory.Printable(s.Upstream), s.Rule, note)
+		_, _ = fmt.Fprintf(t, "%s%s\t%s%s\t%s\t%s\t%s\n", s.At.In(zone).Format(clock), more, device, stageOf(&s),
+			inventory.Printable(s.Upstream), s.Rule, note)
 	}
-	if err := t.Flush(); err != nil {
+	_ = t.Flush()
+	if err := printTrimmed(w, table.String()); err != nil {
 		return err
 	}
-	return printAdvice(w, cutOff, moves)
+	return adviseOn(w, steps)
+}
+
+// printTrimmed prints a table without the blanks with which its lines end.
+func printTrimmed(w io.Writer, table string) error {
+	for line := range strings.Lines(table) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// times is how often something comes.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprint(n, " times")
 }
 
 func stageOf(s *migration.Step) string {
@@ -128,28 +165,43 @@ func stageOf(s *migration.Step) string {
 }
 
 // stepNote is what people should know of a change.
-func stepNote(s *migration.Step, cutOff, moves *int) string {
+func stepNote(s *migration.Step) string {
 	switch {
-	case s.Needs && s.Stage == inventory.StageBlock:
-		*cutOff++
+	case cutsOff(s):
 		return "cannot do without the bridge"
 	case s.Moves:
-		*moves++
 		return "another mailbox"
 	}
 	return ""
 }
 
+// cutsOff reports whether a change leaves a device without mail.
+func cutsOff(s *migration.Step) bool { return s.Needs && s.Stage == inventory.StageBlock }
+
+// adviseOn says what to do about changes, of which a device may have several.
+func adviseOn(w io.Writer, steps []migration.Step) error {
+	cutOff, moves := make(map[string]bool), 0
+	for i := range steps {
+		if cutsOff(&steps[i]) {
+			cutOff[steps[i].Device] = true
+		}
+		if steps[i].Moves {
+			moves++
+		}
+	}
+	return printAdvice(w, len(cutOff), moves)
+}
+
 // printAdvice says what to do about changes that hurt.
 func printAdvice(w io.Writer, cutOff, moves int) (err error) {
 	if cutOff > 0 {
-		_, err = fmt.Fprintf(w, "\n%s without the bridge and will have no mail from then on: replace them before, or give them a later date in a "+
-			"rule above.\n", map[bool]string{true: "1 device cannot do", false: fmt.Sprint(cutOff, " devices cannot do")}[cutOff == 1])
+		_, err = fmt.Fprintf(w, "\n%s cannot do without the bridge and will have no mail from then on: replace what is marked "+
+			"before, or give it a later date\nin a rule above.\n", plural(cutOff, "device"))
 	}
 	if moves > 0 && err == nil {
-		_, err = fmt.Fprintf(w, "\nWhere a mailbox moves to another upstream its messages have other numbers there (POP3's UIDL, IMAP's "+
-			"UIDVALIDITY): a device that leaves its mail on the server\nfetches all of it once more. Let it empty the old mailbox before, or move what it "+
-			"has had into another folder of the new one.\n")
+		_, err = fmt.Fprintf(w, "\nWhere a mailbox moves to another upstream its messages have other numbers there (POP3's UIDL, "+
+			"IMAP's UIDVALIDITY): a device that\nleaves its mail on the server fetches all of it once more. Let it empty the old mailbox "+
+			"before, or move what it has had into another folder\nof the new one.\n")
 	}
 	return err
 }

@@ -161,9 +161,15 @@ type Difference struct {
 	// Of the latest of them.
 	Was   Treatment `json:"was"`
 	Would Treatment `json:"would"`
+	Rule  string    `json:"rule"` // that makes the difference
 	Needs bool      `json:"needs_bridge"`
 	Moves bool      `json:"moves_mailbox,omitempty"`
 	last  time.Time
+}
+
+// CutsOff reports whether the device would be refused, and has no other way to its mail.
+func (d *Difference) CutsOff() bool {
+	return d.Needs && (d.Would.Stage == inventory.StageBlock || d.Would.Stage == inventory.StageBrownout)
 }
 
 // Treatment is what the rules make of a session.
@@ -209,6 +215,9 @@ func (p *Replay) Add(r Rules, rec *Record, at time.Time) {
 		diff.last = rec.StartedAt
 		diff.Was = Treatment{rec.Upstream, cmp.Or(rec.Stage, inventory.StageBridge), rec.WouldStage, rec.Rules}
 		diff.Would = Treatment{d.Upstream, d.Stage, d.WouldStage, d.Rules}
+		if diff.Rule = d.Decisive(at); d.Upstream != rec.Upstream {
+			diff.Rule = d.Rules[policy.SettingUpstream]
+		}
 	}
 }
 
@@ -224,8 +233,8 @@ func (p *Replay) End() {
 // Needing is how many devices of the differences cannot work without the bridge and would no longer be served as they are.
 func (p *Replay) Needing() int {
 	n := 0
-	for _, d := range p.Differences {
-		if d.Needs && (d.Would.Stage == inventory.StageBlock || d.Would.Stage == inventory.StageBrownout) {
+	for i := range p.Differences {
+		if p.Differences[i].CutsOff() {
 			n++
 		}
 	}

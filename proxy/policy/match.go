@@ -17,6 +17,9 @@ var (
 	blockers  = [...]string{"no_tls", "no_login", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
 )
 
+// Blockers returns the words of a match's key of that name.
+func Blockers() []string { return slices.Clone(blockers[:]) }
+
 // matcher is a compiled Match.
 type matcher struct {
 	protocol, readiness, blockers wordSet // empty where the key is not set

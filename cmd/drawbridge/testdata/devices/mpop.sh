@@ -20,5 +20,5 @@ tls_priorities NORMAL:-VERS-ALL:+VERS-TLS$TLS:%COMPAT
 uidls_file $PWD/uidls
 delivery mbox $PWD/mail
 RC
-mpop --file=mpoprc --all-accounts >&2
+mpop ${SHOW_DIALOG:+--debug} --file=mpoprc --all-accounts >&2
 cat mail
