@@ -139,6 +139,7 @@ func (d *dashboard) postDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.forgetPlan()
+	d.forgetFleet()
 	http.Redirect(w, r, afterAction(&dev, action, r.PostForm), http.StatusSeeOther)
 }
 

@@ -65,7 +65,7 @@ func (p plannedRules) explain(d *inventory.Device, at time.Time) web.Explanation
 
 func (p plannedRules) ahead(d *inventory.Device, from, until time.Time) (steps []web.Step) {
 	before := p.decide(d, from)
-	for at := from.Truncate(24 * time.Hour).AddDate(0, 0, 1); at.Before(until); at = at.AddDate(0, 0, 1) {
+	for at := from.Truncate(24*time.Hour).AddDate(0, 0, 1); at.Before(until); at = at.AddDate(0, 0, 1) {
 		if t := p.decide(d, at); t.Stage != before.Stage {
 			steps = append(steps, web.Step{At: at, Stage: t.Stage, Upstream: t.Upstream, Rule: t.Rules["stage"]})
 			before = t
