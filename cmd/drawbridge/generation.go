@@ -112,7 +112,11 @@ func (b *bridge) buildAdmin(g, _ *generation) (err error) {
 			return fmt.Errorf("admin.certificate: %w", err)
 		}
 	}
-	g.admin.handler = b.dashboard(g)
+	table, err := decider.Rules(g.cfg)
+	if err != nil {
+		return err
+	}
+	g.admin.handler = b.dashboard(g, table)
 	return nil
 }
 

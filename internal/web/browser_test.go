@@ -15,23 +15,30 @@ import (
 // TestBrowser_PlansAMorning drives the dashboard with Debian's Chromium by playwright-core (npm), with JavaScript and
 // without, light and dark, on a desktop and a phone. DRAWBRIDGE_PLAYWRIGHT names the folder with node_modules, and
 // DRAWBRIDGE_SCREENSHOTS where pictures are kept.
-func TestBrowser_PlansAMorning(t *testing.T) {
+func TestBrowser_PlansAMorning(t *testing.T) { visit(t, "morning", 4*time.Minute) }
+
+// TestBrowser_MovesTenDevices previews a move, makes it, looks at the history, and takes another one back.
+func TestBrowser_MovesTenDevices(t *testing.T) { visit(t, "migration", 2*time.Minute) }
+
+// visit drives a browser through one of the visits of testdata/browser.mjs.
+func visit(t *testing.T, what string, limit time.Duration) {
+	t.Helper()
 	playwright, chromium := findBrowser(t)
-	server := httptest.NewServer(web.New(options(newMemory(400))))
+	server := httptest.NewServer(web.New(migrating(newMemory(400))))
 	defer server.Close()
 	m := newMemory(20)
 	m.addHostile()
-	infested := httptest.NewServer(web.New(options(m)))
+	infested := httptest.NewServer(web.New(migrating(m)))
 	defer infested.Close()
 	shots := os.Getenv("DRAWBRIDGE_SCREENSHOTS")
 	if shots == "" {
 		shots = t.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", filepath.Join("testdata", "browser.mjs"))
 	node.Env = append(os.Environ(), "DRAWBRIDGE_URL="+server.URL, "DRAWBRIDGE_HOSTILE_URL="+infested.URL, "DRAWBRIDGE_PASSWORD="+testPassword,
-		"DRAWBRIDGE_SHOTS="+shots,
+		"DRAWBRIDGE_SHOTS="+shots, "DRAWBRIDGE_VISIT="+what,
 		"DRAWBRIDGE_PLAYWRIGHT="+playwright, "DRAWBRIDGE_CHROMIUM="+chromium)
 	node.WaitDelay = 10 * time.Second
 	if out, err := node.CombinedOutput(); err != nil {

@@ -30,6 +30,7 @@ type devicePage struct {
 	Sessions []sessionRow
 	History  []inventory.Change // the latest first
 	Form     form
+	Rules    *deviceRules // nil: not known, or a stranger, whom no rule is for
 	Merge    mergeForm
 	Said     string
 }
@@ -95,6 +96,7 @@ func (d *dashboard) readDevice(ctx context.Context, id string) (*devicePage, err
 		return nil, err
 	}
 	p.fill()
+	p.Rules = d.rulesOf(&dev)
 	set := dev.Settings()
 	p.Form = d.settingsForm(func(key string) string { return set[key] }, nil)
 	return p, nil
@@ -129,11 +131,15 @@ func (d *dashboard) postDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	action := r.PostForm.Get("action")
+	if action == "set" && d.askBlock(w, r, &dev) {
+		return
+	}
 	if err = d.act(r.Context(), &dev, action, r.PostForm); err != nil {
 		d.showRefused(w, r, dev.ID, action, err)
 		return
 	}
 	d.forgetPlan()
+	d.forgetFleet()
 	http.Redirect(w, r, afterAction(&dev, action, r.PostForm), http.StatusSeeOther)
 }
 

@@ -60,11 +60,8 @@ func (d *dashboard) showDevices(w http.ResponseWriter, r *http.Request) {
 		d.failReading(w, r, err)
 		return
 	}
-	if n, err := strconv.Atoi(r.URL.Query().Get("changed")); err == nil && n > 0 && n <= maxBulk {
-		p.Said = fmt.Sprintf("%d devices changed.", n)
-		if n == 1 {
-			p.Said = "1 device changed."
-		}
+	if n := changedOf(r.URL.Query().Get("changed")); n > 0 {
+		p.Said = devicesText(n) + " changed."
 	}
 	d.render(w, r, http.StatusOK, "devices", "Devices", p)
 }
@@ -218,24 +215,32 @@ func (d *dashboard) postDevices(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, http.StatusBadRequest, "The form could not be read: select fewer devices.")
 		return
 	}
-	ids, values := r.PostForm["id"], bulkSettings(r.PostForm)
-	back := localPath(r.PostForm.Get("back"))
-	var err error
-	switch {
-	case len(ids) == 0:
-		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: "tick the devices to change first."}
-	case len(values) == 0:
-		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: "choose what to set."}
-	case len(ids) > maxBulk:
-		err = &inventory.SettingError{Key: "Nothing was changed:", Problem: fmt.Sprintf("select %d devices at most.", maxBulk)}
-	default:
-		err = d.setAll(r.Context(), ids, values)
-	}
+	m, err := readMove(r.PostForm)
+	ask := false
 	if err == nil {
-		http.Redirect(w, r, withChanged(back, len(ids)), http.StatusSeeOther)
+		ask, err = d.mustAsk(r.Context(), &m)
+	}
+	switch {
+	case err != nil:
+		d.showRefusedBulk(w, r, m.back, err)
+	case ask:
+		d.preview(w, r, &m, "/migration")
+	default:
+		d.setBulk(w, r, &m)
+	}
+}
+
+// setBulk makes the change and leads back to the list.
+func (d *dashboard) setBulk(w http.ResponseWriter, r *http.Request, m *move) {
+	edits := make([]edit, len(m.ids))
+	for i, id := range m.ids {
+		edits[i] = edit{id, m.values}
+	}
+	if err := d.setAll(r.Context(), edits); err != nil {
+		d.showRefusedBulk(w, r, m.back, err)
 		return
 	}
-	d.showRefusedBulk(w, r, back, err)
+	http.Redirect(w, r, withChanged(m.back, len(m.ids)), http.StatusSeeOther)
 }
 
 // withChanged returns back to the list, which then says how many devices were changed.
@@ -290,26 +295,26 @@ func (d *dashboard) showRefusedBulk(w http.ResponseWriter, r *http.Request, back
 	d.render(w, r, http.StatusUnprocessableEntity, "devices", "Devices", p)
 }
 
-// setAll sets the same values of many devices, several at a time since each waits for the store. The first device is
-// changed alone, so that a value which is refused changes nothing.
-func (d *dashboard) setAll(ctx context.Context, ids []string, values map[string]string) error {
-	if err := d.set(ctx, ids[0], values, byDashboard); err != nil {
+// setAll sets many devices, several at a time since each waits for the store. The first device is changed alone, so that a value
+// which is refused changes nothing.
+func (d *dashboard) setAll(ctx context.Context, edits []edit) error {
+	if err := d.set(ctx, edits[0].ID, edits[0].Values, byDashboard); err != nil {
 		return err
 	}
-	errs := make([]error, len(ids))
+	errs := make([]error, len(edits))
 	turns := make(chan struct{}, bulkAtOnce)
 	var all sync.WaitGroup
-	for i, id := range ids[1:] {
+	for i, e := range edits[1:] {
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
-			errs[i] = d.set(ctx, id, values, byDashboard)
+			errs[i] = d.set(ctx, e.ID, e.Values, byDashboard)
 		})
 	}
 	all.Wait()
 	for i, err := range errs {
 		if err != nil {
-			return fmt.Errorf("set device %s: %w", ids[i+1], err)
+			return fmt.Errorf("set device %s: %w", edits[i+1].ID, err)
 		}
 	}
 	return nil

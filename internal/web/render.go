@@ -31,6 +31,7 @@ type frame struct {
 	CanWrite        bool
 	ReadOnly        string // why nothing can be changed
 	Warnings        []string
+	Migration       bool // there is a page Migration
 	Page            any
 }
 
@@ -38,7 +39,7 @@ func (d *dashboard) frame(r *http.Request, name, title string, page any) frame {
 	in := d.gate != nil && d.logins.GetBool(r.Context(), loggedIn)
 	f := frame{
 		Name: name, Title: title, Path: r.URL.Path, Bridge: d.Bridge, Version: d.Version,
-		LoggedIn: in, Locked: d.gate != nil && !in, Page: page,
+		LoggedIn: in, Locked: d.gate != nil && !in, Page: page, Migration: d.Migration != nil,
 	}
 	switch {
 	case d.gate == nil:

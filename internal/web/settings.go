@@ -113,6 +113,7 @@ func (d *dashboard) set(ctx context.Context, id string, values map[string]string
 		}
 	}
 	defer d.forgetPlan()
+	defer d.forgetFleet()
 	return d.Editor.Set(ctx, id, values, by)
 }
 

@@ -41,6 +41,7 @@ type dashboard struct {
 	pages   *template.Template
 	assets  map[string]asset
 	plan    planCache
+	fleet   fleetCache
 	lists   *fairqueue.Slots[source.Key] // lists and exports under way
 }
 
@@ -90,6 +91,8 @@ func (d *dashboard) routes() http.Handler {
 	mux.HandleFunc("POST /devices", d.page(d.write(d.change(d.postDevices))))
 	mux.HandleFunc("GET /devices/{id...}", d.page(d.showDevice))
 	mux.HandleFunc("POST /devices/{id...}", d.page(d.write(d.change(d.postDevice))))
+	mux.HandleFunc("GET /migration", d.page(d.showMigration))
+	mux.HandleFunc("POST /migration", d.page(d.write(d.change(d.postMigration))))
 	mux.HandleFunc("GET /sessions", d.page(d.showSessions))
 	mux.HandleFunc("GET /certificates", d.page(d.showCertificates))
 	mux.HandleFunc("GET /api", d.page(d.showAPI))
@@ -135,6 +138,10 @@ type Options struct {
 	Readiness    func() Readiness // required
 	Warnings     func() []string  // beyond those of Readiness: they may tell names
 	Metrics      http.Handler     // of /metrics; nil: none
+
+	// Migration returns the fleet as the rules see it, if people had set these plans, by the device's id, beside those that are set; nil:
+	// as it is.
+	Migration func(set map[string]inventory.Plan) *Migration
 
 	// Export writes the inventory in a format: "csv", "json" or "html". It runs for 5 minutes at most.
 	Export func(ctx context.Context, w io.Writer, format string, q inventory.Query) error

@@ -104,13 +104,52 @@ async function work(page, name) {
   await page.getByRole("cell", { name: "Front office" }).nth(3).waitFor(); // the ticked devices have the owner
 }
 
+// migrate moves a wave of ten devices: choose, preview, apply, look at the history, block with a second thought, undo.
+async function migrate(page, name) {
+  await logIn(page);
+  await page.goto(url + "/migration");
+  await page.getByRole("heading", { level: 1, name: "Migration" }).waitFor();
+  await shoot(page, name + "-migration");
+  await page.getByLabel("Search").fill("outlook");
+  await page.getByRole("button", { name: "Show devices" }).click();
+  await page.waitForURL(/q=outlook/);
+  const boxes = await page.getByRole("checkbox", { name: /Select 10/ }).all();
+  for (const box of boxes.slice(0, 10)) await box.check();
+  await page.getByLabel("Stage").last().selectOption("brownout");
+  await page.getByLabel("Deadline").fill("2027-02-01");
+  await shoot(page, name + "-migration-choice");
+  await page.getByRole("button", { name: "Preview" }).click();
+  await page.getByRole("heading", { level: 1, name: "Preview" }).waitFor();
+  await page.getByText("10 devices will be set to").waitFor();
+  await page.getByText(/sessions of the last 7 days, \d+ would have been treated otherwise/).waitFor();
+  await shoot(page, name + "-preview");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("10 devices changed.").waitFor();
+  await shoot(page, name + "-moved");
+  await page.getByRole("link", { name: /^10\..*outlook/ }).first().click();
+  const history = page.getByRole("region", { name: "History" }).getByRole("table");
+  await history.getByText("brownout").first().waitFor();
+  await history.getByText("2027-02-01").first().waitFor();
+  await page.getByRole("region", { name: "What the rules decide" }).first().getByText("set by hand").waitFor();
+  await shoot(page, name + "-moved-device");
+
+  await page.goto(url + "/migration?q=backup&tick=all");
+  await page.getByLabel("Stage").last().selectOption("block");
+  await page.getByRole("button", { name: "Preview" }).click();
+  await page.getByLabel(/Yes, block these/).check();
+  await shoot(page, name + "-preview-block");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByText(/Undone: \d+ devices set back/).waitFor();
+}
+
 async function hostile(page) {
   await logIn(page);
   await page.goto(url + "/devices?q=10.66.0.1");
   const links = await page.locator("tbody th a").evaluateAll((all) => all.map((a) => a.href));
   assert.ok(links.length > 8, "the hostile devices are listed");
   await harmless(page);
-  for (const link of [url + "/sessions", url + "/", ...links]) {
+  for (const link of [url + "/sessions", url + "/", url + "/migration?q=10.66&tick=all", ...links]) {
     const response = await page.goto(link);
     assert.equal(response.status(), 200, link);
     await harmless(page);
@@ -118,7 +157,7 @@ async function hostile(page) {
 }
 
 async function tour(page, name) {
-  for (const path of ["/", "/devices", "/sessions", "/certificates", "/api"]) {
+  for (const path of ["/", "/devices", "/migration", "/sessions", "/certificates", "/api"]) {
     await page.goto(url + path);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await shoot(page, `${name}-${path.slice(1) || "overview"}`);
@@ -148,6 +187,13 @@ async function keyboard(page) {
 const desktop = { viewport: { width: 1366, height: 860 }, colorScheme: "light" };
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
+if (process.env.DRAWBRIDGE_VISIT === "migration") {
+  await visit(desktop, (page) => migrate(page, "light"));
+  await visit({ ...desktop, javaScriptEnabled: false }, (page) => migrate(page, "noscript"));
+  await visit({ ...phone, colorScheme: "dark" }, (page) => migrate(page, "phone-dark"));
+  console.log("all moves went well");
+  process.exit(0);
+}
 await visit(desktop, async (page) => { await work(page, "light"); await keyboard(page); await tour(page, "light"); await leave(page); });
 await visit({ ...desktop, javaScriptEnabled: false }, async (page) => { await work(page, "noscript"); await leave(page); });
 await visit({ ...desktop, colorScheme: "dark" }, async (page) => { await logIn(page); await tour(page, "dark"); });

@@ -1,0 +1,396 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"drawbridge/inventory"
+)
+
+// maxPreview is how many sessions of a device a preview decides anew: the latest ones of the last previewDays.
+const (
+	maxPreview  = 25
+	previewDays = 7
+)
+
+// edit is what one device is set to.
+type edit struct {
+	ID     string            `json:"id"`
+	Values map[string]string `json:"values"`
+}
+
+// move is a change of several devices that somebody asks for.
+type move struct {
+	ids    []string
+	values map[string]string
+	form   url.Values // as sent
+	back   string
+}
+
+// readMove reads a form of devices and settings. The error says what is wrong with it, for people.
+func readMove(form url.Values) (move, error) {
+	m := move{ids: slices.Compact(slices.Sorted(slices.Values(form["id"]))), values: bulkSettings(form), form: form,
+		back: localPath(form.Get("back"))}
+	wrong := func(problem string) error {
+		return &inventory.SettingError{Key: "Nothing was changed:", Problem: problem}
+	}
+	switch {
+	case len(m.ids) == 0:
+		return m, wrong("tick the devices to change first.")
+	case len(m.values) == 0:
+		return m, wrong("choose what to set.")
+	case len(m.ids) > maxBulk:
+		return m, wrong(fmt.Sprintf("select %d devices at most.", maxBulk))
+	}
+	return m, nil
+}
+
+// check refuses values as the Editor would.
+func (m *move) check() error {
+	for _, key := range inventory.Settings {
+		if v, asked := m.values[key]; asked {
+			if _, err := inventory.ParseSetting(key, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// blocks tells whether a move takes devices their mail by itself.
+func (m *move) blocks() bool { return m.values[inventory.KeyStage] == string(inventory.StageBlock) }
+
+// sure tells whether people were asked before and said yes.
+func (m *move) sure() bool { return m.form.Get("sure") == "yes" }
+
+// mustAsk tells whether people are asked before a move is made: one that blocks several devices, or one that was seen today.
+func (d *dashboard) mustAsk(ctx context.Context, m *move) (bool, error) {
+	if !m.blocks() || m.sure() {
+		return false, nil
+	}
+	if len(m.ids) > 1 {
+		return true, nil
+	}
+	dev, err := d.Reader.Device(ctx, m.ids[0])
+	return !dev.LastSeen.Before(startOfDay(d.Now().In(d.Zone))), err
+}
+
+// plan is what people will have set for a device after a move.
+func (m *move) plan(dev *inventory.Device) inventory.Plan {
+	set := dev.Settings()
+	maps.Copy(set, m.values)
+	return inventory.Plan{Stage: inventory.Stage(set[inventory.KeyStage]), Deadline: set[inventory.KeyDeadline]}
+}
+
+// previewPage shows what a move would do, before it is made.
+type previewPage struct {
+	Devices           []previewed
+	Action            string // where the form goes
+	Fields            []pair // of the form
+	Values            []pair // as people read them
+	Back              string
+	Asks              bool // blocks: a box must be ticked
+	Replayed          bool // the rules are known
+	Sessions, Changed int
+	Days, PerDevice   int
+	Was, Would        []share
+	Needing           int // of the devices
+}
+
+// previewed is one device of a preview.
+type previewed struct {
+	ID                string
+	Readiness         string
+	LastSeen          time.Time
+	Needs             bool
+	Now, Then         Treatment
+	Sessions, Changed int
+	Next              *Step // after the move
+}
+
+// postMigration previews a move, makes it, or takes it back.
+func (d *dashboard) postMigration(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		d.fail(w, r, http.StatusBadRequest, "The form could not be read: select fewer devices.")
+		return
+	}
+	if r.PostForm.Get("action") == "undo" {
+		d.undo(w, r)
+		return
+	}
+	m, err := readMove(r.PostForm)
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		d.showRefusedMove(w, r, m.back, err)
+		return
+	}
+	ask, err := d.mustAsk(r.Context(), &m)
+	switch {
+	case err != nil:
+		d.failReading(w, r, err)
+	case ask || r.PostForm.Get("action") != "apply":
+		d.preview(w, r, &m, "/migration")
+	default:
+		d.apply(w, r, &m)
+	}
+}
+
+// preview shows what a move would do. Its form goes to action.
+func (d *dashboard) preview(w http.ResponseWriter, r *http.Request, m *move, action string) {
+	from := sourceOf(r)
+	if !d.enterList(r.Context(), from) {
+		refuseForNow(w, listWait)
+		d.fail(w, r, http.StatusServiceUnavailable, "Other lists and exports are being made: try again in some seconds. Nothing was changed.")
+		return
+	}
+	defer d.lists.Release(from)
+	p, err := d.readPreview(r.Context(), m)
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	p.Action, p.Fields, p.Asks = action, m.fields(), m.blocks()
+	d.render(w, r, http.StatusOK, "preview", "Preview", p)
+}
+
+// fields are those of the form that makes a move as it was asked for.
+func (m *move) fields() []pair {
+	action := "apply"
+	if m.form.Get("action") == "set" { // of a device's page
+		action = "set"
+	}
+	fields := []pair{{"action", action}, {"back", m.back}}
+	for _, id := range m.ids {
+		fields = append(fields, pair{"id", id})
+	}
+	for _, key := range append(inventory.Settings[:], "clear") {
+		for _, v := range m.form[key] {
+			fields = append(fields, pair{key, v})
+		}
+	}
+	return fields
+}
+
+// readPreview decides the last week's sessions of the devices anew.
+func (d *dashboard) readPreview(ctx context.Context, m *move) (*previewPage, error) {
+	p := &previewPage{Back: m.back, Days: previewDays, PerDevice: maxPreview, Replayed: d.Migration != nil}
+	for _, key := range inventory.Settings {
+		if v, asked := m.values[key]; asked {
+			p.Values = append(p.Values, pair{label(key), cmp.Or(v, "not set")})
+		}
+	}
+	devices := make([]inventory.Device, len(m.ids))
+	set := make(map[string]inventory.Plan)
+	for i, id := range m.ids {
+		var err error
+		if devices[i], err = d.Reader.Device(ctx, id); err != nil {
+			return nil, err
+		}
+		dev := &devices[i]
+		for _, id := range append([]string{dev.ID}, dev.MergedIDs...) {
+			set[id] = m.plan(dev)
+		}
+	}
+	now, then := d.rules(nil), d.rules(set)
+	was, would := make(map[inventory.Stage]int64), make(map[inventory.Stage]int64)
+	for i := range devices {
+		one := d.previewOf(&devices[i], now, then)
+		if err := d.replay(ctx, &one, then, was, would); err != nil {
+			return nil, err
+		}
+		p.add(&one)
+	}
+	nowhere, class := func(inventory.Stage) string { return "" }, func(s inventory.Stage) string { return "s-" + string(s) }
+	p.Was, p.Would = shares(was, stages[:], nowhere, class), shares(would, stages[:], nowhere, class)
+	return p, nil
+}
+
+func (p *previewPage) add(one *previewed) {
+	p.Devices = append(p.Devices, *one)
+	p.Sessions, p.Changed = p.Sessions+one.Sessions, p.Changed+one.Changed
+	if one.Needs {
+		p.Needing++
+	}
+}
+
+// rules are those of the configuration if this were set; nil where they are not known.
+func (d *dashboard) rules(set map[string]inventory.Plan) *Migration {
+	if d.Migration == nil {
+		return nil
+	}
+	return d.Migration(set)
+}
+
+func (d *dashboard) previewOf(dev *inventory.Device, now, then *Migration) previewed {
+	one := previewed{ID: dev.ID, Readiness: dev.Readiness, LastSeen: dev.LastSeen, Needs: needsBridge(dev)}
+	if then == nil {
+		return one
+	}
+	at := d.Now()
+	one.Now, one.Then = now.Decide(dev, at), then.Decide(dev, at)
+	if steps := then.Ahead(dev, at, at.AddDate(0, 0, aheadDays)); len(steps) > 0 {
+		one.Next = &steps[0]
+	}
+	return one
+}
+
+// replay decides the latest sessions of a device anew, and counts by stage what they got and what they would have got.
+func (d *dashboard) replay(ctx context.Context, one *previewed, then *Migration, was, would map[inventory.Stage]int64) error {
+	if then == nil {
+		return nil
+	}
+	stored, err := d.Reader.Sessions(ctx, inventory.SessionQuery{Device: one.ID, Limit: maxPreview})
+	if err != nil {
+		return err
+	}
+	since := d.Now().AddDate(0, 0, -previewDays)
+	for _, s := range stored {
+		if s.StartedAt.Before(since) {
+			break // the latest come first
+		}
+		before, after, ok := then.Replay(s.Record)
+		if !ok {
+			continue
+		}
+		one.Sessions++
+		was[before.Stage]++
+		would[after.Stage]++
+		if before.Stage != after.Stage || before.WouldStage != after.WouldStage || before.Upstream != after.Upstream {
+			one.Changed++
+		}
+	}
+	return nil
+}
+
+// showRefusedMove shows the choice of devices again, with what was typed and ticked.
+func (d *dashboard) showRefusedMove(w http.ResponseWriter, r *http.Request, back string, refusal error) {
+	if d.Migration == nil || strings.HasPrefix(back, "/devices") {
+		d.showRefusedBulk(w, r, back, refusal)
+		return
+	}
+	given := url.Values{}
+	if u, err := url.Parse(back); err == nil {
+		given = u.Query()
+	}
+	p, err := d.readMigration(r.Context(), given)
+	if err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	p.Pick.Bulk = d.moveForm(r.PostForm.Get, refusal)
+	p.Pick.Said = sentence(refusal.Error())
+	p.Pick.Selected = make(map[string]bool)
+	for _, id := range r.PostForm["id"] {
+		p.Pick.Selected[id] = true
+	}
+	d.render(w, r, http.StatusUnprocessableEntity, "migration", "Migration", p)
+}
+
+// movedPage says what was changed, and offers to take it back.
+type movedPage struct {
+	Devices []string
+	Values  []pair
+	Undo    []string // an edit each, as JSON
+	Back    string
+}
+
+// apply makes a move, and offers to take it back.
+func (d *dashboard) apply(w http.ResponseWriter, r *http.Request, m *move) {
+	p := &movedPage{Devices: m.ids, Back: m.back}
+	edits := make([]edit, len(m.ids))
+	for i, id := range m.ids {
+		dev, err := d.Reader.Device(r.Context(), id)
+		if err != nil {
+			d.failReading(w, r, err)
+			return
+		}
+		edits[i] = edit{id, m.values}
+		p.Undo = append(p.Undo, backTo(&dev, m.values))
+	}
+	for _, key := range inventory.Settings {
+		if v, asked := m.values[key]; asked {
+			p.Values = append(p.Values, pair{label(key), cmp.Or(v, "not set")})
+		}
+	}
+	if err := d.setAll(r.Context(), edits); err != nil {
+		d.showRefusedMove(w, r, m.back, err)
+		return
+	}
+	d.render(w, r, http.StatusOK, "moved", "Moved", p)
+}
+
+// backTo is the edit that gives a device back what it was set to.
+func backTo(dev *inventory.Device, values map[string]string) string {
+	e := edit{ID: dev.ID, Values: make(map[string]string)}
+	set := dev.Settings()
+	for key := range values {
+		e.Values[key] = set[key]
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // texts can always be written
+	}
+	return string(text)
+}
+
+// undo takes a move back.
+func (d *dashboard) undo(w http.ResponseWriter, r *http.Request) {
+	edits, err := readUndo(r.PostForm["was"])
+	if err != nil {
+		d.fail(w, r, http.StatusBadRequest, "This form does not say what to set back. Nothing was changed.")
+		return
+	}
+	if err = d.setAll(r.Context(), edits); err != nil {
+		d.failReading(w, r, err)
+		return
+	}
+	to := "/migration?undone="
+	if d.Migration == nil {
+		to = "/devices?changed="
+	}
+	http.Redirect(w, r, to+strconv.Itoa(len(edits)), http.StatusSeeOther)
+}
+
+func readUndo(was []string) ([]edit, error) {
+	if len(was) == 0 || len(was) > maxBulk {
+		return nil, fmt.Errorf("undo %d devices", len(was))
+	}
+	edits := make([]edit, len(was))
+	for i, text := range was {
+		if err := json.Unmarshal([]byte(text), &edits[i]); err != nil {
+			return nil, fmt.Errorf("read what to set back: %w", err)
+		}
+		for key, value := range edits[i].Values {
+			if _, err := inventory.ParseSetting(key, value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return edits, nil
+}
+
+// changedOf reads a number of changed devices from an address; 0 where it is none.
+func changedOf(text string) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= maxBulk {
+		return n
+	}
+	return 0
+}
+
+func devicesText(n int) string {
+	if n == 1 {
+		return "1 device"
+	}
+	return strconv.Itoa(n) + " devices"
+}
