@@ -1,6 +1,7 @@
 package migration_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,7 +171,9 @@ func (h *happening) look(t *testing.T, d *simulated) visit {
 	before, known := h.last[s.Device()]
 	if known && (before.upstream != v.upstream || before.stage != v.stage || before.wouldStage != v.wouldStage) {
 		h.steps = append(h.steps, migration.Step{Device: s.Device(), At: s.StartedAt.UTC(), Stage: v.stage, WouldStage: v.wouldStage,
-			Upstream: v.upstream, Rule: h.rule(t, planned(t, d.name, s.StartedAt).rule), Needs: !d.modern, Moves: before.upstream != v.upstream})
+			Upstream: v.upstream, Rule: h.rule(t, planned(t, d.name, s.StartedAt).rule), Needs: !d.modern, Moves: before.upstream != v.upstream,
+			Hourly: before.upstream == v.upstream && cmp.Or(v.wouldStage, v.stage) != inventory.StageBlock &&
+				slices.Contains([]inventory.Stage{before.stage, before.wouldStage, v.stage, v.wouldStage}, inventory.StageBrownout)})
 	}
 	h.last[s.Device()] = v
 	return v
