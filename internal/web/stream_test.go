@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -74,6 +75,22 @@ func manyLive() []watch.Session {
 	return all
 }
 
+// heldOnce is how much memory is held once what is under way has come to its wait, which on a busy machine takes a while: the first
+// figure that is not above most, else the least of ten seconds.
+func heldOnce(most uint64) uint64 {
+	least := uint64(math.MaxUint64)
+	for range 100 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if least = min(least, m.HeapAlloc); least <= most {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return least
+}
+
 // TestLists_UnreadAnswersHoldLittle asks for the largest lists many times over and reads nothing.
 func TestLists_UnreadAnswersHoldLittle(t *testing.T) {
 	for _, path := range []string{"/api/sessions?limit=1000", "/api/devices?limit=1000", "/sessions", "/devices", "/api/live"} {
@@ -96,11 +113,9 @@ func TestLists_UnreadAnswersHoldLittle(t *testing.T) {
 			})
 		}
 		begun.Wait()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		if most := uint64(64 << 20); m.HeapAlloc > most {
-			t.Errorf("%s: 64 unread answers hold %d MiB", path, m.HeapAlloc>>20)
+		const most = 64 << 20
+		if held := heldOnce(most); held > most {
+			t.Errorf("%s: 64 unread answers hold %d MiB", path, held>>20)
 		}
 		cancel()
 		s.CloseClientConnections()
