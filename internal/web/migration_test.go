@@ -131,6 +131,10 @@ func TestMigration_BlockAsksFirst(t *testing.T) {
 			t.Errorf("%s: answered %d without asking, %d changes", name, a.status, len(m.history))
 		}
 	}
+	b.want(b.post("/migration", moving(seen, "action", "preview", "deadline", "2026-11-20")), 200, `name="sure" value="yes" required`)
+	if a := b.post("/migration", moving(two, "action", "preview", "stage", "warn")); strings.Contains(a.body, `name="sure"`) {
+		t.Error("to warn asks too")
+	}
 	b.want(b.post("/devices", moving(quiet, "stage", "block")), http.StatusSeeOther)
 	a := b.post("/devices/"+seen[0], url.Values{"action": {"set"}, "stage": {"block"}, "owner": {"Kim"}, "sure": {"yes"}})
 	b.want(a, 200, "1 device changed.", "Undo")

@@ -98,7 +98,7 @@ type previewPage struct {
 	Fields            []pair // of the form
 	Values            []pair // as people read them
 	Back              string
-	Asks              bool // blocks: a box must be ticked
+	Asks              bool // it blocks some at once: a box must be ticked
 	Replayed          bool // the rules are known
 	Sessions, Changed int
 	Days, PerDevice   int
@@ -160,7 +160,7 @@ func (d *dashboard) preview(w http.ResponseWriter, r *http.Request, m *move, act
 		d.failReading(w, r, err)
 		return
 	}
-	p.Action, p.Fields, p.Asks = action, m.fields(), m.blocks()
+	p.Action, p.Fields, p.Asks = action, m.fields(), p.Asks || m.blocks()
 	d.render(w, r, http.StatusOK, "preview", "Preview", p)
 }
 
@@ -221,6 +221,9 @@ func (p *previewPage) add(one *previewed) {
 	p.Sessions, p.Changed = p.Sessions+one.Sessions, p.Changed+one.Changed
 	if one.Needs {
 		p.Needing++
+	}
+	if one.Then.Stage == inventory.StageBlock && one.Now.Stage != inventory.StageBlock { // by a deadline that is over, say
+		p.Asks = true
 	}
 }
 
