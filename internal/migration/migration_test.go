@@ -92,7 +92,31 @@ func TestReplay_ComparesWithWhatWas(t *testing.T) {
 	if d.Sessions != 2 || !d.Needs || d.Moves || d.Was.Stage != "bridge" || d.Would.Stage != "block" || d.Would.Rules["stage"] != "rules[0]" {
 		t.Errorf("got %+v", d)
 	}
+	if d.Rule != "rules[0]" || !d.CutsOff() {
+		t.Errorf("rule %q, cuts off %t", d.Rule, d.CutsOff())
+	}
 	if _, err := migration.ParseRecord([]byte("{")); err == nil {
 		t.Error("a torn line is read")
+	}
+}
+
+// TestReplay_NamesTheRuleThatRefuses: a schedule or block_from may stand in another rule than the stage.
+func TestReplay_NamesTheRuleThatRefuses(t *testing.T) {
+	allDay, err := schedule.Parse("0:00-24:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := policy.Rule{Settings: policy.Settings{Stage: "brownout"}}
+	for name, second := range map[string]policy.Settings{
+		"schedule":   {Schedule: []schedule.Window{allDay}},
+		"block_from": {BlockFrom: policy.BlockFrom{At: monday}},
+	} {
+		var p migration.Replay
+		p.Add(rules(t, stage, policy.Rule{Settings: second}), &migration.Record{Device: "10.20.3.7/fax1", StartedAt: monday,
+			ClaimedAccount: "fax1", SourceIP: "10.20.3.7", Upstream: "on-prem", Stage: "bridge"}, time.Time{})
+		p.End()
+		if len(p.Differences) != 1 || p.Differences[0].Rule != "rules[1]" || p.Needing() != 1 {
+			t.Errorf("%s: %+v", name, p.Differences)
+		}
 	}
 }
