@@ -98,8 +98,7 @@ func (r Rules) Ahead(devices iter.Seq[inventory.Device], from, until time.Time) 
 func StepOf(device string, needs bool, c *policy.Change) Step {
 	return Step{Device: device, At: c.At, Stage: c.After.Stage, WouldStage: c.After.WouldStage, Upstream: c.After.Upstream,
 		Mailbox: c.After.Mailbox, Rule: c.Rule(), Needs: needs, Moves: moves(c),
-		Hourly: !moves(c) && c.After.Given == inventory.StageBrownout && c.Before.Given == c.After.Given &&
-			c.After.Stage != inventory.StageBlock && c.After.WouldStage != inventory.StageBlock}
+		Hourly: c.BySchedule()}
 }
 
 // moves reports whether other messages are read from then on.

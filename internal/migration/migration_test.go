@@ -57,9 +57,10 @@ func TestAhead_BoundsTheStepsOfADevice(t *testing.T) {
 		}
 		hourly.Schedule = append(hourly.Schedule, w)
 	}
+	hourly.BlockFrom.At = monday.AddDate(0, 11, 0) // which no bound leaves out
 	got := rules(t, hourly).Ahead(slices.Values([]inventory.Device{device("fax1", "legacy")}), monday, monday.AddDate(1, 0, 0))
-	if len(got) != migration.MaxSteps {
-		t.Errorf("%d steps, want %d", len(got), migration.MaxSteps)
+	if last := got[len(got)-1]; len(got) != migration.MaxSteps+1 || last.Stage != inventory.StageBlock || last.Hourly {
+		t.Errorf("%d steps, want %d, the last one of which blocks: %+v", len(got), migration.MaxSteps+1, last)
 	}
 }
 

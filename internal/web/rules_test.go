@@ -58,7 +58,7 @@ func (p plannedRules) explain(d *inventory.Device, at time.Time) web.Explanation
 	return web.Explanation{
 		Settings: []web.Decided{{Setting: "upstream", Value: t.Upstream, By: "default"},
 			{Setting: "stage", Value: string(t.Stage), By: t.Rules["stage"]}},
-		Verdicts: []web.Verdict{{Rule: "rules[0]", Text: "does not match: account: " + d.Account + " is none of the one entry."},
+		Verdicts: []web.Verdict{{Rule: "rules[0]", Text: "does not match: account: " + d.Account + " does not fit the entry."},
 			{Rule: "rules[1]", Text: "decides: block_from.", Decides: true}},
 	}
 }

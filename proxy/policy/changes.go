@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -27,8 +28,9 @@ func (c *Change) Rule() string {
 	return c.After.Decisive(c.At)
 }
 
-// Changes returns what changes for sessions with these facts after from and before until, in order, and at most so many: another
-// upstream, mailbox or stage, or another one in a dry run. What people set is taken as it is now.
+// Changes returns what changes for sessions with these facts after from and before until, in order: another upstream, mailbox or
+// stage, or another one in a dry run. Beyond so many those that a schedule makes are left out. What people set is taken as it is
+// now.
 func (t *Table) Changes(f Facts, from, until time.Time, most int) []Change {
 	s := newSubject(f)
 	var mine []rule
@@ -45,14 +47,23 @@ func (t *Table) Changes(f Facts, from, until time.Time, most int) []Change {
 		if !differ(&before, &after) {
 			continue
 		}
-		if len(changes) == most {
-			break
-		}
-		changes = append(changes, Change{At: at, Before: before, After: after})
+		c := Change{At: at, Before: before, After: after}
 		before = after
+		if len(changes) < most || !c.BySchedule() {
+			changes = append(changes, c)
+		}
 	}
 	return changes
 }
+
+// BySchedule reports whether the hours of a brownout alone make the change, which will come again.
+func (c *Change) BySchedule() bool {
+	return c.Before.Upstream == c.After.Upstream && c.Before.Mailbox == c.After.Mailbox && c.Before.Given == c.After.Given &&
+		c.Before.would() != inventory.StageBlock && c.After.would() != inventory.StageBlock
+}
+
+// would is the stage that holds but for a dry run.
+func (d *Decision) would() inventory.Stage { return cmp.Or(d.WouldStage, d.Stage) }
 
 func differ(a, b *Decision) bool {
 	return a.Upstream != b.Upstream || a.Mailbox != b.Mailbox || a.Stage != b.Stage || a.WouldStage != b.WouldStage

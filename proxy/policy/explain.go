@@ -62,9 +62,9 @@ func (m *matcher) why(s *subject) string {
 		{m.fitsPercent(s), fmt.Sprintf("upstream_percent: the device is number %d of 0 to 99, and the first %d are meant", s.percent, m.percent)},
 		{m.fitsListener(s), "listener: it is " + s.Listener},
 		{m.fitsMAC(s), "mac: " + known(s.MAC)},
-		{m.fitsAccount(s), "account: " + s.accountText() + " is none of " + entries(m.account.size())},
-		{m.fitsDevice(s), "device: " + known(s.Device) + " is none of " + entries(m.device.size())},
-		{m.source.fits(s.Source), "source: " + s.Source.String() + " is in none of " + entries(m.source.size())},
+		{m.fitsAccount(s), "account: " + s.accountText() + noneOf(m.account.size())},
+		{m.fitsDevice(s), "device: " + known(s.Device) + noneOf(m.device.size())},
+		{m.source.fits(s.Source), "source: " + s.Source.String() + noneOf(m.source.size())},
 		{m.not == nil || !m.not.holds(s), "not: all that stands there holds"},
 	} {
 		if !key.fits {
@@ -99,9 +99,10 @@ func known(text string) string {
 	return text
 }
 
-func entries(n int) string {
+// noneOf says that something fits none of n entries.
+func noneOf(n int) string {
 	if n == 1 {
-		return "the one entry"
+		return " does not fit the entry"
 	}
-	return fmt.Sprintf("the %d entries", n)
+	return fmt.Sprintf(" fits none of the %d entries", n)
 }
