@@ -72,7 +72,7 @@ type Step struct {
 	// Moves says that the mailbox is another one from then on, with message numbers of its own: a POP3 device that leaves its mail
 	// on the server fetches all of it once more.
 	Moves bool `json:"moves_mailbox,omitempty"`
-	// Hourly says that a schedule alone makes the change, which will come again.
+	// Hourly says that a schedule alone makes the change, which came before and will come again.
 	Hourly bool `json:"by_schedule,omitempty"`
 }
 
