@@ -78,7 +78,10 @@ async function plan(page) {
   await page.getByLabel("Stage").selectOption("block");
   await page.getByLabel("Owner").fill("Radiology");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved.").waitFor();
+  await page.getByLabel("Yes, block this device").check(); // it was seen today
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("button", { name: "Undo" }).waitFor();
+  await page.goto(url + "/devices/127.0.0.1/fax307");
   const history = page.getByRole("region", { name: "History" });
   await history.getByRole("row").filter({ hasText: "Radiology" }).getByText("admin by the dashboard").waitFor();
   assert.match(await ask("fax307 logs in"), /^NO \[CONTACTADMIN\] This device may no longer read mail here/);
