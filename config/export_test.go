@@ -3,7 +3,6 @@ package config
 import (
 	"os"
 	"testing"
-	"time"
 )
 
 // KnownKeys returns the shape of every key that some reader asks for.
@@ -43,9 +42,6 @@ func MACAddress(text string) (string, bool) {
 	mac, m := macAddress(text)
 	return mac, m == nil
 }
-
-// OnTheWall is onTheWall.
-func OnTheWall(wall time.Time, zone *time.Location) time.Time { return onTheWall(wall, zone) }
 
 // BlockFromOf reads the value of block_from in a zone.
 func BlockFromOf(text, zone string) (BlockFrom, bool) {

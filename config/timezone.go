@@ -3,6 +3,8 @@ package config
 import (
 	"time"
 	_ "time/tzdata" // zones by name, also where the machine or the container has no list of them
+
+	"drawbridge/internal/schedule"
 )
 
 // zone returns the machine's own time zone: the named one where the name is known, else what the C library would take.
@@ -32,7 +34,7 @@ func (d *decoder) timezone(text string) (*time.Location, *mistake) {
 // moment reads a time: RFC 3339, a local time, or a date, which begins at 00:00. The last two are those of the clock on the wall
 // in the configuration's time zone.
 func (d *decoder) moment(text string) (time.Time, *mistake) {
-	at, ok := parseMoment(text, d.zone)
+	at, ok := ParseMoment(text, d.zone)
 	switch {
 	case !ok:
 		return time.Time{}, wrong("write a date such as 2027-03-01, a local time such as 2027-03-01T08:00, or one with its offset "+
@@ -43,10 +45,12 @@ func (d *decoder) moment(text string) (time.Time, *mistake) {
 	return at, nil
 }
 
-func parseMoment(text string, zone *time.Location) (time.Time, bool) {
+// ParseMoment reads a time as a configuration has it: RFC 3339, a local time such as 2027-01-15T20:00, or a date, which begins at
+// 00:00; the last two are those of the clock on the wall in zone. ok is false for any other text.
+func ParseMoment(text string, zone *time.Location) (at time.Time, ok bool) {
 	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
 		if wall, err := time.Parse(layout, text); err == nil && len(text) == len(layout) { // Parse takes 8:00 for 08:00
-			return onTheWall(wall, zone), true
+			return schedule.OnTheWall(wall, zone), true
 		}
 	}
 	at, err := time.Parse(time.RFC3339, text)
@@ -56,25 +60,6 @@ func parseMoment(text string, zone *time.Location) (time.Time, bool) {
 // passed tells a moment that is over. Without a clock none is; nor is the zero time, which stands for no moment.
 func (d *decoder) passed(at time.Time) bool {
 	return !d.env.Now.IsZero() && !at.IsZero() && !at.After(d.env.Now)
-}
-
-// onTheWall returns the first moment at which the clock on the wall shows what wall shows in UTC, or, where the clock is put forward
-// over it, the first moment after the gap.
-func onTheWall(wall time.Time, zone *time.Location) time.Time {
-	at := wall.Add(-day).In(zone) // before all that can be meant: no offset is as large
-	for {
-		begin, end := at.ZoneBounds()
-		_, offset := at.Zone()
-		meant := wall.Add(-time.Duration(offset) * time.Second)
-		switch {
-		case !end.IsZero() && !meant.Before(end):
-			at = end
-		case meant.Before(begin):
-			return begin
-		default:
-			return meant.In(zone)
-		}
-	}
 }
 
 // Reminder says whether something that ends is to be warned of: 60, 30, 7 and 1 days ahead. It returns the step that

@@ -1,6 +1,10 @@
 package inventory
 
-import "time"
+import (
+	"time"
+
+	"drawbridge/internal/schedule"
+)
 
 // Plan is what people set for a device that decides how it is served.
 type Plan struct {
@@ -14,10 +18,5 @@ func (p Plan) Begins(zone *time.Location) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	year, month, date := day.Date()
-	begins := time.Date(year, month, date, 0, 0, 0, 0, zone)
-	if begins.Day() != date { // midnight is left out, and Go gives a time of the evening before
-		_, begins = begins.ZoneBounds()
-	}
-	return begins
+	return schedule.OnTheWall(day, zone)
 }

@@ -103,10 +103,8 @@ func parseAt(text string, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Now().In(zone), nil
 	}
-	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
-		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return at.In(zone), nil
-		}
+	if at, ok := config.ParseMoment(text, zone); ok {
+		return at, nil
 	}
 	return time.Time{}, &usageError{fmt.Errorf("--at: %q is no time: write 2027-03-01, 2027-03-01T08:00 or 2027-03-01T08:00:00+01:00", text)}
 }
