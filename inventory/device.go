@@ -44,6 +44,8 @@ type Device struct {
 	Priority string `json:"priority,omitempty"`
 	Cost     string `json:"cost,omitempty"`
 	Note     string `json:"note,omitempty"`
+	// Outlook is filled in by who knows the rules; nil: they were not asked.
+	Outlook *Outlook `json:"outlook,omitempty"`
 
 	// What an Advisor makes of it. Category is as set where CategorySet.
 	Category    Category `json:"category"`

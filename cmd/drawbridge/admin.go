@@ -18,6 +18,8 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/control"
+	"drawbridge/internal/decider"
+	"drawbridge/internal/migration"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 	"drawbridge/internal/watch"
@@ -90,29 +92,40 @@ func browserKey(password secret.Secret) []byte {
 
 // dashboard is what the admin address answers in a generation.
 func (b *bridge) dashboard(g *generation, table *policy.Table) http.Handler {
+	reader := b.ruled(g, table)
 	return web.New(web.Options{
-		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
+		Reader: reader, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
 		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
-		Export: b.export, Migration: b.migrationOf(g, table), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
+		Export: b.exportOf(reader), Migration: b.migrationOf(g, table), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout refuses in the hours of the first rule " +
 			"that has a schedule; without one the device is served.",
 	})
 }
 
-// export writes the inventory for a download, as it is read.
-func (b *bridge) export(ctx context.Context, w io.Writer, format string, q inventory.Query) (err error) {
-	q.Limit, q.Offset = 0, 0
-	all := found{devices: eachOf(ctx, b.ledger, q, &err)}
-	if format == "html" {
-		if all.days, all.totals, err = readFigures(ctx, b.ledger); err != nil {
-			return err
+// ruled is the inventory with what the rules of a generation make of each device.
+func (b *bridge) ruled(g *generation, table *policy.Table) inventory.Reader {
+	if len(g.cfg.Rules) == 0 {
+		return b.ledger
+	}
+	return ruledReader{b.ledger, migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: b.ledger.Plans}}}
+}
+
+// exportOf writes an inventory for a download, as it is read.
+func (b *bridge) exportOf(reader inventory.Reader) func(context.Context, io.Writer, string, inventory.Query) error {
+	return func(ctx context.Context, w io.Writer, format string, q inventory.Query) (err error) {
+		q.Limit, q.Offset = 0, 0
+		all := found{devices: eachOf(ctx, reader, q, &err)}
+		if format == "html" {
+			if all.days, all.totals, err = readFigures(ctx, reader); err != nil {
+				return err
+			}
 		}
+		if failed := (printing{cfg: b.cfg()}).print(w, format, all); failed != nil {
+			return failed
+		}
+		return err
 	}
-	if failed := (printing{cfg: b.cfg()}).print(w, format, all); failed != nil {
-		return failed
-	}
-	return err
 }
 
 // eachOf are the devices that q is about, as they are read. What went wrong stands in err when they have ended.

@@ -96,6 +96,7 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 	if err != nil {
 		return err
 	}
+	all.devices = withOutlook(cfg, all.devices, c.ErrOrStderr())
 	all.devices = only(all.devices, func(d *inventory.Device) bool { return !d.LastSeen.Before(f.begin) })
 	leftOut := 0
 	if f.leavesStrangersOut(c) {

@@ -58,6 +58,37 @@ func (r Rules) FactsOfDevice(d *inventory.Device) policy.Facts {
 	return f
 }
 
+// OutlookDays is how many days an outlook reaches ahead.
+const OutlookDays = 400
+
+// Outlook is what the rules make of d now, and what is planned for it next.
+func (r Rules) Outlook(d *inventory.Device, now time.Time) *inventory.Outlook {
+	f := r.FactsOfDevice(d)
+	decision := r.Table.Decide(f, now)
+	o := &inventory.Outlook{Stage: decision.Stage, WouldStage: decision.WouldStage, Rule: decision.Decisive(now)}
+	for _, c := range r.Table.Turns(f, now, now.AddDate(0, 0, OutlookDays)) {
+		if o.Next == nil {
+			o.Next = turnOf(&c)
+		}
+		if c.After.Stage == inventory.StageBlock && c.Before.Stage != inventory.StageBlock {
+			o.BlockFrom = &c.At
+			break
+		}
+	}
+	return o
+}
+
+func turnOf(c *policy.Change) *inventory.Turn {
+	t := &inventory.Turn{At: c.At, Stage: c.After.Planned(), Rule: c.Rule()}
+	if c.After.DryRun && t.Stage != inventory.StageBridge {
+		t.Stage, t.WouldStage = inventory.StageBridge, t.Stage
+	}
+	if c.After.Upstream != c.Before.Upstream {
+		t.Upstream = c.After.Upstream
+	}
+	return t
+}
+
 // Step is one change to come for a device.
 type Step struct {
 	Device     string          `json:"device"`

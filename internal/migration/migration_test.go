@@ -1,6 +1,7 @@
 package migration_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -61,6 +62,37 @@ func TestAhead_BoundsTheStepsOfADevice(t *testing.T) {
 	got := rules(t, hourly).Ahead(slices.Values([]inventory.Device{device("fax1", "legacy")}), monday, monday.AddDate(1, 0, 0))
 	if last := got[len(got)-1]; len(got) != migration.MaxSteps+1 || last.Stage != inventory.StageBlock || last.Hourly {
 		t.Errorf("%d steps, want %d, the last one of which blocks: %+v", len(got), migration.MaxSteps+1, last)
+	}
+}
+
+func TestOutlook_TellsStageNextTurnAndEnd(t *testing.T) {
+	mornings, err := schedule.Parse("Mon-Fri 10:00-10:30")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dry := true
+	r := rules(t,
+		policy.Rule{Match: policy.Match{Account: []string{"test*"}}, Settings: policy.Settings{DryRun: &dry}},
+		policy.Rule{Match: policy.Match{Account: []string{"old*"}}, From: monday.AddDate(0, 0, 3), Settings: policy.Settings{Upstream: "online"}},
+		policy.Rule{Match: policy.Match{Account: []string{"old*", "test*"}}, Settings: policy.Settings{Stage: "brownout",
+			Schedule: []schedule.Window{mornings}, BlockFrom: policy.BlockFrom{At: monday.AddDate(0, 1, 0)}}})
+	at := monday.Add(10 * time.Hour)
+	end := monday.AddDate(0, 1, 0)
+	for name, want := range map[string]inventory.Outlook{
+		"new1": {Stage: "bridge", Rule: "default"},
+		"old1": {Stage: "brownout", Rule: "rules[2]", BlockFrom: &end,
+			Next: &inventory.Turn{At: monday.AddDate(0, 0, 3), Stage: "brownout", Upstream: "online", Rule: "rules[1]"}},
+		"test1": {Stage: "bridge", WouldStage: "brownout", Rule: "rules[2]",
+			Next: &inventory.Turn{At: end, Stage: "bridge", WouldStage: "block", Rule: "rules[2]"}},
+	} {
+		d := device(name, "legacy", "tls_version")
+		if got := r.Outlook(&d, at); !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: got %+v (next %+v), want %+v (next %+v)", name, *got, got.Next, want, want.Next)
+		}
+	}
+	d := device("old1", "legacy")
+	if got := r.Outlook(&d, end); got.Stage != "block" || got.BlockFrom != nil || got.Next != nil {
+		t.Errorf("once it is refused: %+v", *got)
 	}
 }
 

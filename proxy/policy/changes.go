@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -32,28 +33,52 @@ func (c *Change) Rule() string {
 // stage, or another one in a dry run. Beyond so many those that a schedule makes are left out. What people set is taken as it is
 // now.
 func (t *Table) Changes(f Facts, from, until time.Time, most int) []Change {
-	s := newSubject(f)
+	var changes []Change
+	for c := range t.walk(f, from, until, true, differ) {
+		if len(changes) < most || !c.BySchedule() {
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+// Turns returns what is planned to change for good after from and before until, in order: another upstream, mailbox or stage, or
+// another one in a dry run. The hours of a brownout make none: it begins and ends with the rule that gives it. What people set is
+// taken as it is now.
+func (t *Table) Turns(f Facts, from, until time.Time) []Change {
+	return slices.Collect(t.walk(f, from, until, false, turned))
+}
+
+// walk yields the moments after from and before until at which a decision differs from the one before. With hours the edges of
+// schedules are among them.
+func (t *Table) walk(f Facts, from, until time.Time, hours bool, differ func(a, b *Decision) bool) iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		s := newSubject(f)
+		mine := t.matching(s)
+		from, until := from.In(t.zone), until.In(t.zone)
+		before := t.decide(mine, s, from)
+		for _, at := range t.moments(mine, s, from, until, hours) {
+			after := t.decide(mine, s, at)
+			if !differ(&before, &after) {
+				continue
+			}
+			if !yield(Change{At: at, Before: before, After: after}) {
+				return
+			}
+			before = after
+		}
+	}
+}
+
+// matching are the rules that are for s, at whatever time.
+func (t *Table) matching(s *subject) []rule {
 	var mine []rule
 	for i := range t.rules {
 		if r := &t.rules[i]; r.match.holds(s) {
 			mine = append(mine, *r)
 		}
 	}
-	from, until = from.In(t.zone), until.In(t.zone)
-	before := t.decide(mine, s, from)
-	var changes []Change
-	for _, at := range t.moments(mine, s, from, until) {
-		after := t.decide(mine, s, at)
-		if !differ(&before, &after) {
-			continue
-		}
-		c := Change{At: at, Before: before, After: after}
-		before = after
-		if len(changes) < most || !c.BySchedule() {
-			changes = append(changes, c)
-		}
-	}
-	return changes
+	return mine
 }
 
 // BySchedule reports whether the hours of a brownout alone make the change, which will come again.
@@ -69,9 +94,15 @@ func differ(a, b *Decision) bool {
 	return a.Upstream != b.Upstream || a.Mailbox != b.Mailbox || a.Stage != b.Stage || a.WouldStage != b.WouldStage
 }
 
+// turned reports whether another upstream, mailbox or stage is planned, whatever the hour.
+func turned(a, b *Decision) bool {
+	return a.Upstream != b.Upstream || a.Mailbox != b.Mailbox || a.Planned() != b.Planned() ||
+		a.DryRun != b.DryRun && b.Planned() != inventory.StageBridge
+}
+
 // moments are the times after from and before until at which something may change: where a rule begins or ends to hold, where
-// block_from comes, and where a schedule begins or ends.
-func (t *Table) moments(rules []rule, s *subject, from, until time.Time) []time.Time {
+// block_from comes, and, with hours, where a schedule begins or ends.
+func (t *Table) moments(rules []rule, s *subject, from, until time.Time, hours bool) []time.Time {
 	var all []time.Time
 	add := func(at time.Time) {
 		if at.After(from) && at.Before(until) {
@@ -85,6 +116,9 @@ func (t *Table) moments(rules []rule, s *subject, from, until time.Time) []time.
 		add(r.settings.BlockFrom.At)
 		if r.settings.BlockFrom.Deadline {
 			add(s.Set.Begins(t.zone))
+		}
+		if !hours {
+			continue
 		}
 		for _, w := range r.settings.Schedule {
 			for _, at := range w.Edges(from, until) {

@@ -113,6 +113,15 @@ func (d *Decision) effective(at time.Time) inventory.Stage {
 	return d.Given
 }
 
+// Planned is the stage that rules or people want: Given, or block where block_from has come. Neither the hours of a brownout nor a
+// dry run make it another one.
+func (d *Decision) Planned() inventory.Stage {
+	if d.would() == inventory.StageBlock {
+		return inventory.StageBlock
+	}
+	return d.Given
+}
+
 // blocked reports whether block_from has come.
 func (d *Decision) blocked(at time.Time) bool {
 	return !d.BlockFrom.IsZero() && !at.Before(d.BlockFrom)
