@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"drawbridge/internal/control"
 	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
+	"drawbridge/inventory/burndown"
 	"drawbridge/inventory/report"
 )
 
@@ -109,7 +111,7 @@ func (f *inventoryFlags) run(c *cobra.Command, args []string, cfg *config.Config
 		}
 	}()
 	csv := report.CSVOptions{Columns: report.Columns(f.columns), Separator: separators()[f.separator]}
-	return printing{cfg: cfg, csv: csv, currency: f.currency}.print(c.OutOrStdout(), f.format, all)
+	return printing{cfg: cfg, csv: csv, currency: f.currency, part: !f.begin.IsZero()}.print(c.OutOrStdout(), f.format, all)
 }
 
 // leavesStrangersOut tells whether strangers are not listed: json has them unless told otherwise, and html counts them apart.
@@ -213,6 +215,7 @@ type printing struct {
 	cfg      *config.Config
 	csv      report.CSVOptions
 	currency string
+	part     bool // of the devices: what the plan comes to cannot be told
 }
 
 func (p printing) print(w io.Writer, format string, all found) error {
@@ -225,7 +228,26 @@ func (p printing) print(w io.Writer, format string, all found) error {
 		return report.HTML(w, report.Report{Bridge: p.cfg.Name, Now: time.Now(), Zone: p.cfg.Timezone, Clauses: report.Clauses(),
 			Devices: slices.Collect(light(all.devices)), Days: all.days, Totals: all.totals, Contact: p.cfg.Contact, Currency: p.currency})
 	}
-	return printTable(w, slices.Collect(all.devices))
+	devices := slices.Collect(all.devices)
+	if err := printTable(w, devices); err != nil || p.part {
+		return err
+	}
+	return printPlan(w, devices, time.Now().In(p.cfg.Timezone))
+}
+
+// printPlan tells below a table how far the fleet is.
+func printPlan(w io.Writer, devices []inventory.Device, now time.Time) error {
+	b := burndown.New(now)
+	for i := range devices {
+		b.Add(&devices[i])
+	}
+	b.End()
+	said := b.Sentences()
+	if said == nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(said, "\n"))
+	return err
 }
 
 // printTable prints devices for people.

@@ -45,9 +45,9 @@ func parseFilter(given url.Values, now time.Time) filter {
 	q := &f.query
 	q.Search = f.values.Get("q")
 	q.Readiness = f.values["readiness"]
-	q.Stages = words[inventory.Stage](f.values["stage"])
-	q.Categories = words[inventory.Category](f.values["category"])
-	q.Steps = words[inventory.NextStep](f.values["next_step"])
+	q.Stages = typed[inventory.Stage](f.values["stage"])
+	q.Categories = typed[inventory.Category](f.values["category"])
+	q.Steps = typed[inventory.NextStep](f.values["next_step"])
 	q.Versions, q.Blockers, q.Vendors = f.values["tls_version"], f.values["blocker"], f.values["vendor"]
 	for _, owner := range f.values["owner"] {
 		if owner == without {
@@ -72,7 +72,7 @@ func parseFilter(given url.Values, now time.Time) filter {
 	return f
 }
 
-func words[T ~string](values []string) []T {
+func typed[T ~string](values []string) []T {
 	var all []T
 	for _, v := range values {
 		all = append(all, T(v))

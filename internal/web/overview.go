@@ -35,7 +35,7 @@ type overviewPage struct {
 	Failures                   []sessionRow
 	Today                      string // such as 2026-11-24
 	SoonDay                    string // the day after the last that is soon
-	Soon                       int64  // devices due from today until then
+	Soon                       int    // devices due from today until then
 }
 
 // overviewSpans are the spans of days that the overview shows. Rows of days are kept for 400 days.
@@ -67,7 +67,7 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Plan, err = d.readPlan(ctx, p.Totals); err != nil {
+	if p.Plan, err = d.readPlan(ctx); err != nil {
 		return nil, err
 	}
 	if err = p.readTrouble(ctx, d.Reader, d.Now().Add(-inventory.NotServedAfter)); err != nil {
@@ -79,7 +79,7 @@ func (d *dashboard) readOverview(r *http.Request) (*overviewPage, error) {
 	}
 	p.Failures = sessionRows(failed)
 	p.Sessions = plotDays(days, p.Span, d.Now())
-	p.PlanPlot = plotPlan(p.Plan, startOfDay(d.Now().In(d.Zone)))
+	p.PlanPlot = plotPlan(p.Plan)
 	p.fillSoon(startOfDay(d.Now().In(d.Zone)))
 	p.fillShares()
 	d.fillLive(p)
@@ -111,12 +111,11 @@ const overviewSoon = 30
 func (p *overviewPage) fillSoon(today time.Time) {
 	end := today.AddDate(0, 0, overviewSoon+1)
 	p.Today, p.SoonDay = today.Format(time.DateOnly), end.Format(time.DateOnly)
-	for _, s := range p.Plan.Steps {
-		if s.day.Before(end) {
+	for _, s := range p.Plan.Ahead {
+		if s.Date < p.SoonDay {
 			p.Soon += s.Due
 		}
 	}
-	p.Soon = max(0, p.Soon-p.Plan.overdueOpen)
 }
 
 func startOfDay(t time.Time) time.Time {
@@ -146,7 +145,7 @@ func overviewSpan(given string) int {
 
 func (p *overviewPage) fillShares() {
 	t := p.Totals
-	p.Ready, p.Blocked = t.Readiness[readinessReady], t.Stages[inventory.StageBlock]
+	p.Ready, p.Blocked = t.Readiness[readinessReady], int64(p.Plan.Blocked)
 	p.Open = max(0, t.Devices-p.Blocked)
 	p.Readiness = shares(t.Readiness, readinesses[:], devicesLink[string]("readiness"), func(k string) string { return "r-" + k })
 	p.Versions = shares(t.Versions, []string{"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"}, devicesLink[string]("tls_version"), versionClass)

@@ -11,17 +11,18 @@ import (
 
 func TestOverview_CountsWhatIsDueSoonWithoutWhatIsOverdue(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	plan := newPlan(7, now)
+	plan := newPlan(now)
 	for _, deadline := range []string{"2026-01-01", "2026-11-23", "2026-11-24", "2026-12-24", "2026-12-25", "2099-12-31"} {
 		plan.add(&inventory.Device{ID: deadline, Deadline: deadline, Stage: inventory.StageBridge})
 	}
+	plan.End()
 	p := overviewPage{Plan: plan}
 	p.fillSoon(startOfDay(now))
-	if p.Soon != 2 || p.Plan.Overdue != 2 || p.Plan.Later != 1 || p.Today != "2026-11-24" || p.SoonDay != "2026-12-25" {
-		t.Errorf("due soon %d, overdue %d, later %d, from %s until before %s, want 2, 2, 1, 2026-11-24 and 2026-12-25", p.Soon, p.Plan.Overdue,
-			p.Plan.Later, p.Today, p.SoonDay)
+	if p.Soon != 2 || p.Plan.Overdue != 2 || p.Today != "2026-11-24" || p.SoonDay != "2026-12-25" {
+		t.Errorf("due soon %d, overdue %d, from %s until before %s, want 2, 2, 2026-11-24 and 2026-12-25", p.Soon, p.Plan.Overdue,
+			p.Today, p.SoonDay)
 	}
-	plot := plotPlan(p.Plan, startOfDay(now))
+	plot := plotPlan(p.Plan)
 	for _, b := range plot.Bars {
 		if strings.HasPrefix(b.Title, "2099") || b.X > plotWidth {
 			t.Errorf("a deadline of 2099 is drawn: %+v", b)

@@ -8,7 +8,7 @@ func TestPages_ShowWhatTheyAreFor(t *testing.T) {
 	m := newMemory(120)
 	b := browse(t, options(m)).logIn()
 	for path, parts := range map[string][]string{
-		"/": {"<h1>Overview</h1>", "34 accounts", "Sessions by TLS version", `class="v-1-0"`, "Burn-down", "plan-line",
+		"/": {"<h1>Overview</h1>", "34 accounts", "Sessions by TLS version", `class="v-1-0"`, "Plan and progress", "plan-forecast",
 			"exchange-online", "AADSTS50196", "Latest trouble"},
 		"/?days=90":               {`aria-current="true">90 days`},
 		"/devices?strangers=all":  {"1–50 of 120", `aria-sort="ascending"`, "scanner0", "Page 1 of 3"},

@@ -1,68 +1,55 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/burndown"
 )
 
-// plan is how many devices leave the bridge when, if every deadline is kept.
+// plan is the burn-down of the fleet, with those who leave first.
 type plan struct {
-	Open     int64 // devices that are not blocked yet
-	Overdue  int64 // whose deadline has passed, strangers that are not served too
-	Undated  int64 // of them, without one
-	Later    int64 // of them, due after what the plot shows
-	Steps    []planStep
-	Next     []inventory.Device // due first, overdue ones included
-	measured time.Time
-	left     int64 // when all that were added have gone
-
-	overdueOpen int64 // of Open
+	*burndown.Burndown
+	Overdue int                // with sources that are not served, which a deadline was set for
+	Next    []inventory.Device // due first, overdue ones included
 }
-
-// planStep is a day on which devices are due. Overdue ones are due today.
-type planStep struct {
-	Date      string
-	Due, Left int64
-	day       time.Time
-}
-
-// planDays is how far the plot looks ahead: a deadline such as 2099 would squeeze the others into its first column.
-const planDays = 3 * 365
 
 // planNext is how many of the devices due next the overview names.
 const planNext = 6
 
-// planCache keeps a plan for a minute: it reads every device that has a deadline. Whoever asks meanwhile waits for the
+// planCache keeps a plan for a minute: it reads every device. Whoever asks meanwhile waits for the
 // one who computes it.
 type planCache struct {
-	turn sync.Mutex
-	plan plan
+	turn     sync.Mutex
+	plan     plan
+	measured time.Time
 }
 
 const planAge = time.Minute
 
-func (d *dashboard) readPlan(ctx context.Context, totals inventory.Totals) (plan, error) {
+func (d *dashboard) readPlan(ctx context.Context) (plan, error) {
 	d.plan.turn.Lock()
 	defer d.plan.turn.Unlock()
 	now := d.Now().In(d.Zone)
-	if age := now.Sub(d.plan.plan.measured); age >= 0 && age < planAge {
+	if age := now.Sub(d.plan.measured); age >= 0 && age < planAge && d.plan.plan.Today == now.Format(time.DateOnly) {
 		return d.plan.plan, nil
 	}
 	strangers := false
-	p := newPlan(totals.Devices-totals.Stages[inventory.StageBlock], now)
-	dated := inventory.Query{DueBefore: "9999-12-31", Strangers: &strangers, NotServedSince: now.Add(-inventory.NotServedAfter),
-		Sort: "deadline"}
-	_, err := d.Reader.EachDevice(ctx, dated, func(dev *inventory.Device) error {
+	p := newPlan(now)
+	fleet := inventory.Query{Strangers: &strangers, NotServedSince: now.Add(-inventory.NotServedAfter)}
+	_, err := d.Reader.EachDevice(ctx, fleet, func(dev *inventory.Device) error {
 		p.add(dev)
 		return nil
 	})
 	if err != nil {
 		return plan{}, err
 	}
-	d.plan.plan = p
+	p.End()
+	d.plan.plan, d.plan.measured = p, now
 	return p, nil
 }
 
@@ -70,43 +57,33 @@ func (d *dashboard) readPlan(ctx context.Context, totals inventory.Totals) (plan
 func (d *dashboard) forgetPlan() {
 	d.plan.turn.Lock()
 	defer d.plan.turn.Unlock()
-	d.plan.plan = plan{}
+	d.plan.measured = time.Time{}
 }
 
-// newPlan returns a plan without a device that has a deadline.
-func newPlan(open int64, now time.Time) plan {
-	return plan{Open: open, Undated: open, left: open, measured: now}
-}
+// newPlan returns a plan of no device.
+func newPlan(now time.Time) plan { return plan{Burndown: burndown.New(now)} }
 
-// add takes devices sorted by deadline.
+// add counts a device.
 func (p *plan) add(dev *inventory.Device) {
-	today := startOfDay(p.measured)
-	day, err := time.ParseInLocation(time.DateOnly, dev.Deadline, today.Location())
-	if err != nil || dev.Stage == inventory.StageBlock {
+	p.Add(dev)
+	leaves := p.Leaves(dev)
+	if leaves == "" || dev.StageNow() == inventory.StageBlock {
 		return
 	}
-	overdue := day.Before(today)
-	if overdue {
+	if leaves < p.Today {
 		p.Overdue++
-		day = today
 	}
-	if len(p.Next) < planNext {
-		p.Next = append(p.Next, *dev)
+	p.offer(dev, leaves)
+}
+
+// offer keeps a device where it is among those who leave first.
+func (p *plan) offer(dev *inventory.Device, leaves string) {
+	at, _ := slices.BinarySearchFunc(p.Next, leaves, func(other inventory.Device, date string) int {
+		return cmp.Or(cmp.Compare(p.Leaves(&other), date), cmp.Compare(other.ID, dev.ID))
+	})
+	if at >= planNext {
+		return
 	}
-	if dev.Account == inventory.Stranger {
-		return // it depends on nothing yet
-	}
-	p.Undated = max(0, p.Undated-1) // totals and devices are read one after the other
-	p.left--
-	if overdue {
-		p.overdueOpen++
-	}
-	if day.After(today.AddDate(0, 0, planDays)) {
-		p.Later++
-	}
-	if n := len(p.Steps); n == 0 || !p.Steps[n-1].day.Equal(day) {
-		p.Steps = append(p.Steps, planStep{Date: day.Format(time.DateOnly), day: day})
-	}
-	s := &p.Steps[len(p.Steps)-1]
-	s.Due, s.Left = s.Due+1, p.left
+	p.Next = slices.Insert(p.Next, at, *dev)
+	p.Next = p.Next[:min(planNext, len(p.Next))]
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/burndown"
+	"drawbridge/inventory/words"
 )
 
 // The size of a plot, in units of its own that browsers scale, and the room for words at its left and below.
@@ -21,8 +23,8 @@ const (
 type plot struct {
 	Width, Height int
 	Bars          []bar
-	Path          string // of a line
-	Area          string // below the line
+	Lines         []curve // in steps
+	Today         float64 // where today is; 0: not told
 	Rows          []gridLine
 	Columns       []mark
 	Legend        []legend
@@ -39,6 +41,9 @@ type gridLine struct {
 	Y     float64
 	Label string
 }
+
+// curve is one line of a picture, as a path of SVG.
+type curve struct{ Class, Path string }
 
 type mark struct {
 	X     float64
@@ -135,38 +140,53 @@ func roundStep(top int64) int64 {
 
 func round(f float64) float64 { return math.Round(f*10) / 10 }
 
-// plotPlan shows how many devices are left on the bridge as the deadlines pass, from today on.
-func plotPlan(plan plan, today time.Time) plot {
-	p := plot{Width: plotWidth, Height: plotHeight, Empty: len(plan.Steps) == 0}
+// plotPlan shows how many devices should have been on the bridge and how many were seen, up to today, and from then on how many are
+// left as the dates to come pass.
+func plotPlan(plan plan) plot {
+	p := plot{Width: plotWidth, Height: plotHeight, Empty: plan.Open == 0}
 	if p.Empty {
 		return p
 	}
-	scale := p.grid(plan.Open)
-	last := plan.Steps[len(plan.Steps)-1].day
-	span := min(planDays, max(30, math.Ceil(last.Sub(today).Hours()/24*1.05)))
-	at := func(day time.Time) float64 {
-		return round(plotLeft + max(0, day.Sub(today).Hours()/24)/span*(plotWidth-plotLeft))
+	most := plan.Open
+	for _, point := range plan.Past {
+		most = max(most, point.Planned, point.Seen)
 	}
-	high := func(n int64) float64 { return round(float64(plotHeight-plotBottom) - float64(n)*scale) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "M%d %g", plotLeft, high(plan.Open))
-	for _, s := range plan.Steps {
-		if s.day.After(today.AddDate(0, 0, planDays)) {
+	scale := p.grid(int64(most))
+	first, last := plan.First(), plan.Horizon()
+	span := float64(max(1, burndown.Days(first, last)))
+	axes := burndown.Axes{
+		X: func(date string) float64 {
+			return round(plotLeft + float64(max(0, burndown.Days(first, date)))/span*(plotWidth-plotLeft))
+		},
+		Y:    func(n int) float64 { return round(float64(plotHeight-plotBottom) - float64(n)*scale) },
+		Last: last,
+	}
+	lines := plan.Lines(axes)
+	p.Today = axes.X(plan.Today)
+	p.Lines = []curve{{"plan-planned", lines.Planned}, {"plan-seen", lines.Seen}, {"plan-forecast", lines.Forecast}}
+	p.Legend = []legend{{"plan-seen", "Seen"}, {"plan-planned", "Planned"}, {"plan-forecast", "If every date to come is kept"}}
+	for _, s := range plan.Ahead {
+		if s.Date > last {
 			break
 		}
-		fmt.Fprintf(&b, " H%g V%g", at(s.day), high(s.Left))
-		p.Bars = append(p.Bars, bar{X: at(s.day), Y: high(s.Left), Class: "plan-dot",
-			Title: fmt.Sprintf("%s: %s devices due, %s left", s.Date, number(s.Due), number(s.Left))})
+		p.Bars = append(p.Bars, bar{X: axes.X(s.Date), Y: axes.Y(s.Left), Class: "plan-dot",
+			Title: fmt.Sprintf("%s: %s due, %s left", s.Date, words.Count(s.Due, "device", "devices"), words.Number(s.Left))})
 	}
-	fmt.Fprintf(&b, " H%d", plotWidth)
-	p.Path = b.String()
-	p.Area = p.Path + fmt.Sprintf(" V%d H%d Z", plotHeight-plotBottom, plotLeft)
-	const dates = 4 // more would touch each other on a phone
-	for i := range dates {
-		day := today.AddDate(0, 0, int(span*(float64(i)+0.5)/dates))
-		p.Columns = append(p.Columns, mark{at(day), day.Format("2 Jan 2006")})
-	}
+	p.dates(axes, first, int(span))
 	return p
+}
+
+// dates names four days below a picture: more would touch each other on a phone.
+func (p *plot) dates(axes burndown.Axes, first string, span int) {
+	const dates = 4
+	begin, err := time.Parse(time.DateOnly, first)
+	if err != nil {
+		return
+	}
+	for i := range dates {
+		day := begin.AddDate(0, 0, span*(2*i+1)/(2*dates))
+		p.Columns = append(p.Columns, mark{axes.X(day.Format(time.DateOnly)), day.Format("2 Jan 2006")})
+	}
 }
 
 // share is one row of a list of figures, with its part of the whole and where it leads.

@@ -2,10 +2,12 @@ package web
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/burndown"
 )
 
 func TestPlotDays_StaysInsideAndSumsUp(t *testing.T) {
@@ -53,33 +55,28 @@ func TestMakePlan_CountsDown(t *testing.T) {
 	p := planOf([]inventory.Device{
 		device("2026-01-01", "bridge"), device("2026-11-01", "warn"), device("2026-11-24", "bridge"), device("2026-12-01", "block"),
 		device("2026-12-24", "bridge"), device("2026-12-24", "bridge"), device("some day", "bridge"),
-	}, 9, now)
-	if p.Open != 9 || p.Overdue != 2 || p.Undated != 4 || len(p.Next) != 5 {
-		t.Errorf("open %d, overdue %d, undated %d, next %d", p.Open, p.Overdue, p.Undated, len(p.Next))
+	}, now)
+	if p.Open != 6 || p.Overdue != 2 || p.Undated != 1 || len(p.Next) != 5 || p.Next[0].ID != "2026-01-01" {
+		t.Errorf("open %d, overdue %d, undated %d, next %+v", p.Open, p.Overdue, p.Undated, p.Next)
 	}
-	want := []planStep{{Date: "2026-11-24", Due: 3, Left: 6}, {Date: "2026-12-24", Due: 2, Left: 4}}
-	if len(p.Steps) != len(want) {
-		t.Fatalf("steps: %+v", p.Steps)
+	want := []burndown.Step{{Date: "2026-11-24", Due: 1, Left: 5}, {Date: "2026-12-24", Due: 2, Left: 3}} // overdue ones stay
+	if !slices.Equal(p.Ahead, want) {
+		t.Fatalf("ahead: %+v, want %+v", p.Ahead, want)
 	}
-	for i, s := range p.Steps {
-		if s.Date != want[i].Date || s.Due != want[i].Due || s.Left != want[i].Left {
-			t.Errorf("step %d: got %+v, want %+v", i, s, want[i])
-		}
-	}
-	pic := plotPlan(p, startOfDay(now))
-	if pic.Empty || len(pic.Bars) != 2 || pic.Bars[0].X != plotLeft || pic.Bars[1].X <= pic.Bars[0].X || pic.Bars[1].X > plotWidth {
+	pic := plotPlan(p)
+	if pic.Empty || len(pic.Bars) != 2 || pic.Bars[0].X != pic.Today || pic.Bars[1].X <= pic.Bars[0].X || pic.Bars[1].X > plotWidth {
 		t.Errorf("the plan is drawn as %+v", pic.Bars)
 	}
-	if !plotPlan(planOf(nil, 9, now), now).Empty {
-		t.Error("no deadline makes a plot")
+	if !plotPlan(planOf(nil, now)).Empty {
+		t.Error("no device makes a plot")
 	}
 }
 
-// planOf is a plan of devices sorted by deadline.
-func planOf(devices []inventory.Device, open int64, now time.Time) plan {
-	p := newPlan(open, now)
+func planOf(devices []inventory.Device, now time.Time) plan {
+	p := newPlan(now)
 	for i := range devices {
 		p.add(&devices[i])
 	}
+	p.End()
 	return p
 }

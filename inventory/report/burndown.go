@@ -4,106 +4,111 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"drawbridge/inventory/burndown"
 )
 
-// horizon is how far ahead the burn-down is drawn.
-const horizon = 3 * 365
-
-// burndown is how many devices are left if every deadline to come holds.
-type burndown struct {
-	Line          string // of the chart, as an SVG path
-	Area          string
-	Floor         float64 // where the devices are that no deadline to come takes away
+// progress is the burn-down of the plan as the page shows it.
+type progress struct {
+	*burndown.Burndown
+	Paths         burndown.Lines
+	Now           float64 // where today is
+	Floor         float64 // where the devices are that no date to come takes away
 	Ticks, Dates  []tick
+	Months        []monthSeen
 	Steps         []burn
-	Start, Left   int // today, and at the end
-	Overdue       int
-	NoDate        int
 	Width, Height int
 }
 
-// burn is the deadlines of one month or, where those would be many, of a quarter or a year.
+// monthSeen is the end of a month of the past, or today.
+type monthSeen struct {
+	Month string
+	burndown.Point
+}
+
+// burn is the dates of one month or, where those would be many, of a quarter or a year.
 type burn struct {
 	Period    string
 	Due, Left int
 }
 
-// maxSteps is how many rows the table beside the chart has, but for deadlines of more years than that.
-const maxSteps = 12
+// The table beside the chart has so many months of the past, and so many rows of what is to come, but for dates of more years
+// than that.
+const (
+	maxMonths = 6
+	maxSteps  = 12
+)
 
-// newBurndown returns nil if there is nothing to burn.
-func newBurndown(r *Report, f *figures) *burndown {
-	if f.all.Devices == 0 {
+// newProgress returns nil if there is nothing to burn.
+func newProgress(r *Report) *progress {
+	b := burndown.New(r.Now)
+	for i := range r.Devices {
+		b.Add(&r.Devices[i])
+	}
+	b.End()
+	if b.Open == 0 {
 		return nil
 	}
-	b := &burndown{Start: f.all.Devices, Left: f.all.Devices, Overdue: f.all.Overdue, NoDate: f.all.NoDate,
-		Width: chartWidth, Height: chartHeight}
-	today, _ := time.Parse(dateLayout, r.today()) // of our own making
-	last := 90
-	coming := f.dated[f.all.Overdue:] // sorted by deadline
-	if n := len(coming); n > 0 {
-		last = min(max(last, daysTo(today, r.Devices[coming[n-1]].Deadline)+14), horizon)
-	}
-	b.draw(r, coming, today, last)
-	b.label(today, last)
-	b.tabulate(r, coming)
-	return b
+	p := &progress{Burndown: b, Width: chartWidth, Height: chartHeight}
+	p.draw()
+	p.tabulatePast(r.Now)
+	p.tabulate()
+	return p
 }
 
 // Sentence says what the chart shows.
-func (b *burndown) Sentence() string {
-	if b.Left == 0 {
-		return "If every deadline holds, no device is left when the last one has passed."
-	}
-	return fmt.Sprintf("Of %s today, %s left when the last deadline to come has passed: %s past the deadline already, and %s without one.",
-		count(b.Start, "device", "devices"), count(b.Left, "is", "are"), number(int64(b.Overdue)), number(int64(b.NoDate)))
-}
+func (p *progress) Sentence() string { return strings.Join(p.Sentences(), " ") }
 
-func daysTo(today time.Time, date string) int {
-	day, err := time.Parse(dateLayout, date)
-	if err != nil {
-		return 0
+func (p *progress) draw() {
+	first, last := p.First(), p.Horizon()
+	most := p.Open
+	for _, point := range p.Past {
+		most = max(most, point.Planned, point.Seen)
 	}
-	return int(day.Sub(today).Hours() / 24)
-}
-
-// draw steps down at each deadline. A device is due on its deadline and gone on the day after.
-func (b *burndown) draw(r *Report, coming []int, today time.Time, last int) {
 	var top int64
-	top, b.Ticks = scale(int64(b.Start))
-	y := func() float64 { return round(chartHeight - chartHeight*float64(b.Left)/float64(top)) }
-	var path strings.Builder
-	fmt.Fprintf(&path, "M0 %v", y())
-	for i := 0; i < len(coming); {
-		date, due := r.Devices[coming[i]].Deadline, 0
-		for ; i < len(coming) && r.Devices[coming[i]].Deadline == date; i++ {
-			due++
-		}
-		b.Left -= due
-		if days := daysTo(today, date); days <= last {
-			fmt.Fprintf(&path, "H%vV%v", round(chartWidth*float64(days)/float64(last)), y())
-		}
+	top, p.Ticks = scale(int64(most))
+	span := float64(max(1, burndown.Days(first, last)))
+	axes := burndown.Axes{
+		X: func(date string) float64 {
+			return round(chartWidth * float64(max(0, burndown.Days(first, date))) / span)
+		},
+		Y:    func(n int) float64 { return round(chartHeight - chartHeight*float64(n)/float64(top)) },
+		Last: last,
 	}
-	fmt.Fprintf(&path, "H%d", chartWidth)
-	b.Line, b.Floor = path.String(), y()
-	b.Area = fmt.Sprintf("%sV%dH0Z", b.Line, chartHeight)
+	p.Paths, p.Now, p.Floor = p.Lines(axes), axes.X(p.Today), axes.Y(p.Left)
+	begin, _ := time.Parse(dateLayout, first) // of our own making
+	for i := range 5 {
+		p.Dates = append(p.Dates, tick{round(chartWidth * float64(i) / 4), begin.AddDate(0, 0, i*int(span)/4).Format(dateLayout)})
+	}
 }
 
-// tabulate sums the deadlines up by the shortest period that makes a short table.
-func (b *burndown) tabulate(r *Report, coming []int) {
-	for _, period := range []func(date string) string{monthOf, quarterOf, yearOf} {
-		left := b.Start
-		b.Steps = nil
-		for _, i := range coming {
-			left--
-			if name := period(r.Devices[i].Deadline); len(b.Steps) == 0 || b.Steps[len(b.Steps)-1].Period != name {
-				b.Steps = append(b.Steps, burn{Period: name})
-			}
-			step := &b.Steps[len(b.Steps)-1]
-			step.Due++
-			step.Left = left
+// tabulatePast tells of the ends of the last months, as far as there is something to tell, and of today.
+func (p *progress) tabulatePast(now time.Time) {
+	if len(p.Past) == 0 {
+		return
+	}
+	for i := maxMonths; i > 0; i-- {
+		end := time.Date(now.Year(), now.Month()-time.Month(i)+1, 0, 12, 0, 0, 0, now.Location())
+		if date := end.Format(dateLayout); date >= p.Past[0].Date {
+			p.Months = append(p.Months, monthSeen{end.Format("2006-01"), p.On(date)})
 		}
-		if len(b.Steps) <= maxSteps {
+	}
+	p.Months = append(p.Months, monthSeen{"Today", p.On(p.Today)})
+}
+
+// tabulate sums the dates to come up by the shortest period that makes a short table.
+func (p *progress) tabulate() {
+	for _, period := range []func(date string) string{monthOf, quarterOf, yearOf} {
+		p.Steps = nil
+		for _, s := range p.Ahead {
+			if name := period(s.Date); len(p.Steps) == 0 || p.Steps[len(p.Steps)-1].Period != name {
+				p.Steps = append(p.Steps, burn{Period: name})
+			}
+			step := &p.Steps[len(p.Steps)-1]
+			step.Due += s.Due
+			step.Left = s.Left
+		}
+		if len(p.Steps) <= maxSteps {
 			return
 		}
 	}
@@ -115,11 +120,4 @@ func yearOf(date string) string  { return date[:len("2006")] }
 func quarterOf(date string) string {
 	month := 10*int(date[5]-'0') + int(date[6]-'0')
 	return fmt.Sprintf("%s, quarter %d", yearOf(date), (month+2)/3)
-}
-
-func (b *burndown) label(today time.Time, last int) {
-	for i := range 5 {
-		days := i * last / 4
-		b.Dates = append(b.Dates, tick{round(chartWidth * float64(i) / 4), today.AddDate(0, 0, days).Format(dateLayout)})
-	}
 }

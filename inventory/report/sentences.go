@@ -9,18 +9,19 @@ import (
 	"unicode/utf8"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // sentences say the same as the figures to who reads only them: what is wrong before what is well.
 func sentences(r *Report, f *figures) []string {
 	var said []string
 	if r.partial() {
-		said = append(said, fmt.Sprintf("This report is of a selection: %s of the %s rows of the inventory.", number(int64(len(r.Devices))),
-			number(r.Totals.Devices+r.Totals.Strangers)))
+		said = append(said, fmt.Sprintf("This report is of a selection: %s of the %s rows of the inventory.", words.Number(len(r.Devices)),
+			words.Number(r.Totals.Devices+r.Totals.Strangers)))
 	}
 	if f.all.Devices > 0 {
 		said = append(said, fmt.Sprintf("On %s, %s on the bridge to read mail.", r.Now.Format("2 January 2006"),
-			count(f.all.Devices, "device depends", "devices depend"))+" "+readinessSentence(f))
+			words.Count(f.all.Devices, "device depends", "devices depend"))+" "+readinessSentence(f))
 	}
 	said = append(said, troubleSentences(r, f)...)
 	if f.all.Devices == 0 {
@@ -28,13 +29,13 @@ func sentences(r *Report, f *figures) []string {
 	}
 	if f.weakNow > 0 {
 		said = append(said, fmt.Sprintf("In the last 30 days %s encryption weaker than TLS 1.2, or none.",
-			count(f.weakNow, "device used", "devices used")))
+			words.Count(f.weakNow, "device used", "devices used")))
 	} else {
 		said = append(said, "No device used encryption weaker than TLS 1.2 in the last 30 days.")
 	}
 	said = append(said, costSentence(r, f))
 	if n := len(f.quiet); n > 0 {
-		said = append(said, fmt.Sprintf("%s not been seen for 30 days and may be gone already.", count(n, "device has", "devices have")))
+		said = append(said, fmt.Sprintf("%s not been seen for 30 days and may be gone already.", words.Count(n, "device has", "devices have")))
 	}
 	return said
 }
@@ -46,10 +47,10 @@ func troubleSentences(r *Report, f *figures) []string {
 		said = append(said, plan)
 	}
 	if n := len(f.notServed); n > 0 {
-		said = append(said, count(n, "source is", "sources are")+" not served: all sessions of the last 7 days failed.")
+		said = append(said, words.Count(n, "source is", "sources are")+" not served: all sessions of the last 7 days failed.")
 	}
 	if f.failing > 0 {
-		said = append(said, count(f.failing, "device is failing: its", "devices are failing: their")+" latest session did not get through.")
+		said = append(said, words.Count(f.failing, "device is failing: its", "devices are failing: their")+" latest session did not get through.")
 	}
 	if said == nil && f.all.Devices > 0 && !r.partial() {
 		return []string{"Every device has an owner and a deadline, no deadline has passed, and the latest session of each got through."}
@@ -80,10 +81,10 @@ func readinessSentence(f *figures) string {
 	sentence := fmt.Sprintf("%s the encryption that Exchange Online takes; %s",
 		capital(howMany(f.notReady, f.all.Devices))+map[bool]string{true: " lacks", false: " lack"}[f.notReady < 2], free)
 	if f.encrypted > 0 {
-		sentence += "; " + count(f.encrypted, "has", "have") + " the encryption, but not the login or the port"
+		sentence += "; " + words.Count(f.encrypted, "has", "have") + " the encryption, but not the login or the port"
 	}
 	if unknown := f.all.Devices - f.notReady - f.free - f.encrypted; unknown > 0 {
-		sentence += "; of " + number(int64(unknown)) + " it is not known"
+		sentence += "; of " + words.Number(unknown) + " it is not known"
 	}
 	return sentence + "."
 }
@@ -95,7 +96,7 @@ func howMany(n, all int) string {
 	case n == all && n > 1:
 		return "all of them"
 	}
-	return number(int64(n))
+	return words.Number(n)
 }
 
 func capital(s string) string {
@@ -107,16 +108,16 @@ func capital(s string) string {
 func planSentence(f *figures) string {
 	var parts []string
 	if f.overdue > 0 {
-		parts = append(parts, count(f.overdue, "device is past its deadline", "devices are past their deadline"))
+		parts = append(parts, words.Count(f.overdue, "device is past its deadline", "devices are past their deadline"))
 	}
 	if f.all.NoDate > 0 {
-		parts = append(parts, count(f.all.NoDate, "has none", "have none"))
+		parts = append(parts, words.Count(f.all.NoDate, "has none", "have none"))
 		if f.overdue == 0 {
-			parts[0] = count(f.all.NoDate, "device has no deadline", "devices have no deadline")
+			parts[0] = words.Count(f.all.NoDate, "device has no deadline", "devices have no deadline")
 		}
 	}
 	if f.unowned > 0 {
-		parts = append(parts, "nobody owns "+number(int64(f.unowned)))
+		parts = append(parts, "nobody owns "+words.Number(f.unowned))
 	}
 	if parts == nil {
 		return ""
@@ -128,9 +129,9 @@ func costSentence(r *Report, f *figures) string {
 	if f.all.Estimated == 0 {
 		return "No device has a cost estimate yet."
 	}
-	sentence := fmt.Sprintf("The work on %s is estimated at %s", count(f.all.Estimated, "device", "devices"), money(r.Currency, f.all.cents))
+	sentence := fmt.Sprintf("The work on %s is estimated at %s", words.Count(f.all.Estimated, "device", "devices"), money(r.Currency, f.all.cents))
 	if n := f.all.Unestimated(); n > 0 {
-		return sentence + "; " + count(n, "device has", "devices have") + " no estimate yet."
+		return sentence + "; " + words.Count(n, "device has", "devices have") + " no estimate yet."
 	}
 	return sentence + "."
 }
@@ -150,13 +151,13 @@ func notes(r *Report, f *figures) []string {
 	}
 	if f.strangers > 0 {
 		said = append(said, fmt.Sprintf("%s tried without ever logging in; they read no mail and are in none of the figures.",
-			count(f.strangers, "source has", "sources have")))
+			words.Count(f.strangers, "source has", "sources have")))
 	}
 	if n := r.Totals.TurnedAway; n > 0 {
-		said = append(said, count(n, "connection", "connections")+" got no session, since limits were reached.")
+		said = append(said, words.Count(n, "connection", "connections")+" got no session, since limits were reached.")
 	}
 	if n := r.Totals.BadLines; n > 0 {
-		said = append(said, count(n, "line", "lines")+" of the records could not be read and are in none of the figures.")
+		said = append(said, words.Count(n, "line", "lines")+" of the records could not be read and are in none of the figures.")
 	}
 	return said
 }
@@ -165,49 +166,32 @@ func blockedWords(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return " " + count(n, "device is", "devices are") + " blocked by now."
-}
-
-// number writes n with commas between thousands.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
-// count writes n things.
-func count[N int | int64](n N, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(int64(n)) + " " + more
+	return " " + words.Count(n, "device is", "devices are") + " blocked by now."
 }
 
 // money writes hundredths.
 func money(currency string, hundredths int64) string {
-	sum := number(hundredths/100) + "." + strconv.FormatInt(hundredths%100+100, 10)[1:]
+	sum := words.Number(hundredths/100) + "." + strconv.FormatInt(hundredths%100+100, 10)[1:]
 	return strings.TrimSpace(currency + " " + sum)
 }
 
-// words are what reports say for the words of the inventory; what is not among them stands for itself.
-type words[T ~string] map[T]string
+// names are what reports say for the words of the inventory; what is not among them stands for itself.
+type names[T ~string] map[T]string
 
-func (w words[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
+func (w names[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
 
-var readinessWords = words[string]{
+var readinessWords = names[string]{
 	"ready": "Encryption ready", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
 	"unknown": "Not known", "": "Not known",
 }
 
-var stepWords = words[inventory.NextStep]{
+var stepWords = names[inventory.NextStep]{
 	inventory.StepRepoint: "Point it at Exchange Online", inventory.StepOAuth2: "Move its login to OAuth 2.0",
 	inventory.StepEnable: "Switch TLS 1.2 on", inventory.StepUpdate: "Update its firmware or software",
 	inventory.StepReplace: "Replace it", inventory.StepIdentify: "Find out what it is", inventory.StepWatch: "Watch", "": "Not decided",
 }
 
-var categoryWords = words[inventory.Category]{
+var categoryWords = names[inventory.Category]{
 	inventory.CategoryDesktop: "Desktop mail client", inventory.CategoryMobile: "Phone or tablet",
 	inventory.CategoryPrinter: "Printer, scanner or fax", inventory.CategoryIoT: "IoT or alarm",
 	inventory.CategoryMedical: "Medical device", inventory.CategoryApplication: "Application",
@@ -216,7 +200,7 @@ var categoryWords = words[inventory.Category]{
 }
 
 // versionNames name TLS versions so that no spreadsheet takes them for a number or for the first of February.
-var versionNames = words[string]{
+var versionNames = names[string]{
 	"ssl2": "SSL 2", "ssl3": "SSL 3", "1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3",
 }
 

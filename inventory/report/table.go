@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // tableColumn is one column of Table. It gets what its cells need, at most most and at least least display cells; what
@@ -75,7 +76,7 @@ func tellNotServed(out *bufio.Writer, devices []inventory.Device) {
 		}
 	}
 	if n > most {
-		fmt.Fprintf(out, "  and %s more\n", number(int64(n-most)))
+		fmt.Fprintf(out, "  and %s more\n", words.Number(n-most))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // tally counts devices that share a word.
@@ -86,7 +87,7 @@ func (t *tally) add(other *tally) {
 }
 
 // Sessions is the sum of the sessions.
-func (t *tally) Sessions() string { return number(t.sessions) }
+func (t *tally) Sessions() string { return words.Number(t.sessions) }
 
 // Unestimated is how many devices have no cost.
 func (t *tally) Unestimated() int { return t.Devices - t.Estimated }
@@ -104,7 +105,6 @@ type figures struct {
 	overdue   int        // with strangers that are not served
 	weak      []weakness // of devices that ever used weak encryption, strangers not
 	weakNow   int        // of these, recently
-	dated     []int      // that have a deadline
 	timeline  []int      // with strangers that are not served
 	quiet     []int
 	listed    []int // all but other strangers
@@ -172,10 +172,8 @@ func (f *figures) countTrouble(r *Report, i int) {
 // countPlan counts what people planned for a device.
 func (f *figures) countPlan(r *Report, i int, one *tally) {
 	d := &r.Devices[i]
-	if deadline(d) == "" {
+	if d.Leaves(r.Zone) == "" {
 		one.NoDate = 1
-	} else {
-		f.dated = append(f.dated, i)
 	}
 	if r.overdue(d) {
 		one.Overdue = 1
@@ -215,11 +213,9 @@ func (f *figures) countWords(d *inventory.Device, one *tally) {
 // order sorts the lists: the timeline by deadline, the evidence by what is not ended and since when, the quiet by how
 // long.
 func (f *figures) order(r *Report) {
-	for _, list := range [][]int{f.dated, f.timeline} {
-		slices.SortFunc(list, func(a, b int) int {
-			return cmp.Or(cmp.Compare(r.Devices[a].Deadline, r.Devices[b].Deadline), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
-		})
-	}
+	slices.SortFunc(f.timeline, func(a, b int) int {
+		return cmp.Or(cmp.Compare(r.Devices[a].Deadline, r.Devices[b].Deadline), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
+	})
 	slices.SortFunc(f.quiet, func(a, b int) int {
 		return cmp.Or(r.Devices[a].LastSeen.Compare(r.Devices[b].LastSeen), cmp.Compare(r.Devices[a].ID, r.Devices[b].ID))
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // Charts are drawn in these units; the page scales them.
@@ -138,7 +139,7 @@ func perWords(span int) string {
 	case 7:
 		return "week"
 	}
-	return count(span/7, "week", "weeks")
+	return words.Count(span/7, "week", "weeks")
 }
 
 func (t *trend) draw(bins []sums, last time.Time, span int) {
@@ -167,7 +168,7 @@ func (t *trend) draw(bins []sums, last time.Time, span int) {
 }
 
 func newBar(date string, s *sums, x, slot float64, top int64) bar {
-	b := bar{Title: fmt.Sprintf("%s: %s, %s of them weak", date, count(s.total(), "session", "sessions"), number(s.weak()))}
+	b := bar{Title: fmt.Sprintf("%s: %s, %s of them weak", date, words.Count(s.total(), "session", "sessions"), words.Number(s.weak()))}
 	y, gap := float64(chartHeight), min(slot/5, 3)
 	for i, one := range seriesOf() {
 		if s[i] == 0 {
@@ -194,7 +195,7 @@ func scale(n int64) (top int64, ticks []tick) {
 	}
 	steps := max(1, (n+step-1)/step)
 	for i := range steps + 1 {
-		ticks = append(ticks, tick{round(chartHeight - chartHeight*float64(i)/float64(steps)), number(i * step)})
+		ticks = append(ticks, tick{round(chartHeight - chartHeight*float64(i)/float64(steps)), words.Number(i * step)})
 	}
 	return steps * step, ticks
 }
@@ -215,8 +216,8 @@ func months(dated []datedDay) []month {
 	rows := make([]month, 0, len(names))
 	for _, name := range names {
 		s := byMonth[name]
-		rows = append(rows, month{Name: name, Sessions: number(s.total()), Weak: number(s.weak()),
-			Incomplete: number(s[5]), Share: percent(s.weak(), s.total()-s[5])})
+		rows = append(rows, month{Name: name, Sessions: words.Number(s.total()), Weak: words.Number(s.weak()),
+			Incomplete: words.Number(s[5]), Share: percent(s.weak(), s.total()-s[5])})
 	}
 	return rows
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // view is what the page's template shows.
@@ -14,7 +15,7 @@ type view struct {
 	Sentences                              []string
 	Tiles                                  []tile
 	Trend                                  *trend
-	Burndown                               *burndown
+	Burndown                               *progress
 	Breakdowns                             []breakdown
 	NotServed                              list
 	Timeline, Quiet, Evidence, Appendix    list
@@ -70,14 +71,14 @@ func (l list) Cut() string {
 		return ""
 	}
 	return fmt.Sprintf("This list ends after %s of %s devices. The CSV export has all of them.",
-		number(int64(l.Shown)), number(int64(l.Total)))
+		words.Number(l.Shown), words.Number(l.Total))
 }
 
 func newView(r *Report) *view {
 	f := newFigures(r)
 	v := &view{
 		Title: r.Title, Bridge: r.Bridge, Contact: r.Contact, Written: r.Now.Format("2 January 2006, 15:04 MST"),
-		Today: r.today(), Sentences: sentences(r, f), Tiles: tiles(r, f), Trend: newTrend(r.Days), Burndown: newBurndown(r, f),
+		Today: r.today(), Sentences: sentences(r, f), Tiles: tiles(r, f), Trend: newTrend(r.Days), Burndown: newProgress(r),
 		Breakdowns: breakdowns(f), Clauses: linkable(r.Clauses), Notes: notes(r, f),
 		NotServed: newList(r, f.notServed), Timeline: newList(r, f.timeline),
 		Quiet: newList(r, f.quiet), Evidence: newList(r, f.evidence()), Appendix: newList(r, f.listed),
@@ -87,11 +88,11 @@ func newView(r *Report) *view {
 }
 
 func priorityOrder() []string {
-	words := make([]string, len(inventory.Priorities))
+	order := make([]string, len(inventory.Priorities))
 	for i, priority := range inventory.Priorities {
-		words[i] = priorityWords(priority)
+		order[i] = priorityWords(priority)
 	}
-	return words
+	return order
 }
 
 func newList(r *Report, indexes []int) list {
@@ -140,8 +141,8 @@ func tiles(r *Report, f *figures) []tile {
 		}
 		return "" // of nothing, nothing is good
 	}
-	of := func(n int) string { return number(int64(n)) }
-	cost := tile{money(r.Currency, f.all.cents), "estimated for " + count(f.all.Estimated, "device", "devices"), ""}
+	of := func(n int) string { return words.Number(n) }
+	cost := tile{money(r.Currency, f.all.cents), "estimated for " + words.Count(f.all.Estimated, "device", "devices"), ""}
 	if f.all.Estimated == 0 {
 		cost = tile{"–", "no cost estimated yet", ""}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/burndown"
+	"drawbridge/inventory/words"
 )
 
 // use tells when and how a device used encryption that is no longer taken for any.
@@ -74,9 +76,9 @@ func newRow(r *Report, d *inventory.Device) row {
 		Category: text(categoryWords.of(d.Category)), Version: text(versionNames.of(d.TLSVersion)), Readiness: text(d.Readiness),
 		Blockers: text(strings.Join(d.Blockers, ", ")), Step: text(stepWords.of(d.NextStep)), Stage: text(string(d.Stage)),
 		Deadline: text(d.Deadline), Owner: text(d.Owner), Priority: text(d.Priority), Cost: text(d.Cost), Note: text(d.Note),
-		FirstSeen: r.date(d.FirstSeen), LastSeen: r.date(d.LastSeen), Sessions: number(d.Sessions),
+		FirstSeen: r.date(d.FirstSeen), LastSeen: r.date(d.LastSeen), Sessions: words.Number(d.Sessions),
 		Overdue: r.overdue(d), Quiet: r.quiet(d), Due: r.due(d),
-		Weak: weak.String(), WeakSince: r.date(weak.first), WeakLast: r.date(weak.last), WeakSessions: number(weak.sessions),
+		Weak: weak.String(), WeakSince: r.date(weak.first), WeakLast: r.date(weak.last), WeakSessions: words.Number(weak.sessions),
 		Claimed: text(d.ClaimedAccount), Reason: text(reason(d)), Advice: text(advice(d)),
 	}
 	one.WeakUntil, one.WeakTone = r.weakUntil(d, weak)
@@ -108,13 +110,12 @@ func (r *Report) due(d *inventory.Device) string {
 	if deadline(d) == "" {
 		return ""
 	}
-	today, _ := time.Parse(dateLayout, r.today()) // of our own making
-	switch days := daysTo(today, d.Deadline); {
+	switch days := burndown.Days(r.today(), d.Deadline); {
 	case days < 0:
-		return "overdue by " + count(-days, "day", "days")
+		return "overdue by " + words.Count(-days, "day", "days")
 	case days == 0:
 		return "today"
 	default:
-		return "in " + count(days, "day", "days")
+		return "in " + words.Count(days, "day", "days")
 	}
 }
