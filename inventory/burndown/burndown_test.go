@@ -121,3 +121,13 @@ func TestSentences_AreEarned(t *testing.T) {
 		}
 	}
 }
+
+// TestBurndown_RefusedWithoutADateHasLeftAsPlanned: nobody wrote down when it should go.
+func TestBurndown_RefusedWithoutADateHasLeftAsPlanned(t *testing.T) {
+	served := day("2027-02-20")
+	b := of(inventory.Device{Account: "fax1", Stage: inventory.StageBlock, FirstSeen: day("2027-02-01"), LastSeen: now, LastServed: &served})
+	want := []burndown.Point{{"2027-02-01", 1, 1}, {"2027-02-21", 0, 0}, {"2027-03-10", 0, 0}}
+	if !slices.Equal(b.Past, want) {
+		t.Errorf("got %+v, want %+v", b.Past, want)
+	}
+}
