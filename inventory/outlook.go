@@ -1,6 +1,9 @@
 package inventory
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Outlook is what the rules of a configuration make of a device at one moment, and what is planned for it next.
 type Outlook struct {
@@ -15,11 +18,50 @@ type Outlook struct {
 
 // Turn is a planned change of a device's stage or upstream. The hours of a brownout make none.
 type Turn struct {
-	At         time.Time `json:"at"`
+	At         time.Time `json:"at"` // in the time zone that the plan is made in
 	Stage      Stage     `json:"stage"`
 	WouldStage Stage     `json:"would_stage,omitempty"` // in a dry run, where Stage is bridge
 	Upstream   string    `json:"upstream,omitempty"`    // where it is another one from then on
-	Rule       string    `json:"rule"`
+	// Moves says that the mailbox is another one from then on, as it is wherever the upstream is.
+	Moves bool   `json:"moves_mailbox,omitempty"`
+	Rule  string `json:"rule"`
+}
+
+// StageWords is the stage that holds as people read it: bridge, or bridge (dry run of block).
+func (o *Outlook) StageWords() string { return stageWords(o.Stage, o.WouldStage) }
+
+// StageWords is the stage that comes as people read it: block, or bridge (dry run of block).
+func (t *Turn) StageWords() string { return stageWords(t.Stage, t.WouldStage) }
+
+func stageWords(stage, would Stage) string {
+	if would == "" {
+		return string(stage)
+	}
+	return string(stage) + " (dry run of " + string(would) + ")"
+}
+
+// NextWords says in a few words what comes next, without its date: block, dry run of block, to online, warn, to online. It is empty
+// where nothing does.
+func (o *Outlook) NextWords() string {
+	t := o.Next
+	if t == nil {
+		return ""
+	}
+	var words []string
+	switch {
+	case t.Moves && t.Stage == o.Stage && t.WouldStage == o.WouldStage: // the mailbox is all that changes
+	case t.WouldStage != "":
+		words = append(words, "dry run of "+string(t.WouldStage))
+	default:
+		words = append(words, string(t.Stage))
+	}
+	switch {
+	case t.Upstream != "":
+		words = append(words, "to "+t.Upstream)
+	case t.Moves:
+		words = append(words, "another mailbox")
+	}
+	return strings.Join(words, ", ")
 }
 
 // StageNow is the stage that holds now: by the rules where they were asked, else as set or as in the latest session.

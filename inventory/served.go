@@ -8,10 +8,10 @@ import (
 // NotServedAfter is for how long all sessions of a source must have failed for it to be not served.
 const NotServedAfter = 7 * 24 * time.Hour
 
-// Failing reports whether the latest session of a device that has logged in did not get through, since a time. One that is blocked
-// is refused as it should be.
+// Failing reports whether the latest session of a device that has logged in did not get through, since a time. One that is blocked,
+// then or by now, is refused as it should be.
 func (d *Device) Failing(since time.Time) bool {
-	return d.Account != Stranger && d.Stage != StageBlock && !d.LastSeen.IsZero() && !d.LastSeen.Before(since) &&
+	return d.Account != Stranger && d.Stage != StageBlock && d.StageNow() != StageBlock && !d.LastSeen.IsZero() && !d.LastSeen.Before(since) &&
 		(d.LastServed == nil || d.LastServed.Before(d.LastSeen))
 }
 

@@ -18,7 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts runs the command line as people and scripts see it. The addresses $A1 to $A6 are free loopback ones.
+// TestScripts runs the command line as people and scripts see it. The addresses $A1 to $A6 are free loopback ones;
+// $IN60DAYS, $IN99DAYS and $IN100DAYS are dates so far ahead, of rules that must not hold yet.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -32,6 +33,9 @@ func TestScripts(t *testing.T) {
 				}
 				defer func() { _ = l.Close() }() // when all are chosen, so that they differ
 				env.Setenv("A"+strconv.Itoa(i+1), l.Addr().String())
+			}
+			for _, days := range []int{60, 99, 100} {
+				env.Setenv("IN"+strconv.Itoa(days)+"DAYS", time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly))
 			}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -79,7 +79,7 @@ func (r Rules) Outlook(d *inventory.Device, now time.Time) *inventory.Outlook {
 }
 
 func turnOf(c *policy.Change) *inventory.Turn {
-	t := &inventory.Turn{At: c.At, Stage: c.After.Planned(), Rule: c.Rule()}
+	t := &inventory.Turn{At: c.At, Stage: c.After.Planned(), Moves: moves(c), Rule: c.Rule()}
 	if c.After.DryRun && t.Stage != inventory.StageBridge {
 		t.Stage, t.WouldStage = inventory.StageBridge, t.Stage
 	}

@@ -81,7 +81,7 @@ func TestOutlook_TellsStageNextTurnAndEnd(t *testing.T) {
 	for name, want := range map[string]inventory.Outlook{
 		"new1": {Stage: "bridge", Rule: "default"},
 		"old1": {Stage: "brownout", Rule: "rules[2]", BlockFrom: &end,
-			Next: &inventory.Turn{At: monday.AddDate(0, 0, 3), Stage: "brownout", Upstream: "online", Rule: "rules[1]"}},
+			Next: &inventory.Turn{At: monday.AddDate(0, 0, 3), Stage: "brownout", Upstream: "online", Moves: true, Rule: "rules[1]"}},
 		"test1": {Stage: "bridge", WouldStage: "brownout", Rule: "rules[2]",
 			Next: &inventory.Turn{At: end, Stage: "bridge", WouldStage: "block", Rule: "rules[2]"}},
 	} {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -64,6 +65,46 @@ func TestDevices_PagesHaveEveryDeviceOnce(t *testing.T) {
 	}
 	b.want(b.get("/devices?page=99&strangers=all"), 200, "Page 4 of 4", "151–173 of 173")
 	b.want(b.get("/devices?page=-1&strangers=all"), 200, "Page 1 of 4")
+}
+
+// TestDevices_TellStageNowAndNext holds the list, and the one to choose from, to the rules: their dates are of the dashboard's zone.
+func TestDevices_TellStageNowAndNext(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	midnight := time.Date(2027, 2, 28, 23, 0, 0, 0, time.UTC) // 1 March in Berlin
+	m := newMemory(4)
+	for i := range m.devices {
+		m.devices[i].Stage = inventory.StageBrownout
+	}
+	m.devices[1].Outlook = &inventory.Outlook{Stage: inventory.StageWarn,
+		Next: &inventory.Turn{At: midnight, Stage: inventory.StageBlock}}
+	m.devices[2].Outlook = &inventory.Outlook{Stage: inventory.StageBridge, WouldStage: inventory.StageWarn,
+		Next: &inventory.Turn{At: midnight, Stage: inventory.StageBridge, WouldStage: inventory.StageBlock, Upstream: "<online>", Moves: true}}
+	m.devices[3].Outlook = &inventory.Outlook{Stage: inventory.StageBlock}
+	o := migrating(m)
+	o.Zone = zone
+	b := browse(t, o).logIn()
+	for _, path := range []string{"/devices", "/migration?q=10.20"} {
+		rows := stageCells(b.get(path).body)
+		want := []string{"Brownout", "Warn then block on 2027-03-01",
+			"Bridge dry run of Warn then dry run of block, to <online> on 2027-03-01", "Block"}
+		if !slices.Equal(rows, want) {
+			t.Errorf("%s: got %q, want %q", path, rows, want)
+		}
+	}
+}
+
+// stageCells are the texts of the cells of a page's last table that begin with a badge of a stage.
+func stageCells(page string) []string {
+	var cells []string
+	badge, markup := regexp.MustCompile(`(?s)<td[^>]*>(<span class="badge s-.*?)</td>`), regexp.MustCompile(`<[^>]*>`)
+	for _, m := range badge.FindAllStringSubmatch(page[strings.LastIndex(page, "<tbody>")+1:], -1) {
+		text := markup.ReplaceAllString(m[1], " ")
+		cells = append(cells, html.UnescapeString(strings.Join(strings.Fields(text), " ")))
+	}
+	return cells
 }
 
 func TestDevices_SortBothWays(t *testing.T) {

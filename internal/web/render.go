@@ -121,6 +121,7 @@ func (d *dashboard) functions() template.FuncMap {
 		"device":   func(id string) string { return deviceURL("/devices/", id) },
 		"ago":      d.ago,
 		"exact":    d.exact,
+		"day":      d.day,
 		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"until":    d.until,
 		"state":    d.certificateState,

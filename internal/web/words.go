@@ -80,6 +80,9 @@ func byteSize(n int64) string {
 // exact writes a moment as people in Options.Zone do.
 func (d *dashboard) exact(t time.Time) string { return t.In(d.Zone).Format("2006-01-02 15:04:05 MST") }
 
+// day writes the date of a moment, in Options.Zone.
+func (d *dashboard) day(t time.Time) string { return t.In(d.Zone).Format(time.DateOnly) }
+
 // ago writes how long a moment is past, or how far it is ahead.
 func (d *dashboard) ago(t time.Time) string {
 	since := d.Now().Sub(t)

@@ -110,7 +110,7 @@ func TestSentences_AreEarned(t *testing.T) {
 		"blocked":  {all[6:8], ""},
 		"undated": {all[:1], "1 device is on the bridge today; none has a date to leave by. " +
 			"No date is to come: give devices a deadline, or a rule block_from."},
-		"in time": {all[2:3], "1 device is on the bridge today, as planned. " +
+		"in time": {all[2:3], "1 device is on the bridge today, none past its date. " +
 			"When the last date to come, 2027-03-10, has passed and every one was kept, none is left."},
 		"all": {all, "6 devices are on the bridge today; by the plan it should be 5, since 1 has not left by its date. " +
 			"1 of them was not seen for 30 days and may have left. " +

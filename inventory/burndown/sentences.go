@@ -25,7 +25,7 @@ func (b *Burndown) today() string {
 	case b.Undated == b.Open:
 		return on + "; none has a date to leave by."
 	case b.Overdue == 0:
-		return on + ", as planned."
+		return on + ", none past its date."
 	}
 	return on + "; by the plan it should be " + words.Number(b.Planned()) + ", since " +
 		words.Count(b.Overdue, "has not left by its date.", "have not left by their dates.")

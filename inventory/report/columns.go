@@ -50,7 +50,7 @@ func (c Columns) columns() []column {
 	case Lansweeper:
 		return lansweeperColumns()
 	case Default, "":
-		return slices.Concat(identityColumns(), settingColumns(), technicalColumns(), usageColumns())
+		return slices.Concat(identityColumns(), settingColumns(), planColumns(), technicalColumns(), usageColumns())
 	}
 	return nil
 }
@@ -80,6 +80,30 @@ func settingColumns() []column {
 	return append(columns,
 		column{"stage_set", plain, func(d *inventory.Device) string { return yes(d.StageSet) }},
 		column{"category_set", plain, func(d *inventory.Device) string { return yes(d.CategorySet) }})
+}
+
+// planColumns are what the rules make of a device now and next; all are empty where they were not asked.
+func planColumns() []column {
+	next := func(of func(*inventory.Turn) string) func(*inventory.Device) string {
+		return func(d *inventory.Device) string {
+			if d.Outlook == nil || d.Outlook.Next == nil {
+				return ""
+			}
+			return of(d.Outlook.Next)
+		}
+	}
+	return []column{
+		{"stage_now", text, func(d *inventory.Device) string {
+			if d.Outlook == nil {
+				return ""
+			}
+			return d.Outlook.StageWords()
+		}},
+		{"next_stage", text, next((*inventory.Turn).StageWords)},
+		{"next_stage_at", plain, next(func(t *inventory.Turn) string { return stamp(t.At) })},
+		{"next_stage_rule", text, next(func(t *inventory.Turn) string { return t.Rule })},
+		{"next_upstream", text, next(func(t *inventory.Turn) string { return t.Upstream })},
+	}
 }
 
 func settingKind(key string) kind {

@@ -101,7 +101,7 @@ func deadline(d *inventory.Device) string {
 }
 
 // depends reports whether a device still reads mail through the bridge, as far as anyone knows.
-func depends(d *inventory.Device) bool { return !stranger(d) && d.Stage != inventory.StageBlock }
+func depends(d *inventory.Device) bool { return !stranger(d) && d.StageNow() != inventory.StageBlock }
 
 // ended reports whether a device went over to strong encryption: its latest handshake had it, and none was weak for
 // long. A device of which two programs take turns has not.

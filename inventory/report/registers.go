@@ -51,7 +51,7 @@ func lansweeperColumns() []column {
 		{"Custom2", plain, summary},
 		{"Custom3", plain, func(d *inventory.Device) string { return d.Readiness }},
 		{"Custom4", plain, func(d *inventory.Device) string { return string(d.NextStep) }},
-		{"Custom5", plain, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"Custom5", plain, func(d *inventory.Device) string { return string(d.StageNow()) }},
 		{"Custom6", plain, func(d *inventory.Device) string { return d.Deadline }},
 		{"Custom7", plain, func(d *inventory.Device) string { return d.Cost }},
 	}

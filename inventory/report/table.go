@@ -28,18 +28,19 @@ type tableColumn struct {
 func tableColumns() []tableColumn {
 	return []tableColumn{
 		{"DEVICE", 18, 48, 0, false, func(d *inventory.Device) string { return d.ID }},
-		{"NAME", 10, 28, 5, false, tableName},
-		{"CATEGORY", 10, 19, 6, false, func(d *inventory.Device) string { return string(d.Category) }},
+		{"NAME", 10, 28, 6, false, tableName},
+		{"CATEGORY", 10, 19, 7, false, func(d *inventory.Device) string { return string(d.Category) }},
 		{"TLS", 7, 7, 0, false, func(d *inventory.Device) string { return versionNames.of(d.TLSVersion) }},
 		{"READINESS", 9, 9, 0, false, func(d *inventory.Device) string { return d.Readiness }},
-		{"BLOCKERS", 11, 40, 7, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
+		{"BLOCKERS", 11, 40, 8, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
 		{"NEXT STEP", 10, 10, 0, false, func(d *inventory.Device) string { return string(d.NextStep) }},
 		{"SERVED", 6, 6, 1, false, tableServed},
-		{"STAGE", 8, 8, 2, false, func(d *inventory.Device) string { return string(d.Stage) }},
+		{"STAGE", 8, 8, 2, false, func(d *inventory.Device) string { return string(d.StageNow()) }},
+		{"NEXT", 30, 48, 3, false, tableNext},
 		{"DEADLINE", 10, 10, 0, false, func(d *inventory.Device) string { return d.Deadline }},
-		{"OWNER", 10, 24, 3, false, func(d *inventory.Device) string { return d.Owner }},
+		{"OWNER", 10, 24, 4, false, func(d *inventory.Device) string { return d.Owner }},
 		{"LAST SEEN", 10, 10, 0, false, func(d *inventory.Device) string { return dayOf(d.LastSeen) }},
-		{"SESSIONS", 8, 12, 4, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
+		{"SESSIONS", 8, 12, 5, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}
 }
 
@@ -51,6 +52,14 @@ func tableName(d *inventory.Device) string {
 		return d.Description
 	}
 	return d.SourceName + d.Vendor
+}
+
+// tableNext is what comes next, with its date as the plan has it: midnight in the bridge's zone is another day in UTC.
+func tableNext(d *inventory.Device) string {
+	if d.Outlook == nil || d.Outlook.Next == nil {
+		return ""
+	}
+	return d.Outlook.NextWords() + " " + d.Outlook.Next.At.Format(dateLayout)
 }
 
 func tableServed(d *inventory.Device) string {
@@ -87,9 +96,9 @@ const gap = "  "
 
 // Table writes devices to w for people at a terminal, in the order given: a line of headings and one line a device, no
 // wider than width display cells, for which it leaves out the columns that matter least; 0 is without limit, and less
-// than 74 is taken for 74. What does not fit its column is cut and ends in "…". Dates are UTC. Columns which no device
-// has anything for are left out too. Below stands what is not
-// served, with the reason. All is Printable. It keeps none of the devices' text.
+// than 74 is taken for 74. What does not fit its column is cut and ends in "…". Dates are UTC, but for that of what
+// comes next, which is of the plan's own time zone. Columns which no device has anything for are left out too. Below
+// stands what is not served, with the reason. All is Printable. It keeps none of the devices' text.
 func Table(w io.Writer, devices []inventory.Device, width int) error {
 	columns, widths := fitColumns(devices, width)
 	out := bufio.NewWriter(w)

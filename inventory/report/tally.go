@@ -160,7 +160,7 @@ func (f *figures) countTrouble(r *Report, i int) {
 	} else if d.Failing(r.Now.Add(-inventory.NotServedAfter)) {
 		f.failing++
 	}
-	if d.Stage == inventory.StageBlock || deadline(d) == "" {
+	if d.StageNow() == inventory.StageBlock || deadline(d) == "" {
 		return
 	}
 	f.timeline = append(f.timeline, i)

@@ -64,7 +64,7 @@ type row struct {
 	Due                                                                                     string // "overdue by 3 days", "in 97 days"
 	Overdue, Quiet                                                                          bool
 	Weak, WeakSince, WeakLast, WeakUntil, WeakSessions                                      string
-	Claimed, Reason, Advice                                                                 string
+	Claimed, Reason, Advice, Then                                                           string
 	WeakTone                                                                                string
 }
 
@@ -74,15 +74,32 @@ func newRow(r *Report, d *inventory.Device) row {
 	one := row{
 		ID: text(d.ID), Name: text(d.SourceName), Vendor: text(d.Vendor), Account: text(d.Account), Mailbox: text(d.Mailbox),
 		Category: text(categoryWords.of(d.Category)), Version: text(versionNames.of(d.TLSVersion)), Readiness: text(d.Readiness),
-		Blockers: text(strings.Join(d.Blockers, ", ")), Step: text(stepWords.of(d.NextStep)), Stage: text(string(d.Stage)),
+		Blockers: text(strings.Join(d.Blockers, ", ")), Step: text(stepWords.of(d.NextStep)), Stage: text(stageNow(d)),
 		Deadline: text(d.Deadline), Owner: text(d.Owner), Priority: text(d.Priority), Cost: text(d.Cost), Note: text(d.Note),
 		FirstSeen: r.date(d.FirstSeen), LastSeen: r.date(d.LastSeen), Sessions: words.Number(d.Sessions),
 		Overdue: r.overdue(d), Quiet: r.quiet(d), Due: r.due(d),
 		Weak: weak.String(), WeakSince: r.date(weak.first), WeakLast: r.date(weak.last), WeakSessions: words.Number(weak.sessions),
 		Claimed: text(d.ClaimedAccount), Reason: text(reason(d)), Advice: text(advice(d)),
+		Then: text(r.then(d)),
 	}
 	one.WeakUntil, one.WeakTone = r.weakUntil(d, weak)
 	return one
+}
+
+// stageNow is the stage that holds now, with what it would be but for a dry run.
+func stageNow(d *inventory.Device) string {
+	if d.Outlook == nil {
+		return string(d.StageNow())
+	}
+	return d.Outlook.StageWords()
+}
+
+// then says what comes next for a device, and when; nothing where nothing is planned.
+func (r *Report) then(d *inventory.Device) string {
+	if d.Outlook == nil || d.Outlook.Next == nil {
+		return ""
+	}
+	return "then " + d.Outlook.NextWords() + " on " + r.date(d.Outlook.Next.At)
 }
 
 // weakUntil says when a device's use of weak encryption ended or will end.
@@ -90,7 +107,7 @@ func (r *Report) weakUntil(d *inventory.Device, weak use) (words, tone string) {
 	switch {
 	case r.ended(d, weak):
 		return "ended " + r.date(weak.last), "good"
-	case d.Stage == inventory.StageBlock:
+	case d.StageNow() == inventory.StageBlock:
 		return "ended: blocked", "good"
 	case deadline(d) == "":
 		return "open", "bad"
