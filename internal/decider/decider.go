@@ -61,7 +61,7 @@ func New(o Options) (*Decider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans}}, nil
+	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans, Tokens: Tokens(o.Config.Upstreams)}}, nil
 }
 
 // Decide implements proxy.Decider.
@@ -77,8 +77,8 @@ func (d *Decider) Decide(ctx context.Context, now time.Time, s *inventory.Sessio
 	if err != nil {
 		return proxy.Decision{}, err
 	}
-	if choice.Mailbox != "" && decision.Mailbox != choice.Mailbox {
-		delete(choice.Rules, policy.SettingMailbox) // with passthrough the mailbox is the account's
+	if d.known.opensOwn(choice.Upstream, c.Token()) {
+		choice.Rules = choice.Rules.Without(policy.SettingMailbox)
 	}
 	decision.Rules, decision.Upstream = choice.Rules, u.Service
 	d.stage(now, &choice, of, &decision)

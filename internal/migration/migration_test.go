@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/internal/accounts"
 	"drawbridge/internal/migration"
 	"drawbridge/internal/schedule"
 	"drawbridge/inventory"
@@ -98,6 +99,46 @@ func TestReplay_ComparesWithWhatWas(t *testing.T) {
 	}
 	if _, err := migration.ParseRecord([]byte("{")); err == nil {
 		t.Error("a torn line is read")
+	}
+}
+
+// TestReplay_ComparesMailboxes: one differs where both are known, and only where the bridge chooses it.
+func TestReplay_ComparesMailboxes(t *testing.T) {
+	byRule := rules(t, policy.Rule{Settings: policy.Settings{Mailbox: "all@contoso.test"}})
+	byAccount := rules(t)
+	for _, r := range []*migration.Rules{&byRule, &byAccount} {
+		r.Known.Tokens = func(upstream string) bool { return upstream == "on-prem" }
+	}
+	byAccount.Known.Listed = func(string) (accounts.Claim, bool) {
+		return accounts.Claim{Account: "fax1", Mailbox: "faxes@contoso.test"}, true
+	}
+	passthrough := byRule
+	passthrough.Known.Tokens = nil
+	for name, c := range map[string]struct {
+		rules                     migration.Rules
+		was, mechanism, would, by string // would: empty where there is no difference
+	}{
+		"by a rule":               {byRule, "fax1", "PLAIN", "all@contoso.test", "rules[0]"},
+		"by the account":          {byAccount, "fax1", "PLAIN", "faxes@contoso.test", policy.Default},
+		"in another case":         {byRule, "All@Contoso.test", "PLAIN", "", ""},
+		"before it was known":     {byRule, "", "PLAIN", "", ""},
+		"with passthrough":        {passthrough, "fax1", "PLAIN", "", ""},
+		"by a token of one's own": {byRule, "fax1", "XOAUTH2", "", ""},
+	} {
+		var p migration.Replay
+		p.Add(c.rules, &migration.Record{Device: "10.20.3.7/fax1", StartedAt: monday, ClaimedAccount: "Fax1", AuthMechanism: c.mechanism,
+			SourceIP: "10.20.3.7", Upstream: "on-prem", Mailbox: c.was, Stage: "bridge"}, time.Time{})
+		p.End()
+		if c.would == "" {
+			if len(p.Differences) != 0 {
+				t.Errorf("%s: %+v", name, p.Differences)
+			}
+			continue
+		}
+		if len(p.Differences) != 1 || !p.Differences[0].Moves || p.Differences[0].Would.Mailbox != c.would || p.Differences[0].Rule != c.by ||
+			p.Differences[0].Was.Mailbox != c.was {
+			t.Errorf("%s: %+v", name, p.Differences)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
@@ -102,6 +103,23 @@ func TestMigration_PreviewChangesNothingAndApplyCanBeUndone(t *testing.T) {
 	b.want(b.get(a.header.Get("Location")), 200, "Undone: 2 devices set back.")
 	if d, e := m.devices[0], m.devices[1]; d.StageSet || d.Deadline != deadline || e.Stage != inventory.StageWarn || !e.StageSet {
 		t.Errorf("not set back: %+v %+v", d, e)
+	}
+}
+
+// TestMigration_PreviewCountsAnotherMailbox where both are known.
+func TestMigration_PreviewCountsAnotherMailbox(t *testing.T) {
+	m := newMemory(20)
+	for before, text := range map[string]string{"old@contoso.test": "7 would", "New@Contoso.test": "0 would", "": "0 would"} {
+		o := migrating(m)
+		o.Migration = func(set map[string]inventory.Plan) *web.Migration {
+			r := rulesOver(set)
+			r.Replay = func(json.RawMessage) (was, would web.Treatment, ok bool) {
+				return web.Treatment{Mailbox: before}, web.Treatment{Mailbox: "new@contoso.test"}, true
+			}
+			return r
+		}
+		a := browse(t, o).logIn().post("/migration", moving([]string{m.devices[0].ID}, "action", "preview", "stage", "warn"))
+		wantText(t, section(t, a.body, "what"), "Of their 7 sessions of the last 7 days, "+text+" have been treated otherwise.")
 	}
 }
 

@@ -269,7 +269,7 @@ func (d *dashboard) replay(ctx context.Context, one *previewed, then *Migration,
 		one.Sessions++
 		was[before.Stage]++
 		would[after.Stage]++
-		if before.Stage != after.Stage || before.WouldStage != after.WouldStage || before.Upstream != after.Upstream {
+		if before.differs(&after) {
 			one.Changed++
 		}
 	}
