@@ -136,7 +136,8 @@ func (a *asked) run(c *cobra.Command, _ []string, cfg *config.Config) error {
 	if err != nil {
 		_, _ = fmt.Fprintf(c.ErrOrStderr(), "What people set and the device's encryption are not known: %v\n", terminal.OneLine(err))
 	}
-	return a.explain(c, cfg, rules, a.login(rules, l, d), at)
+	f := a.login(rules, l, d)
+	return explain(c, rules, f, a.needs(&f, d), at)
 }
 
 // isOf reports whether d is the device that is asked about.
@@ -183,9 +184,18 @@ func (a *asked) login(rules *ruleBook, l *config.Listener, d *inventory.Device) 
 	}
 	f.Readiness = cmp.Or(a.readiness, f.Readiness)
 	if a.blockers != nil {
-		f.Blockers = slices.DeleteFunc(a.blockers, func(b string) bool { return b == "" })
+		f.Blockers = slices.DeleteFunc(slices.Clone(a.blockers), func(b string) bool { return b == "" })
 	}
 	return migration.Login{Facts: f, Token: decider.OwnToken(s.AuthMechanism)}
+}
+
+// needs reports whether the device is known to depend on the bridge: by the flags or the inventory, in which a device may be that was
+// imported and never came. Of a device that nobody knows it is not said.
+func (a *asked) needs(f *migration.Login, d *inventory.Device) bool {
+	if d != nil {
+		return f.Readiness != "ready" || len(f.Blockers) > 0
+	}
+	return a.readiness != "" && a.readiness != "ready" || slices.ContainsFunc(a.blockers, func(b string) bool { return b != "" })
 }
 
 // ruleBook is what commands decide by.
@@ -260,17 +270,17 @@ type explained struct {
 	Next       []migration.Step  `json:"next"`
 
 	planned inventory.Stage
-	needs   bool
 }
 
 // ahead is how far explain and stages next look by default.
 const ahead = 90 * 24 * time.Hour
 
-func (a *asked) explain(c *cobra.Command, cfg *config.Config, rules *ruleBook, f migration.Login, at time.Time) error {
+// explain prints what the rules make of a login at a time, of a device that needs the bridge or is not known to.
+func explain(c *cobra.Command, rules *ruleBook, f migration.Login, needs bool, at time.Time) error {
 	d, verdicts := rules.Explain(f, at)
 	e := explained{At: at, Device: f.Device, Listener: f.Listener, Protocol: f.Protocol, Upstream: d.Upstream, Mailbox: d.Mailbox,
 		Stage: d.Stage, WouldStage: d.WouldStage, Message: d.Message, DryRun: d.DryRun, Cut: d.CutSessions, Rules: d.Rules,
-		Verdicts: verdicts, Next: []migration.Step{}, planned: d.Given, needs: f.Readiness != "ready" || len(f.Blockers) > 0}
+		Verdicts: verdicts, Next: []migration.Step{}, planned: d.Given}
 	if d.Stage == inventory.StageWarn {
 		e.Message = cmp.Or(d.Message, decider.Warning)
 	}
@@ -281,10 +291,10 @@ func (a *asked) explain(c *cobra.Command, cfg *config.Config, rules *ruleBook, f
 		e.BlockFrom = &d.BlockFrom
 	}
 	for _, change := range rules.Table.Changes(f.Facts, at, at.Add(ahead), migration.MaxSteps) {
-		step := migration.StepOf(f.Device, e.needs, &change)
+		step := migration.StepOf(f.Device, needs, &change)
 		e.Next = append(e.Next, step)
 	}
-	return answer(c, e, func(w io.Writer) error { return e.print(w, cfg) })
+	return answer(c, e, func(w io.Writer) error { return e.print(w, rules.cfg) })
 }
 
 func (e *explained) print(w io.Writer, cfg *config.Config) error {
