@@ -23,7 +23,6 @@ import (
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
-	"drawbridge/proxy/policy"
 )
 
 // openAdmin opens the address for people and monitors.
@@ -89,12 +88,12 @@ func browserKey(password secret.Secret) []byte {
 }
 
 // dashboard is what the admin address answers in a generation.
-func (b *bridge) dashboard(g *generation, table *policy.Table) http.Handler {
+func (b *bridge) dashboard(g *generation) http.Handler {
 	return web.New(web.Options{
 		Reader: b.ledger, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
 		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
-		Export: b.export, Migration: b.migrationOf(g, table), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
+		Export: b.export, Migration: b.migrationOf(g), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout refuses in the hours of the first rule " +
 			"that has a schedule; without one the device is served.",
 	})

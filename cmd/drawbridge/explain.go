@@ -280,7 +280,7 @@ func explain(c *cobra.Command, rules *ruleBook, f migration.Login, needs bool, a
 	d, verdicts := rules.Explain(f, at)
 	e := explained{At: at, Device: f.Device, Listener: f.Listener, Protocol: f.Protocol, Upstream: d.Upstream, Mailbox: d.Mailbox,
 		Stage: d.Stage, WouldStage: d.WouldStage, Message: d.Message, DryRun: d.DryRun, Cut: d.CutSessions, Rules: d.Rules,
-		Verdicts: verdicts, Next: []migration.Step{}, planned: d.Given}
+		Verdicts: verdicts, Next: append([]migration.Step{}, rules.Steps(f, needs, at, at.Add(ahead))...), planned: d.Given}
 	if d.Stage == inventory.StageWarn {
 		e.Message = cmp.Or(d.Message, decider.Warning)
 	}
@@ -289,10 +289,6 @@ func explain(c *cobra.Command, rules *ruleBook, f migration.Login, needs bool, a
 	}
 	if !d.BlockFrom.IsZero() {
 		e.BlockFrom = &d.BlockFrom
-	}
-	for _, change := range rules.Table.Changes(f.Facts, at, at.Add(ahead), migration.MaxSteps) {
-		step := migration.StepOf(f.Device, needs, &change)
-		e.Next = append(e.Next, step)
 	}
 	return answer(c, e, func(w io.Writer) error { return e.print(w, rules.cfg) })
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"drawbridge/config"
-	"drawbridge/internal/decider"
 	"drawbridge/internal/migration"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -17,11 +16,11 @@ import (
 )
 
 // migrationOf is the fleet as the rules of a generation see it, for the dashboard.
-func (b *bridge) migrationOf(g *generation, table *policy.Table) func(map[string]inventory.Plan) *web.Migration {
+func (b *bridge) migrationOf(g *generation) func(map[string]inventory.Plan) *web.Migration {
 	infos := ruleInfos(g.cfg)
 	return func(set map[string]inventory.Plan) *web.Migration {
-		rules := migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: plansWith(b.ledger.Plans, set),
-			Tokens: decider.Tokens(g.cfg.Upstreams)}}
+		rules := g.rules
+		rules.Known.Plans = plansWith(b.ledger.Plans, set)
 		book := &ruleBook{Rules: rules, cfg: g.cfg}
 		return &web.Migration{
 			Rules: infos,
@@ -61,10 +60,9 @@ func plansWith(now func(string) map[string]inventory.Plan, set map[string]invent
 }
 
 func changesOf(rules migration.Rules, d *inventory.Device, from, until time.Time) []web.Step {
-	changes := rules.Table.Changes(rules.LoginOfDevice(d).Facts, from, until, migration.MaxSteps)
-	steps := make([]web.Step, len(changes))
-	for i := range changes {
-		s := migration.StepOf(d.ID, false, &changes[i])
+	all := rules.StepsOfDevice(d, from, until)
+	steps := make([]web.Step, len(all))
+	for i, s := range all {
 		steps[i] = web.Step{At: s.At, Stage: s.Stage, WouldStage: s.WouldStage, Upstream: s.Upstream, Rule: s.Rule, Moves: s.Moves}
 	}
 	return steps

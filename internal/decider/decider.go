@@ -64,6 +64,12 @@ func New(o Options) (*Decider, error) {
 	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans, Tokens: Tokens(o.Config.Upstreams)}}, nil
 }
 
+// Table is the rules that d decides by, for who foretells or explains it.
+func (d *Decider) Table() *policy.Table { return d.table }
+
+// Known is what d knows beside a session.
+func (d *Decider) Known() Known { return d.known }
+
 // Decide implements proxy.Decider.
 func (d *Decider) Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
 	facts, of := d.known.Facts(s, c.Account)

@@ -83,7 +83,7 @@ type Step struct {
 	Stage      inventory.Stage `json:"stage"`
 	WouldStage inventory.Stage `json:"would_stage,omitempty"` // in a dry run
 	Upstream   string          `json:"upstream"`
-	Mailbox    string          `json:"mailbox,omitempty"`
+	Mailbox    string          `json:"mailbox,omitempty"` // the one that is opened from then on
 	Rule       string          `json:"rule"`
 	// Needs says that the device depends on the bridge: it is not ready, or something keeps it from going direct.
 	Needs bool `json:"needs_bridge"`
@@ -104,24 +104,34 @@ func (r Rules) Ahead(devices iter.Seq[inventory.Device], from, until time.Time) 
 		if d.Account == inventory.Stranger {
 			continue
 		}
-		for _, c := range r.Table.Changes(r.LoginOfDevice(&d).Facts, from, until, MaxSteps) {
-			steps = append(steps, StepOf(d.ID, NeedsBridge(&d), &c))
-		}
+		steps = append(steps, r.StepsOfDevice(&d, from, until)...)
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Device, b.Device)) })
 	return steps
 }
 
-// StepOf is a change of a device, which depends on the bridge or not.
-func StepOf(device string, needs bool, c *policy.Change) Step {
-	return Step{Device: device, At: c.At, Stage: c.After.Stage, WouldStage: c.After.WouldStage, Upstream: c.After.Upstream,
-		Mailbox: c.After.Mailbox, Rule: c.Rule(), Needs: needs, Moves: moves(c),
-		Hourly: c.BySchedule()}
+// StepsOfDevice returns what changes for d after from and before until, in the order in which it does.
+func (r Rules) StepsOfDevice(d *inventory.Device, from, until time.Time) []Step {
+	steps := r.Steps(r.LoginOfDevice(d), NeedsBridge(d), from, until)
+	for i := range steps {
+		steps[i].Device = d.ID // by which it is asked for, though its next login may have another
+	}
+	return steps
 }
 
-// moves reports whether other messages are read from then on.
-func moves(c *policy.Change) bool {
-	return c.After.Upstream != c.Before.Upstream || c.After.Mailbox != c.Before.Mailbox
+// Steps returns what changes after from and before until for logins of a device, which depends on the bridge or not. What the rules
+// say otherwise and nobody would notice is none: another mailbox where each login opens its own.
+func (r Rules) Steps(l Login, needs bool, from, until time.Time) []Step {
+	var steps []Step
+	for _, c := range r.Table.Changes(l.Facts, from, until, MaxSteps) {
+		c.Before, c.After = r.opened(l, c.Before), r.opened(l, c.After)
+		before, after := TreatmentOf(&c.Before), TreatmentOf(&c.After)
+		if before.Differs(&after) {
+			steps = append(steps, Step{Device: l.Device, At: c.At, Stage: after.Stage, WouldStage: after.WouldStage, Upstream: after.Upstream,
+				Mailbox: after.Mailbox, Rule: c.Rule(), Needs: needs, Moves: before.Moves(&after), Hourly: c.BySchedule()})
+		}
+	}
+	return steps
 }
 
 // NeedsBridge reports whether a device depends on the bridge: all but those that are free to go.

@@ -41,11 +41,37 @@ func TestAhead_TellsWhatChangesForWhom(t *testing.T) {
 	r.Known.Plans = plans.Of
 	got := r.Ahead(slices.Values([]inventory.Device{fax, scanner, stranger}), monday, monday.AddDate(0, 0, 30))
 	want := []migration.Step{
-		{Device: scanner.ID, At: monday.AddDate(0, 0, 1), Stage: "block", Upstream: "on-prem", Rule: "rules[1]"},
-		{Device: fax.ID, At: monday.AddDate(0, 0, 3), Stage: "bridge", Upstream: "online", Rule: "rules[0]", Needs: true, Moves: true},
+		{Device: scanner.ID, At: monday.AddDate(0, 0, 1), Stage: "block", Upstream: "on-prem", Mailbox: "scanner1",
+			Rule: "rules[1]"},
+		{Device: fax.ID, At: monday.AddDate(0, 0, 3), Stage: "bridge", Upstream: "online", Mailbox: "fax1", Rule: "rules[0]", Needs: true,
+			Moves: true},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestAhead_TellsOfMailboxes as they are opened: by whose rule from when on, and of none that the bridge does not choose.
+func TestAhead_TellsOfMailboxes(t *testing.T) {
+	r := rules(t, policy.Rule{From: monday.AddDate(0, 0, 1), Until: monday.AddDate(0, 0, 2), Settings: policy.Settings{Mailbox: "all"}})
+	fax := device("fax1", "ready")
+	steps := func() []migration.Step {
+		return r.Ahead(slices.Values([]inventory.Device{fax}), monday, monday.AddDate(0, 0, 30))
+	}
+	if got := steps(); len(got) != 0 {
+		t.Errorf("with passthrough: %+v", got)
+	}
+	r.Known.Tokens = func(string) bool { return true }
+	moved := migration.Step{Device: fax.ID, At: monday.AddDate(0, 0, 1), Stage: "bridge", Upstream: "on-prem", Mailbox: "all",
+		Rule: "rules[0]", Moves: true}
+	back := moved
+	back.At, back.Mailbox = monday.AddDate(0, 0, 2), "fax1"
+	if got := steps(); !slices.Equal(got, []migration.Step{moved, back}) {
+		t.Errorf("got %+v\nwant %+v\nand %+v", got, moved, back)
+	}
+	fax.AuthMechanism = "XOAUTH2"
+	if got := steps(); len(got) != 0 {
+		t.Errorf("by a token of its own: %+v", got)
 	}
 }
 
