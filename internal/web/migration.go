@@ -26,6 +26,14 @@ type Migration struct {
 	Replay func(record json.RawMessage) (was, would Treatment, ok bool)
 }
 
+// decide is Decide where the rules are known.
+func (m *Migration) decide(d *inventory.Device, at time.Time) (t Treatment) {
+	if m == nil {
+		return t
+	}
+	return m.Decide(d, at)
+}
+
 // RuleInfo is a rule as people read it.
 type RuleInfo struct {
 	Name        string    // "rules[3]"

@@ -140,6 +140,7 @@ func TestMigration_BlockAsksFirst(t *testing.T) {
 		"several, here":        func() answer { return b.post("/migration", moving(two, "action", "apply", "stage", "block")) },
 		"several, in the list": func() answer { return b.post("/devices", moving(two, "stage", "block")) },
 		"one seen today":       func() answer { return b.post("/devices", moving(seen, "stage", "block")) },
+		"in capitals":          func() answer { return b.post("/devices", moving(two, "stage", "BLOCK")) },
 		"one seen today, on its page": func() answer {
 			return b.post("/devices/"+seen[0], url.Values{"action": {"set"}, "stage": {"block"}, "owner": {"Kim"}})
 		},
@@ -164,6 +165,59 @@ func TestMigration_BlockAsksFirst(t *testing.T) {
 	}
 	if m.devices[5].Owner != "Kim" {
 		t.Error("what else was set on the device's page is lost")
+	}
+}
+
+// TestMigration_WhatBlocksByTheRulesAsksFirst, also of who sends no confirmation: a deadline that is over, by a rule with block_from, and
+// a stage taken back that kept a device from that.
+func TestMigration_WhatBlocksByTheRulesAsksFirst(t *testing.T) {
+	m := newMemory(20)
+	const over, page = "2026-11-20", "/devices/"
+	m.devices[5].LastSeen, m.devices[6].LastSeen = now.Add(-time.Minute), now.AddDate(0, 0, -3)
+	m.devices[8].LastSeen, m.devices[8].Deadline, m.devices[8].Stage, m.devices[8].StageSet = now, over, inventory.StageWarn, true
+	b := browse(t, migrating(m)).logIn()
+	two, seen, quiet, kept := []string{m.devices[1].ID, m.devices[2].ID}, []string{m.devices[5].ID}, []string{m.devices[6].ID},
+		[]string{m.devices[8].ID}
+	for name, post := range map[string]func() answer{
+		"several, here":        func() answer { return b.post("/migration", moving(two, "action", "apply", "deadline", over)) },
+		"several, in the list": func() answer { return b.post("/devices", moving(two, "deadline", over)) },
+		"one seen today, here": func() answer { return b.post("/migration", moving(seen, "action", "apply", "deadline", over)) },
+		"one seen today":       func() answer { return b.post("/devices", moving(seen, "deadline", over)) },
+		"one seen today, on its page": func() answer {
+			return b.post(page+seen[0], url.Values{"action": {"set"}, "deadline": {over}, "owner": {"Kim"}})
+		},
+		"a stage taken back": func() answer { return b.post("/devices", moving(kept, "stage", "-")) },
+	} {
+		a := post()
+		if a.status != 200 || !strings.Contains(a.body, `name="sure" value="yes" required`) || len(m.history) != 0 {
+			t.Errorf("%s: answered %d without asking, %d changes", name, a.status, len(m.history))
+		}
+	}
+	mixed := append([]string{m.devices[6].ID}, seen...) // of which one is overdue already
+	m.devices[6].Deadline = over
+	b.want(b.post("/migration", moving(mixed, "action", "apply", "deadline", over)), 200, "Yes, block 1 of these devices")
+	m.devices[6].Deadline = ""
+	b.want(b.post("/devices", moving(quiet, "deadline", over)), http.StatusSeeOther)
+	b.want(b.post("/devices", moving(two, "deadline", "2027-03-01")), http.StatusSeeOther)
+	b.want(b.post(page+seen[0], url.Values{"action": {"set"}, "deadline": {over}, "owner": {"Kim"}, "sure": {"yes"}}), 200,
+		"1 device changed.", "Undo")
+	b.want(b.post("/devices", moving(two, "deadline", "soon")), 422, "Is a date such as 2027-03-01")
+	if d := m.devices[5]; d.Deadline != over || d.Owner != "Kim" {
+		t.Errorf("not set though people were sure: %+v", d)
+	}
+	if d := m.devices[6]; d.Deadline != over || m.devices[1].Deadline != "2027-03-01" {
+		t.Errorf("not set though nobody has to be asked: %+v", d)
+	}
+}
+
+// TestMigration_NobodyAsksAProgram: whoever writes to the API means it.
+func TestMigration_NobodyAsksAProgram(t *testing.T) {
+	m := newMemory(20)
+	m.devices[5].LastSeen = now.Add(-time.Minute)
+	b := browse(t, migrating(m)).logIn()
+	b.want(b.post("/api/devices/"+m.devices[5].ID, url.Values{"stage": {"block"}}), 200, `"stage":"block"`)
+	if m.devices[5].Stage != inventory.StageBlock {
+		t.Error("not blocked")
 	}
 }
 

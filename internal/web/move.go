@@ -54,34 +54,75 @@ func readMove(form url.Values) (move, error) {
 	return m, nil
 }
 
-// check refuses values as the Editor would.
+// check refuses values as the Editor would, and makes the others what it keeps: by that is judged whether they block, however they were
+// written.
 func (m *move) check() error {
 	for _, key := range inventory.Settings {
-		if v, asked := m.values[key]; asked {
-			if _, err := inventory.ParseSetting(key, v); err != nil {
-				return err
-			}
+		v, asked := m.values[key]
+		if !asked {
+			continue
 		}
+		kept, err := inventory.ParseSetting(key, v)
+		if err != nil {
+			return err
+		}
+		m.values[key] = kept
 	}
 	return nil
 }
 
-// blocks tells whether a move takes devices their mail by itself.
-func (m *move) blocks() bool { return m.values[inventory.KeyStage] == string(inventory.StageBlock) }
+// decides tells whether a move may change how devices are served.
+func (m *move) decides() bool {
+	_, stage := m.values[inventory.KeyStage]
+	_, deadline := m.values[inventory.KeyDeadline]
+	return stage || deadline
+}
+
+// blocks tells whether a move takes a device its mail at once: as it says itself, or as the rules then do, by a deadline that is over
+// or since a stage that was set keeps the device from a rule's block no more.
+func (m *move) blocks(now, then Treatment) bool {
+	return m.values[inventory.KeyStage] == string(inventory.StageBlock) ||
+		then.Stage == inventory.StageBlock && now.Stage != inventory.StageBlock
+}
 
 // sure tells whether people were asked before and said yes.
 func (m *move) sure() bool { return m.form.Get("sure") == "yes" }
 
 // mustAsk tells whether people are asked before a move is made: one that blocks several devices, or one that was seen today.
 func (d *dashboard) mustAsk(ctx context.Context, m *move) (bool, error) {
-	if !m.blocks() || m.sure() {
+	if !m.decides() || m.sure() {
 		return false, nil
 	}
-	if len(m.ids) > 1 {
-		return true, nil
+	devices, now, then, err := d.readMoved(ctx, m)
+	if err != nil {
+		return false, err
 	}
-	dev, err := d.Reader.Device(ctx, m.ids[0])
-	return !dev.LastSeen.Before(startOfDay(d.Now().In(d.Zone))), err
+	at, blocked := d.Now(), 0
+	today := startOfDay(at.In(d.Zone))
+	for i := range devices {
+		if !m.blocks(now.decide(&devices[i], at), then.decide(&devices[i], at)) {
+			continue
+		}
+		if blocked++; blocked > 1 || !devices[i].LastSeen.Before(today) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// readMoved reads the devices of a move, with the rules as they are and as they will be after it; nil where they are not known.
+func (d *dashboard) readMoved(ctx context.Context, m *move) (devices []inventory.Device, now, then *Migration, err error) {
+	devices = make([]inventory.Device, len(m.ids))
+	set := make(map[string]inventory.Plan)
+	for i, id := range m.ids {
+		if devices[i], err = d.Reader.Device(ctx, id); err != nil {
+			return nil, nil, nil, err
+		}
+		for _, id := range append([]string{devices[i].ID}, devices[i].MergedIDs...) {
+			set[id] = m.plan(&devices[i])
+		}
+	}
+	return devices, d.rules(nil), d.rules(set), nil
 }
 
 // plan is what people will have set for a device after a move.
@@ -98,7 +139,7 @@ type previewPage struct {
 	Fields            []pair // of the form
 	Values            []pair // as people read them
 	Back              string
-	Asks              bool // it blocks some at once: a box must be ticked
+	Blocking          int  // devices that it blocks at once: a box must be ticked
 	Replayed          bool // the rules are known
 	Sessions, Changed int
 	Days, PerDevice   int
@@ -160,7 +201,7 @@ func (d *dashboard) preview(w http.ResponseWriter, r *http.Request, m *move, act
 		d.failReading(w, r, err)
 		return
 	}
-	p.Action, p.Fields, p.Asks = action, m.fields(), p.Asks || m.blocks()
+	p.Action, p.Fields = action, m.fields()
 	d.render(w, r, http.StatusOK, "preview", "Preview", p)
 }
 
@@ -190,26 +231,19 @@ func (d *dashboard) readPreview(ctx context.Context, m *move) (*previewPage, err
 			p.Values = append(p.Values, pair{label(key), cmp.Or(v, "not set")})
 		}
 	}
-	devices := make([]inventory.Device, len(m.ids))
-	set := make(map[string]inventory.Plan)
-	for i, id := range m.ids {
-		var err error
-		if devices[i], err = d.Reader.Device(ctx, id); err != nil {
-			return nil, err
-		}
-		dev := &devices[i]
-		for _, id := range append([]string{dev.ID}, dev.MergedIDs...) {
-			set[id] = m.plan(dev)
-		}
+	devices, now, then, err := d.readMoved(ctx, m)
+	if err != nil {
+		return nil, err
 	}
-	now, then := d.rules(nil), d.rules(set)
 	was, would := make(map[inventory.Stage]int64), make(map[inventory.Stage]int64)
 	for i := range devices {
 		one := d.previewOf(&devices[i], now, then)
 		if err := d.replay(ctx, &one, then, was, would); err != nil {
 			return nil, err
 		}
-		p.add(&one)
+		if p.add(&one); m.blocks(one.Now, one.Then) {
+			p.Blocking++
+		}
 	}
 	nowhere, class := func(inventory.Stage) string { return "" }, func(s inventory.Stage) string { return "s-" + string(s) }
 	p.Was, p.Would = shares(was, stages[:], nowhere, class), shares(would, stages[:], nowhere, class)
@@ -221,9 +255,6 @@ func (p *previewPage) add(one *previewed) {
 	p.Sessions, p.Changed = p.Sessions+one.Sessions, p.Changed+one.Changed
 	if one.Needs {
 		p.Needing++
-	}
-	if one.Then.Stage == inventory.StageBlock && one.Now.Stage != inventory.StageBlock { // by a deadline that is over, say
-		p.Asks = true
 	}
 }
 
@@ -241,7 +272,7 @@ func (d *dashboard) previewOf(dev *inventory.Device, now, then *Migration) previ
 		return one
 	}
 	at := d.Now()
-	one.Now, one.Then = now.Decide(dev, at), then.Decide(dev, at)
+	one.Now, one.Then = now.decide(dev, at), then.decide(dev, at)
 	if steps := then.Ahead(dev, at, at.AddDate(0, 0, aheadDays)); len(steps) > 0 {
 		one.Next = &steps[0]
 	}
