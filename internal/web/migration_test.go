@@ -210,6 +210,27 @@ func TestMigration_WhatBlocksByTheRulesAsksFirst(t *testing.T) {
 	}
 }
 
+// TestMigration_UndoThatBlocksAsksFirst: whoever took two devices out of a block, and takes that back, blocks them again.
+func TestMigration_UndoThatBlocksAsksFirst(t *testing.T) {
+	m := newMemory(20)
+	ids := []string{m.devices[1].ID, m.devices[2].ID}
+	for i := range 3 {
+		m.devices[i].Stage, m.devices[i].StageSet = inventory.StageBlock, true
+	}
+	b := browse(t, migrating(m)).logIn()
+	was := hidden(b.post("/migration", moving(ids, "action", "apply", "stage", "bridge", "deadline", "2027-03-01")).body, "was")
+	changes := len(m.history)
+	a := b.post("/migration", url.Values{"action": {"undo"}, "was": was})
+	b.want(a, 200, "2 devices will be set back", "Yes, block these 2 devices", `name="action" value="undo"`, ids[0], ids[1])
+	if len(m.history) != changes || m.devices[1].Stage != inventory.StageBridge {
+		t.Fatal("it was taken back without asking")
+	}
+	b.want(b.post("/migration", url.Values{"action": {"undo"}, "was": hidden(a.body, "was"), "sure": {"yes"}}), http.StatusSeeOther)
+	if d := m.devices[2]; d.Stage != inventory.StageBlock || d.Deadline != "" || m.devices[1].Stage != inventory.StageBlock {
+		t.Errorf("not set back: %+v", d)
+	}
+}
+
 // TestMigration_NobodyAsksAProgram: whoever writes to the API means it.
 func TestMigration_NobodyAsksAProgram(t *testing.T) {
 	m := newMemory(20)

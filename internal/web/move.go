@@ -32,8 +32,17 @@ type edit struct {
 type move struct {
 	ids    []string
 	values map[string]string
-	form   url.Values // as sent
+	each   map[string]map[string]string // values by id, where a move is taken back; nil: those of all
+	form   url.Values                   // as sent
 	back   string
+}
+
+// of are the values that a device of the move is set to.
+func (m *move) of(id string) map[string]string {
+	if m.each != nil {
+		return m.each[id]
+	}
+	return m.values
 }
 
 // readMove reads a form of devices and settings. The error says what is wrong with it, for people.
@@ -73,15 +82,17 @@ func (m *move) check() error {
 
 // decides tells whether a move may change how devices are served.
 func (m *move) decides() bool {
-	_, stage := m.values[inventory.KeyStage]
-	_, deadline := m.values[inventory.KeyDeadline]
-	return stage || deadline
+	return slices.ContainsFunc(m.ids, func(id string) bool {
+		_, stage := m.of(id)[inventory.KeyStage]
+		_, deadline := m.of(id)[inventory.KeyDeadline]
+		return stage || deadline
+	})
 }
 
-// blocks tells whether a move takes a device its mail at once: as it says itself, or as the rules then do, by a deadline that is over
-// or since a stage that was set keeps the device from a rule's block no more.
-func (m *move) blocks(now, then Treatment) bool {
-	return m.values[inventory.KeyStage] == string(inventory.StageBlock) ||
+// blocks tells whether a move takes the device of an id its mail at once: as it says itself, or as the rules then do, by a deadline that
+// is over or since a stage that was set keeps the device from a rule's block no more.
+func (m *move) blocks(id string, now, then Treatment) bool {
+	return m.of(id)[inventory.KeyStage] == string(inventory.StageBlock) ||
 		then.Stage == inventory.StageBlock && now.Stage != inventory.StageBlock
 }
 
@@ -100,7 +111,7 @@ func (d *dashboard) mustAsk(ctx context.Context, m *move) (bool, error) {
 	at, blocked := d.Now(), 0
 	today := startOfDay(at.In(d.Zone))
 	for i := range devices {
-		if !m.blocks(now.decide(&devices[i], at), then.decide(&devices[i], at)) {
+		if !m.blocks(m.ids[i], now.decide(&devices[i], at), then.decide(&devices[i], at)) {
 			continue
 		}
 		if blocked++; blocked > 1 || !devices[i].LastSeen.Before(today) {
@@ -119,16 +130,16 @@ func (d *dashboard) readMoved(ctx context.Context, m *move) (devices []inventory
 			return nil, nil, nil, err
 		}
 		for _, id := range append([]string{devices[i].ID}, devices[i].MergedIDs...) {
-			set[id] = m.plan(&devices[i])
+			set[id] = planAfter(&devices[i], m.of(m.ids[i]))
 		}
 	}
 	return devices, d.rules(nil), d.rules(set), nil
 }
 
-// plan is what people will have set for a device after a move.
-func (m *move) plan(dev *inventory.Device) inventory.Plan {
+// planAfter is what people will have set for a device once it is set to values too.
+func planAfter(dev *inventory.Device, values map[string]string) inventory.Plan {
 	set := dev.Settings()
-	maps.Copy(set, m.values)
+	maps.Copy(set, values)
 	return inventory.Plan{Stage: inventory.Stage(set[inventory.KeyStage]), Deadline: set[inventory.KeyDeadline]}
 }
 
@@ -207,6 +218,13 @@ func (d *dashboard) preview(w http.ResponseWriter, r *http.Request, m *move, act
 
 // fields are those of the form that makes a move as it was asked for.
 func (m *move) fields() []pair {
+	if m.each != nil {
+		fields := []pair{{"action", "undo"}}
+		for _, was := range m.form["was"] {
+			fields = append(fields, pair{"was", was})
+		}
+		return fields
+	}
 	action := "apply"
 	if m.form.Get("action") == "set" { // of a device's page
 		action = "set"
@@ -241,7 +259,7 @@ func (d *dashboard) readPreview(ctx context.Context, m *move) (*previewPage, err
 		if err := d.replay(ctx, &one, then, was, would); err != nil {
 			return nil, err
 		}
-		if p.add(&one); m.blocks(one.Now, one.Then) {
+		if p.add(&one); m.blocks(m.ids[i], one.Now, one.Then) {
 			p.Blocking++
 		}
 	}
@@ -378,14 +396,26 @@ func backTo(dev *inventory.Device, values map[string]string) string {
 	return string(text)
 }
 
-// undo takes a move back.
+// undo takes a move back. Where that blocks devices it asks like a move.
 func (d *dashboard) undo(w http.ResponseWriter, r *http.Request) {
 	edits, err := readUndo(r.PostForm["was"])
 	if err != nil {
 		d.fail(w, r, http.StatusBadRequest, "This form does not say what to set back. Nothing was changed.")
 		return
 	}
-	if err = d.setAll(r.Context(), edits); err != nil {
+	m := move{each: make(map[string]map[string]string), form: r.PostForm, back: "/migration"}
+	for _, e := range edits {
+		m.ids, m.each[e.ID] = append(m.ids, e.ID), e.Values
+	}
+	ask, err := d.mustAsk(r.Context(), &m)
+	if err == nil && ask {
+		d.preview(w, r, &m, "/migration")
+		return
+	}
+	if err == nil {
+		err = d.setAll(r.Context(), edits)
+	}
+	if err != nil {
 		d.failReading(w, r, err)
 		return
 	}
@@ -406,9 +436,11 @@ func readUndo(was []string) ([]edit, error) {
 			return nil, fmt.Errorf("read what to set back: %w", err)
 		}
 		for key, value := range edits[i].Values {
-			if _, err := inventory.ParseSetting(key, value); err != nil {
+			kept, err := inventory.ParseSetting(key, value)
+			if err != nil {
 				return nil, err
 			}
+			edits[i].Values[key] = kept
 		}
 	}
 	return edits, nil
