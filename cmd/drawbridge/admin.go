@@ -18,14 +18,11 @@ import (
 	"drawbridge/certs"
 	"drawbridge/config"
 	"drawbridge/internal/control"
-	"drawbridge/internal/decider"
-	"drawbridge/internal/migration"
 	"drawbridge/internal/protocol"
 	"drawbridge/internal/secret"
 	"drawbridge/internal/watch"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
-	"drawbridge/proxy/policy"
 )
 
 // openAdmin opens the address for people and monitors.
@@ -91,24 +88,24 @@ func browserKey(password secret.Secret) []byte {
 }
 
 // dashboard is what the admin address answers in a generation.
-func (b *bridge) dashboard(g *generation, table *policy.Table) http.Handler {
-	reader := b.ruled(g, table)
+func (b *bridge) dashboard(g *generation) http.Handler {
+	reader := b.ruled(g)
 	return web.New(web.Options{
 		Reader: reader, Editor: b.ledger, VerifyPassword: g.admin.verify, BrowserKey: browserKey(g.cfg.Admin.Password),
 		Names: g.cfg.Admin.Names, Secure: g.admin.certs != nil,
 		Live: b.watch.Sessions, Upstreams: b.upstreamInfo, Certificates: b.certificateInfo, CA: b.authority, Readiness: b.readiness,
-		Export: b.exportOf(reader), Migration: b.migrationOf(g, table), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
+		Export: b.exportOf(reader), Migration: b.migrationOf(g), Bridge: g.cfg.Name, Version: version, Zone: g.cfg.Timezone, Log: b.logs.Events,
 		StageNote: "Warn is said at the next login, Block refuses from the next login on. Brownout refuses in the hours of the first rule " +
 			"that has a schedule; without one the device is served.",
 	})
 }
 
 // ruled is the inventory with what the rules of a generation make of each device.
-func (b *bridge) ruled(g *generation, table *policy.Table) inventory.Reader {
+func (b *bridge) ruled(g *generation) inventory.Reader {
 	if len(g.cfg.Rules) == 0 {
 		return b.ledger
 	}
-	return ruledReader{b.ledger, migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: b.ledger.Plans}}}
+	return ruledReader{b.ledger, g.rules}
 }
 
 // exportOf writes an inventory for a download, as it is read.

@@ -24,6 +24,7 @@ import (
 	"drawbridge/internal/migration"
 	"drawbridge/internal/terminal"
 	"drawbridge/inventory"
+	"drawbridge/proxy/login"
 	"drawbridge/proxy/policy"
 )
 
@@ -42,8 +43,8 @@ func newExplain() *cobra.Command {
 what changes in the next 90 days. What the inventory knows of the device (encryption, blockers, what people set) is taken from
 there; flags come before it. No network is asked, and nothing is changed.
 
-With --replay the recorded sessions of that time are decided anew by the rules of --config, and the devices are told that would be
-treated otherwise. --at then takes all of them as if they came at that time: for rules that hold from a date to come.`,
+With --replay the recorded sessions of that time are decided anew by the rules of --config, and the devices are told that would get
+another upstream, mailbox or stage. --at then takes all of them as if they came at that time: for rules that hold from a date to come.`,
 		Example: `  drawbridge explain --source 10.20.3.7 --account scanner1
   drawbridge explain --source 10.20.3.7 --account scanner1 --at 2027-03-01T08:00
   drawbridge explain --replay 7d --config new.yaml --at 2027-01-15T20:00`,
@@ -135,7 +136,8 @@ func (a *asked) run(c *cobra.Command, _ []string, cfg *config.Config) error {
 	if err != nil {
 		_, _ = fmt.Fprintf(c.ErrOrStderr(), "What people set and the device's encryption are not known: %v\n", terminal.OneLine(err))
 	}
-	return a.explain(c, cfg, rules, a.facts(rules, l, d), at)
+	f := a.login(rules, l, d)
+	return explain(c, rules, f, a.needs(&f, d), at)
 }
 
 // isOf reports whether d is the device that is asked about.
@@ -161,11 +163,12 @@ func (a *asked) listenerOf(cfg *config.Config) (*config.Listener, error) {
 	return &cfg.Listeners[i], nil
 }
 
-// facts are those of the flags, then of the inventory, then of a device that logs in by password to the first listener.
-func (a *asked) facts(rules *ruleBook, l *config.Listener, d *inventory.Device) policy.Facts {
+// login is that of the flags, then of the inventory, then of a device that logs in by password to the first listener.
+func (a *asked) login(rules *ruleBook, l *config.Listener, d *inventory.Device) migration.Login {
 	s := &inventory.Session{Source: inventory.Source{IP: netip.MustParseAddr(a.source), MAC: a.mac}, ByMAC: rules.byMAC}
-	s.AuthMechanism = "PLAIN"
+	s.AuthMechanism = login.MechanismPlain
 	if d != nil {
+		s.AuthMechanism = cmp.Or(d.AuthMechanism, s.AuthMechanism)
 		s.Listener, s.Protocol, s.TLSMode = d.Listener, d.Protocol, d.TLSMode
 		s.Source.MAC = cmp.Or(a.mac, d.SourceMAC)
 	}
@@ -181,9 +184,18 @@ func (a *asked) facts(rules *ruleBook, l *config.Listener, d *inventory.Device) 
 	}
 	f.Readiness = cmp.Or(a.readiness, f.Readiness)
 	if a.blockers != nil {
-		f.Blockers = slices.DeleteFunc(a.blockers, func(b string) bool { return b == "" })
+		f.Blockers = slices.DeleteFunc(slices.Clone(a.blockers), func(b string) bool { return b == "" })
 	}
-	return f
+	return migration.Login{Facts: f, Token: decider.OwnToken(s.AuthMechanism)}
+}
+
+// needs reports whether the device is known to depend on the bridge: by the flags or the inventory, in which a device may be that was
+// imported and never came. Of a device that nobody knows it is not said.
+func (a *asked) needs(f *migration.Login, d *inventory.Device) bool {
+	if d != nil {
+		return f.Readiness != "ready" || len(f.Blockers) > 0
+	}
+	return a.readiness != "" && a.readiness != "ready" || slices.ContainsFunc(a.blockers, func(b string) bool { return b != "" })
 }
 
 // ruleBook is what commands decide by.
@@ -211,7 +223,8 @@ func rulesOf(cfg *config.Config) (*ruleBook, error) {
 	if err != nil {
 		return nil, terminal.OneLine(err)
 	}
-	return &ruleBook{Rules: migration.Rules{Table: table, Known: decider.Known{Listed: book.Listed}}, cfg: cfg,
+	known := decider.Known{Listed: book.Listed, Tokens: decider.Tokens(cfg.Upstreams)}
+	return &ruleBook{Rules: migration.Rules{Table: table, Known: known}, cfg: cfg,
 		byMAC: cfg.Inventory.IdentifyBy == config.IdentifyByMAC}, nil
 }
 
@@ -257,18 +270,17 @@ type explained struct {
 	Next       []migration.Step  `json:"next"`
 
 	planned inventory.Stage
-	needs   bool
 }
 
 // ahead is how far explain and stages next look by default.
 const ahead = 90 * 24 * time.Hour
 
-func (a *asked) explain(c *cobra.Command, cfg *config.Config, rules *ruleBook, f policy.Facts, at time.Time) error {
-	d, verdicts := rules.Table.Explain(f, at)
-	e := explained{At: at, Device: f.Device, Listener: f.Listener, Protocol: f.Protocol, Upstream: d.Upstream, Stage: d.Stage,
-		WouldStage: d.WouldStage, Message: d.Message, DryRun: d.DryRun, Cut: d.CutSessions, Rules: d.Rules, Verdicts: verdicts,
-		Next: []migration.Step{}, planned: d.Given, needs: f.Readiness != "ready" || len(f.Blockers) > 0}
-	e.Mailbox = mailboxOf(cfg, rules, &d, a.account)
+// explain prints what the rules make of a login at a time, of a device that needs the bridge or is not known to.
+func explain(c *cobra.Command, rules *ruleBook, f migration.Login, needs bool, at time.Time) error {
+	d, verdicts := rules.Explain(f, at)
+	e := explained{At: at, Device: f.Device, Listener: f.Listener, Protocol: f.Protocol, Upstream: d.Upstream, Mailbox: d.Mailbox,
+		Stage: d.Stage, WouldStage: d.WouldStage, Message: d.Message, DryRun: d.DryRun, Cut: d.CutSessions, Rules: d.Rules,
+		Verdicts: verdicts, Next: append([]migration.Step{}, rules.Steps(f, needs, at, at.Add(ahead))...), planned: d.Given}
 	if d.Stage == inventory.StageWarn {
 		e.Message = cmp.Or(d.Message, decider.Warning)
 	}
@@ -278,22 +290,7 @@ func (a *asked) explain(c *cobra.Command, cfg *config.Config, rules *ruleBook, f
 	if !d.BlockFrom.IsZero() {
 		e.BlockFrom = &d.BlockFrom
 	}
-	for _, change := range rules.Table.Changes(f, at, at.Add(ahead), migration.MaxSteps) {
-		step := migration.StepOf(f.Device, e.needs, &change)
-		e.Next = append(e.Next, step)
-	}
-	return answer(c, e, func(w io.Writer) error { return e.print(w, cfg) })
-}
-
-// mailboxOf is the mailbox that is opened: with passthrough that of the login, else the rule's, the account's or the login.
-func mailboxOf(cfg *config.Config, rules *ruleBook, d *policy.Decision, account string) string {
-	i := slices.IndexFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.Name == d.Upstream })
-	if i < 0 || cfg.Upstreams[i].OAuth2 == nil {
-		delete(d.Rules, policy.SettingMailbox)
-		return strings.ToLower(account)
-	}
-	claim, _ := rules.Known.Listed(account)
-	return cmp.Or(d.Mailbox, claim.Mailbox, strings.ToLower(account))
+	return answer(c, e, func(w io.Writer) error { return e.print(w, rules.cfg) })
 }
 
 func (e *explained) print(w io.Writer, cfg *config.Config) error {

@@ -11,6 +11,7 @@ import (
 	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/internal/decider"
+	"drawbridge/internal/migration"
 	"drawbridge/internal/notices"
 	"drawbridge/internal/reminder"
 	"drawbridge/internal/upstreams"
@@ -30,6 +31,7 @@ type generation struct {
 	keeper   *accounts.Keeper
 	engines  map[string]devicetls.Engine // by listener
 	proxy    proxy.Generation
+	rules    migration.Rules // those that proxy's Decider decides by
 	admin    adminParts
 	notices  []notices.Channel
 }
@@ -77,9 +79,13 @@ func (b *bridge) buildDecider(g, before *generation) error {
 	if err != nil {
 		return err
 	}
-	g.proxy.Decider, err = decider.New(decider.Options{Config: g.cfg, Upstreams: g.services, Book: g.keeper, Failures: b.failures,
+	d, err := decider.New(decider.Options{Config: g.cfg, Upstreams: g.services, Book: g.keeper, Failures: b.failures,
 		Verified: b.verified, Plans: b.ledger.Plans})
-	return err
+	if err != nil {
+		return err
+	}
+	g.proxy.Decider, g.rules = d, migration.Rules{Table: d.Table(), Known: d.Known()}
+	return nil
 }
 
 // buildListeners makes how devices are served, and proves that each listener completes a handshake.
@@ -112,11 +118,7 @@ func (b *bridge) buildAdmin(g, _ *generation) (err error) {
 			return fmt.Errorf("admin.certificate: %w", err)
 		}
 	}
-	table, err := decider.Rules(g.cfg)
-	if err != nil {
-		return err
-	}
-	g.admin.handler = b.dashboard(g, table)
+	g.admin.handler = b.dashboard(g)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"drawbridge/config"
-	"drawbridge/internal/decider"
 	"drawbridge/internal/migration"
 	"drawbridge/internal/web"
 	"drawbridge/inventory"
@@ -17,15 +16,17 @@ import (
 )
 
 // migrationOf is the fleet as the rules of a generation see it, for the dashboard.
-func (b *bridge) migrationOf(g *generation, table *policy.Table) func(map[string]inventory.Plan) *web.Migration {
+func (b *bridge) migrationOf(g *generation) func(map[string]inventory.Plan) *web.Migration {
 	infos := ruleInfos(g.cfg)
 	return func(set map[string]inventory.Plan) *web.Migration {
-		rules := migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: plansWith(b.ledger.Plans, set)}}
+		rules := g.rules
+		rules.Known.Plans = plansWith(b.ledger.Plans, set)
 		book := &ruleBook{Rules: rules, cfg: g.cfg}
 		return &web.Migration{
 			Rules: infos,
 			Decide: func(d *inventory.Device, at time.Time) web.Treatment {
-				return treatmentOf(table.Decide(rules.FactsOfDevice(d), at))
+				decision := rules.Decide(rules.LoginOfDevice(d), at)
+				return web.Treatment(migration.TreatmentOf(&decision))
 			},
 			Explain: func(d *inventory.Device, at time.Time) web.Explanation { return book.explanation(d, at) },
 			Ahead:   func(d *inventory.Device, from, until time.Time) []web.Step { return changesOf(rules, d, from, until) },
@@ -58,15 +59,10 @@ func plansWith(now func(string) map[string]inventory.Plan, set map[string]invent
 	}
 }
 
-func treatmentOf(d policy.Decision) web.Treatment {
-	return web.Treatment{Upstream: d.Upstream, Stage: d.Stage, WouldStage: d.WouldStage, Rules: d.Rules}
-}
-
 func changesOf(rules migration.Rules, d *inventory.Device, from, until time.Time) []web.Step {
-	changes := rules.Table.Changes(rules.FactsOfDevice(d), from, until, migration.MaxSteps)
-	steps := make([]web.Step, len(changes))
-	for i := range changes {
-		s := migration.StepOf(d.ID, false, &changes[i])
+	all := rules.StepsOfDevice(d, from, until)
+	steps := make([]web.Step, len(all))
+	for i, s := range all {
 		steps[i] = web.Step{At: s.At, Stage: s.Stage, WouldStage: s.WouldStage, Upstream: s.Upstream, Rule: s.Rule, Moves: s.Moves}
 	}
 	return steps
@@ -78,13 +74,13 @@ func replayOne(rules migration.Rules, record json.RawMessage) (was, would web.Tr
 	if err != nil || !r.Decided() {
 		return was, would, false
 	}
-	was = web.Treatment{Upstream: r.Upstream, Stage: cmp.Or(r.Stage, inventory.StageBridge), WouldStage: r.WouldStage, Rules: r.Rules}
-	return was, treatmentOf(rules.Table.Decide(rules.FactsOf(&r), r.StartedAt)), true
+	decision := rules.Decide(rules.LoginOf(&r), r.StartedAt)
+	return web.Treatment(r.Treatment()), web.Treatment(migration.TreatmentOf(&decision)), true
 }
 
 // explanation is what explain prints, for a device's page.
 func (r *ruleBook) explanation(d *inventory.Device, at time.Time) web.Explanation {
-	decision, verdicts := r.Table.Explain(r.FactsOfDevice(d), at)
+	decision, verdicts := r.Explain(r.LoginOfDevice(d), at)
 	e := explained{Stage: decision.Stage, WouldStage: decision.WouldStage, planned: decision.Given}
 	for _, w := range decision.Schedule {
 		e.Schedule = append(e.Schedule, w.String())
@@ -96,7 +92,7 @@ func (r *ruleBook) explanation(d *inventory.Device, at time.Time) web.Explanatio
 		}
 	}
 	add(policy.SettingUpstream, decision.Upstream)
-	add(policy.SettingMailbox, mailboxOf(r.cfg, r, &decision, d.Account))
+	add(policy.SettingMailbox, decision.Mailbox)
 	add(policy.SettingStage, e.stageText())
 	add(policy.SettingSchedule, strings.Join(e.Schedule, ", "))
 	if !decision.BlockFrom.IsZero() {

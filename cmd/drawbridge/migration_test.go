@@ -67,6 +67,11 @@ func TestMigration_PlansThatAreOnlyTriedComeBesideThoseThatHold(t *testing.T) {
 	if !ok || was.Stage != "warn" || would.Stage != "block" || would.Rules["stage"] != "device" {
 		t.Errorf("%v: was %+v, would be %+v", ok, was, would)
 	}
+	rules.Known.Tokens = func(string) bool { return true }
+	mailbox := strings.Replace(record, `"stage"`, `"mailbox":"faxes@contoso.test","stage"`, 1)
+	if was, would, _ := replayOne(rules, []byte(mailbox)); was.Mailbox != "faxes@contoso.test" || would.Mailbox != "fax" {
+		t.Errorf("the mailbox was %q, would be %q", was.Mailbox, would.Mailbox)
+	}
 	for _, undecided := range []string{`{"device":"10.20.3.7/-","upstream":""}`, `{`} {
 		if _, _, ok := replayOne(rules, []byte(undecided)); ok {
 			t.Errorf("%s is decided anew", undecided)

@@ -7,8 +7,6 @@ import (
 
 	"drawbridge/certs"
 	"drawbridge/config"
-	"drawbridge/internal/decider"
-	"drawbridge/internal/migration"
 	"drawbridge/internal/notices"
 	"drawbridge/inventory"
 )
@@ -35,16 +33,10 @@ func (b *bridge) noticeSources() notices.Sources {
 // stagesAhead are the changes of stage and upstream that the rules of the generation that holds have planned, but for those that a
 // schedule makes again and again.
 func (b *bridge) stagesAhead(ctx context.Context, from, to time.Time) ([]notices.StageChange, error) {
-	g := b.holds()
-	table, err := decider.Rules(g.cfg)
-	if err != nil {
-		return nil, err
-	}
 	owners := make(map[string]string)
-	rules := migration.Rules{Table: table, Known: decider.Known{Listed: g.keeper.Listed, Plans: b.ledger.Plans}}
 	var failed error
 	devices := eachOf(ctx, b.ledger.Current(), inventory.Query{}, &failed)
-	steps := rules.Ahead(func(yield func(inventory.Device) bool) {
+	steps := b.holds().rules.Ahead(func(yield func(inventory.Device) bool) {
 		for d := range devices {
 			owners[d.ID] = d.Owner
 			if !yield(d) {

@@ -108,15 +108,21 @@ func printDifferences(w io.Writer, differences []migration.Difference) (moves in
 		if d.Moves {
 			moves++
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", inventory.Printable(d.Device), d.Sessions, treatment(&d.Was), treatment(&d.Would),
-			d.Rule, note)
+		other := d.Was.OtherMailbox(&d.Would)
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", inventory.Printable(d.Device), d.Sessions, treatment(&d.Was, other),
+			treatment(&d.Would, other), d.Rule, note)
 	}
 	_ = t.Flush()
 	return moves, printTrimmed(w, table.String())
 }
 
-func treatment(t *migration.Treatment) string {
-	text := inventory.Printable(t.Upstream) + ", " + string(t.Stage)
+// treatment tells one to people, with its mailbox where that is what differs.
+func treatment(t *migration.Treatment, withMailbox bool) string {
+	text := inventory.Printable(t.Upstream)
+	if withMailbox {
+		text += ", mailbox " + inventory.Printable(t.Mailbox)
+	}
+	text += ", " + string(t.Stage)
 	if t.WouldStage != "" {
 		text += " (dry run of " + string(t.WouldStage) + ")"
 	}

@@ -92,6 +92,26 @@ const replayAnswer = `DEVICE                             SESSIONS  WAS          
 3 sessions decided anew: 2 devices would be treated otherwise; 1 of them cannot work without the bridge and would be refused.
 `
 
+// TestReplay_TellsMailboxesWhereTheyDiffer, and nowhere else.
+func TestReplay_TellsMailboxesWhereTheyDiffer(t *testing.T) {
+	t.Parallel()
+	was, would := migration.Treatment{Upstream: "online", Mailbox: "fax", Stage: "warn"},
+		migration.Treatment{Upstream: "online", Mailbox: "all", Stage: "warn"}
+	var out strings.Builder
+	_, err := printDifferences(&out, []migration.Difference{
+		{Device: "10.20.3.7/fax", Sessions: 2, Was: was, Would: would, Rule: "rules[0]", Moves: true},
+		{Device: "10.20.3.8/fax", Sessions: 1, Was: was, Rule: "rules[1]",
+			Would: migration.Treatment{Upstream: "online", Mailbox: "FAX", Stage: "block"}}})
+	must(t, err)
+	const want = `DEVICE         SESSIONS  WAS                        WOULD BE                   RULE
+10.20.3.7/fax  2         online, mailbox fax, warn  online, mailbox all, warn  rules[0]
+10.20.3.8/fax  1         online, warn               online, block              rules[1]
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
+	}
+}
+
 // TestReplay_DecidesWhatTheBridgeRecorded asks what other rules would have made of a bridge's sessions, while it runs and afterwards.
 func TestReplay_DecidesWhatTheBridgeRecorded(t *testing.T) {
 	t.Parallel()

@@ -61,8 +61,14 @@ func New(o Options) (*Decider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans}}, nil
+	return &Decider{o: o, table: table, known: Known{Listed: o.Book.Listed, Plans: o.Plans, Tokens: Tokens(o.Config.Upstreams)}}, nil
 }
+
+// Table is the rules that d decides by, for who foretells or explains it.
+func (d *Decider) Table() *policy.Table { return d.table }
+
+// Known is what d knows beside a session.
+func (d *Decider) Known() Known { return d.known }
 
 // Decide implements proxy.Decider.
 func (d *Decider) Decide(ctx context.Context, now time.Time, s *inventory.Session, c login.Credentials) (proxy.Decision, error) {
@@ -77,8 +83,8 @@ func (d *Decider) Decide(ctx context.Context, now time.Time, s *inventory.Sessio
 	if err != nil {
 		return proxy.Decision{}, err
 	}
-	if choice.Mailbox != "" && decision.Mailbox != choice.Mailbox {
-		delete(choice.Rules, policy.SettingMailbox) // with passthrough the mailbox is the account's
+	if d.known.opensOwn(choice.Upstream, c.Token()) {
+		choice.Rules = choice.Rules.Without(policy.SettingMailbox)
 	}
 	decision.Rules, decision.Upstream = choice.Rules, u.Service
 	d.stage(now, &choice, of, &decision)

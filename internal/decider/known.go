@@ -1,9 +1,11 @@
 package decider
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
+	"drawbridge/config"
 	"drawbridge/internal/accounts"
 	"drawbridge/inventory"
 	"drawbridge/proxy/login"
@@ -16,6 +18,44 @@ type Known struct {
 	Listed func(login string) (accounts.Claim, bool)
 	// Plans returns what people set for the devices of a source, by account; nil: nothing is set.
 	Plans func(source string) map[string]inventory.Plan
+	// Tokens reports whether the bridge logs in to an upstream with tokens of its own, see Tokens; nil: to none.
+	Tokens func(upstream string) bool
+}
+
+// Tokens tells to which upstreams of a configuration the bridge logs in with tokens of its own: by name, and false for one that it
+// does not have.
+func Tokens(list []config.Upstream) func(upstream string) bool {
+	by := make(map[string]bool)
+	for i := range list {
+		by[list[i].Name] = list[i].OAuth2 != nil
+	}
+	return func(upstream string) bool { return by[upstream] }
+}
+
+// Opened is d as a session record has it: Mailbox is the one that a login as account opens, and Rules has no rule for it that had no
+// part in it. Only where the bridge brings the token can that be another one than the login's; token says that the device brought
+// its own. d itself is not changed.
+func (k Known) Opened(d policy.Decision, account string, token bool) policy.Decision {
+	own := strings.ToLower(account)
+	if k.opensOwn(d.Upstream, token) {
+		d.Mailbox, d.Rules = own, d.Rules.Without(policy.SettingMailbox)
+		return d
+	}
+	if k.Listed != nil {
+		if claim, ok := k.Listed(account); ok {
+			own = cmp.Or(claim.Mailbox, own)
+		}
+	}
+	d.Mailbox = cmp.Or(d.Mailbox, own)
+	return d
+}
+
+// OwnToken reports whether a device that logs in by a mechanism, as on record, brings a token of its own.
+func OwnToken(mechanism string) bool { return login.Credentials{Mechanism: mechanism}.Token() }
+
+// opensOwn reports whether a login at an upstream opens the mailbox of its own name, whatever rules say.
+func (k Known) opensOwn(upstream string, token bool) bool {
+	return token || k.Tokens == nil || !k.Tokens(upstream)
 }
 
 // Facts are what the rules decide by, and under which other id of the device people set its stage; "" where it is its own, or none.

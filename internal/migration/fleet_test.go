@@ -132,7 +132,8 @@ func newBridge(t *testing.T, text string) bridge {
 	must(t, err)
 	table, err := decider.Rules(cfg)
 	must(t, err)
-	return bridge{d, migration.Rules{Table: table, Known: decider.Known{Listed: book.Listed, Plans: plans.Of}}}
+	known := decider.Known{Listed: book.Listed, Plans: plans.Of, Tokens: decider.Tokens(cfg.Upstreams)}
+	return bridge{d, migration.Rules{Table: table, Known: known}}
 }
 
 // newBook has the accounts whose passwords are checked here, all 4711.

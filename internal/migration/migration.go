@@ -4,12 +4,9 @@ package migration
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"drawbridge/internal/decider"
@@ -44,8 +41,29 @@ func (p Plans) Add(d *inventory.Device) {
 // Of returns what was set for the devices of a source, by account.
 func (p Plans) Of(source string) map[string]inventory.Plan { return p[source] }
 
-// FactsOfDevice are what the rules would know of the next session of d, if it were as the last one.
-func (r Rules) FactsOfDevice(d *inventory.Device) policy.Facts {
+// Login is one login as the rules see it.
+type Login struct {
+	policy.Facts
+	Token bool // the device brings one of its own
+}
+
+// Decide returns what the rules say of a login at a time, as a session record has it: Mailbox is the one that is opened.
+func (r Rules) Decide(l Login, at time.Time) policy.Decision {
+	return r.opened(l, r.Table.Decide(l.Facts, at))
+}
+
+// Explain returns the same, with what each rule is to the login.
+func (r Rules) Explain(l Login, at time.Time) (policy.Decision, []policy.Verdict) {
+	d, verdicts := r.Table.Explain(l.Facts, at)
+	return r.opened(l, d), verdicts
+}
+
+func (r Rules) opened(l Login, d policy.Decision) policy.Decision {
+	return r.Known.Opened(d, l.Account, l.Token)
+}
+
+// LoginOfDevice is the next login of d, if it were as the last one.
+func (r Rules) LoginOfDevice(d *inventory.Device) Login {
 	s := &inventory.Session{Listener: d.Listener, Protocol: d.Protocol, TLSMode: d.TLSMode, Source: inventory.Source{MAC: d.SourceMAC}}
 	if ip, err := netip.ParseAddr(cmp.Or(d.SourceIP, d.Source)); err == nil {
 		s.Source.IP = ip
@@ -55,7 +73,7 @@ func (r Rules) FactsOfDevice(d *inventory.Device) policy.Facts {
 	}
 	f, _ := r.Known.Facts(s, d.Account)
 	f.Readiness, f.Blockers = cmp.Or(d.Readiness, "unknown"), d.Blockers
-	return f
+	return Login{f, decider.OwnToken(d.AuthMechanism)}
 }
 
 // OutlookDays is how many days an outlook reaches ahead.
@@ -63,10 +81,11 @@ const OutlookDays = 400
 
 // Outlook is what the rules make of d now, and what is planned for it next.
 func (r Rules) Outlook(d *inventory.Device, now time.Time) *inventory.Outlook {
-	f := r.FactsOfDevice(d)
-	decision := r.Table.Decide(f, now)
+	l := r.LoginOfDevice(d)
+	decision := r.Decide(l, now)
 	o := &inventory.Outlook{Stage: decision.Stage, WouldStage: decision.WouldStage, Rule: decision.Decisive(now)}
-	for _, c := range r.Table.Turns(f, now, now.AddDate(0, 0, OutlookDays)) {
+	for _, c := range r.Table.Turns(l.Facts, now, now.AddDate(0, 0, OutlookDays)) {
+		c.Before, c.After = r.opened(l, c.Before), r.opened(l, c.After)
 		if o.Next == nil {
 			o.Next = turnOf(&c)
 		}
@@ -78,8 +97,13 @@ func (r Rules) Outlook(d *inventory.Device, now time.Time) *inventory.Outlook {
 	return o
 }
 
+// turnOf is nil for what nobody would notice: another mailbox where each login opens its own.
 func turnOf(c *policy.Change) *inventory.Turn {
-	t := &inventory.Turn{At: c.At, Stage: c.After.Planned(), Moves: moves(c), Rule: c.Rule()}
+	before, after := TreatmentOf(&c.Before), TreatmentOf(&c.After)
+	t := &inventory.Turn{At: c.At, Stage: c.After.Planned(), Moves: before.Moves(&after), Rule: c.Rule()}
+	if !t.Moves && t.Stage == c.Before.Planned() && c.After.DryRun == c.Before.DryRun {
+		return nil
+	}
 	if c.After.DryRun && t.Stage != inventory.StageBridge {
 		t.Stage, t.WouldStage = inventory.StageBridge, t.Stage
 	}
@@ -96,7 +120,7 @@ type Step struct {
 	Stage      inventory.Stage `json:"stage"`
 	WouldStage inventory.Stage `json:"would_stage,omitempty"` // in a dry run
 	Upstream   string          `json:"upstream"`
-	Mailbox    string          `json:"mailbox,omitempty"`
+	Mailbox    string          `json:"mailbox,omitempty"` // the one that is opened from then on
 	Rule       string          `json:"rule"`
 	// Needs says that the device depends on the bridge: it is not ready, or something keeps it from going direct.
 	Needs bool `json:"needs_bridge"`
@@ -117,156 +141,35 @@ func (r Rules) Ahead(devices iter.Seq[inventory.Device], from, until time.Time) 
 		if d.Account == inventory.Stranger {
 			continue
 		}
-		for _, c := range r.Table.Changes(r.FactsOfDevice(&d), from, until, MaxSteps) {
-			steps = append(steps, StepOf(d.ID, NeedsBridge(&d), &c))
-		}
+		steps = append(steps, r.StepsOfDevice(&d, from, until)...)
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Device, b.Device)) })
 	return steps
 }
 
-// StepOf is a change of a device, which depends on the bridge or not.
-func StepOf(device string, needs bool, c *policy.Change) Step {
-	return Step{Device: device, At: c.At, Stage: c.After.Stage, WouldStage: c.After.WouldStage, Upstream: c.After.Upstream,
-		Mailbox: c.After.Mailbox, Rule: c.Rule(), Needs: needs, Moves: moves(c),
-		Hourly: c.BySchedule()}
+// StepsOfDevice returns what changes for d after from and before until, in the order in which it does.
+func (r Rules) StepsOfDevice(d *inventory.Device, from, until time.Time) []Step {
+	steps := r.Steps(r.LoginOfDevice(d), NeedsBridge(d), from, until)
+	for i := range steps {
+		steps[i].Device = d.ID // by which it is asked for, though its next login may have another
+	}
+	return steps
 }
 
-// moves reports whether other messages are read from then on.
-func moves(c *policy.Change) bool {
-	return c.After.Upstream != c.Before.Upstream || c.After.Mailbox != c.Before.Mailbox
+// Steps returns what changes after from and before until for logins of a device, which depends on the bridge or not. What the rules
+// say otherwise and nobody would notice is none: another mailbox where each login opens its own.
+func (r Rules) Steps(l Login, needs bool, from, until time.Time) []Step {
+	var steps []Step
+	for _, c := range r.Table.Changes(l.Facts, from, until, MaxSteps) {
+		c.Before, c.After = r.opened(l, c.Before), r.opened(l, c.After)
+		before, after := TreatmentOf(&c.Before), TreatmentOf(&c.After)
+		if before.Differs(&after) {
+			steps = append(steps, Step{Device: l.Device, At: c.At, Stage: after.Stage, WouldStage: after.WouldStage, Upstream: after.Upstream,
+				Mailbox: after.Mailbox, Rule: c.Rule(), Needs: needs, Moves: before.Moves(&after), Hourly: c.BySchedule()})
+		}
+	}
+	return steps
 }
 
 // NeedsBridge reports whether a device depends on the bridge: all but those that are free to go.
 func NeedsBridge(d *inventory.Device) bool { return d.Readiness != "ready" || len(d.Blockers) > 0 }
-
-// Record is what a session record tells of how it was decided.
-type Record struct {
-	Device         string            `json:"device"`
-	StartedAt      time.Time         `json:"started_at"`
-	SourceIP       string            `json:"source_ip"`
-	SourceMAC      string            `json:"source_mac"`
-	Listener       string            `json:"listener"`
-	Protocol       string            `json:"protocol"`
-	TLSMode        string            `json:"tls_mode"`
-	Account        string            `json:"account"`
-	ClaimedAccount string            `json:"claimed_account"`
-	Readiness      string            `json:"readiness"`
-	Blockers       []string          `json:"blockers"`
-	Upstream       string            `json:"upstream"`
-	Mailbox        string            `json:"mailbox"`
-	Stage          inventory.Stage   `json:"stage"`
-	WouldStage     inventory.Stage   `json:"would_stage"`
-	Rules          map[string]string `json:"rules"`
-}
-
-// ParseRecord reads a session record.
-func ParseRecord(line []byte) (Record, error) {
-	var r Record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return Record{}, fmt.Errorf("read a session record: %w", err)
-	}
-	return r, nil
-}
-
-// Decided reports whether the rules were asked: the device had presented a name.
-func (r *Record) Decided() bool { return r.Upstream != "" && r.ClaimedAccount != "" }
-
-// FactsOf are what the rules knew of a recorded session, with what people have set by now.
-func (r Rules) FactsOf(rec *Record) policy.Facts {
-	s := &inventory.Session{Listener: rec.Listener, Protocol: rec.Protocol, TLSMode: rec.TLSMode, Source: inventory.Source{MAC: rec.SourceMAC}}
-	if ip, err := netip.ParseAddr(rec.SourceIP); err == nil {
-		s.Source.IP = ip
-	}
-	s.ByMAC = rec.SourceMAC != "" && strings.HasPrefix(rec.Device, rec.SourceMAC+"/")
-	f, _ := r.Known.Facts(s, cmp.Or(rec.ClaimedAccount, rec.Account))
-	f.Readiness, f.Blockers = cmp.Or(rec.Readiness, "unknown"), rec.Blockers
-	return f
-}
-
-// Difference is how other rules would treat the sessions of one device.
-type Difference struct {
-	Device   string `json:"device"`
-	Sessions int    `json:"sessions"` // of the device that would be treated otherwise
-	// Of the latest of them.
-	Was   Treatment `json:"was"`
-	Would Treatment `json:"would"`
-	Rule  string    `json:"rule"` // that makes the difference
-	Needs bool      `json:"needs_bridge"`
-	Moves bool      `json:"moves_mailbox,omitempty"`
-	last  time.Time
-}
-
-// CutsOff reports whether the device would be refused, and has no other way to its mail.
-func (d *Difference) CutsOff() bool {
-	return d.Needs && (d.Would.Stage == inventory.StageBlock || d.Would.Stage == inventory.StageBrownout)
-}
-
-// Treatment is what the rules make of a session.
-type Treatment struct {
-	Upstream   string            `json:"upstream"`
-	Stage      inventory.Stage   `json:"stage"`
-	WouldStage inventory.Stage   `json:"would_stage,omitempty"`
-	Rules      map[string]string `json:"rules,omitempty"`
-}
-
-// Replay is a comparison of what was with what other rules would do.
-type Replay struct {
-	Sessions    int          `json:"sessions"` // that were decided anew
-	Differences []Difference `json:"differences"`
-	by          map[string]*Difference
-}
-
-// Add decides a recorded session anew, as of at; zero: of its own time. What does not tell how it was decided is passed over.
-func (p *Replay) Add(r Rules, rec *Record, at time.Time) {
-	if !rec.Decided() {
-		return
-	}
-	p.Sessions++
-	if at.IsZero() {
-		at = rec.StartedAt
-	}
-	d := r.Table.Decide(r.FactsOf(rec), at)
-	if d.Upstream == rec.Upstream && d.Stage == cmp.Or(rec.Stage, inventory.StageBridge) && d.WouldStage == rec.WouldStage {
-		return
-	}
-	if p.by == nil {
-		p.by = make(map[string]*Difference)
-	}
-	diff := p.by[rec.Device]
-	if diff == nil {
-		diff = &Difference{Device: rec.Device}
-		p.by[rec.Device] = diff
-	}
-	diff.Sessions++
-	diff.Needs = diff.Needs || rec.Readiness != "ready" || len(rec.Blockers) > 0
-	diff.Moves = diff.Moves || d.Upstream != rec.Upstream
-	if !rec.StartedAt.Before(diff.last) {
-		diff.last = rec.StartedAt
-		diff.Was = Treatment{rec.Upstream, cmp.Or(rec.Stage, inventory.StageBridge), rec.WouldStage, rec.Rules}
-		diff.Would = Treatment{d.Upstream, d.Stage, d.WouldStage, d.Rules}
-		if diff.Rule = d.Decisive(at); d.Upstream != rec.Upstream {
-			diff.Rule = d.Rules[policy.SettingUpstream]
-		}
-	}
-}
-
-// End puts the differences in the order of their devices.
-func (p *Replay) End() {
-	p.Differences = make([]Difference, 0, len(p.by))
-	for _, d := range p.by {
-		p.Differences = append(p.Differences, *d)
-	}
-	slices.SortFunc(p.Differences, func(a, b Difference) int { return cmp.Compare(a.Device, b.Device) })
-}
-
-// Needing is how many devices of the differences cannot work without the bridge and would no longer be served as they are.
-func (p *Replay) Needing() int {
-	n := 0
-	for i := range p.Differences {
-		if p.Differences[i].CutsOff() {
-			n++
-		}
-	}
-	return n
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/internal/accounts"
 	"drawbridge/internal/migration"
 	"drawbridge/internal/schedule"
 	"drawbridge/inventory"
@@ -41,11 +42,37 @@ func TestAhead_TellsWhatChangesForWhom(t *testing.T) {
 	r.Known.Plans = plans.Of
 	got := r.Ahead(slices.Values([]inventory.Device{fax, scanner, stranger}), monday, monday.AddDate(0, 0, 30))
 	want := []migration.Step{
-		{Device: scanner.ID, At: monday.AddDate(0, 0, 1), Stage: "block", Upstream: "on-prem", Rule: "rules[1]"},
-		{Device: fax.ID, At: monday.AddDate(0, 0, 3), Stage: "bridge", Upstream: "online", Rule: "rules[0]", Needs: true, Moves: true},
+		{Device: scanner.ID, At: monday.AddDate(0, 0, 1), Stage: "block", Upstream: "on-prem", Mailbox: "scanner1",
+			Rule: "rules[1]"},
+		{Device: fax.ID, At: monday.AddDate(0, 0, 3), Stage: "bridge", Upstream: "online", Mailbox: "fax1", Rule: "rules[0]", Needs: true,
+			Moves: true},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestAhead_TellsOfMailboxes as they are opened: by whose rule from when on, and of none that the bridge does not choose.
+func TestAhead_TellsOfMailboxes(t *testing.T) {
+	r := rules(t, policy.Rule{From: monday.AddDate(0, 0, 1), Until: monday.AddDate(0, 0, 2), Settings: policy.Settings{Mailbox: "all"}})
+	fax := device("fax1", "ready")
+	steps := func() []migration.Step {
+		return r.Ahead(slices.Values([]inventory.Device{fax}), monday, monday.AddDate(0, 0, 30))
+	}
+	if got := steps(); len(got) != 0 {
+		t.Errorf("with passthrough: %+v", got)
+	}
+	r.Known.Tokens = func(string) bool { return true }
+	moved := migration.Step{Device: fax.ID, At: monday.AddDate(0, 0, 1), Stage: "bridge", Upstream: "on-prem", Mailbox: "all",
+		Rule: "rules[0]", Moves: true}
+	back := moved
+	back.At, back.Mailbox = monday.AddDate(0, 0, 2), "fax1"
+	if got := steps(); !slices.Equal(got, []migration.Step{moved, back}) {
+		t.Errorf("got %+v\nwant %+v\nand %+v", got, moved, back)
+	}
+	fax.AuthMechanism = "XOAUTH2"
+	if got := steps(); len(got) != 0 {
+		t.Errorf("by a token of its own: %+v", got)
 	}
 }
 
@@ -75,11 +102,14 @@ func TestOutlook_TellsStageNextTurnAndEnd(t *testing.T) {
 		policy.Rule{Match: policy.Match{Account: []string{"test*"}}, Settings: policy.Settings{DryRun: &dry}},
 		policy.Rule{Match: policy.Match{Account: []string{"old*"}}, From: monday.AddDate(0, 0, 3), Settings: policy.Settings{Upstream: "online"}},
 		policy.Rule{Match: policy.Match{Account: []string{"old*", "test*"}}, Settings: policy.Settings{Stage: "brownout",
-			Schedule: []schedule.Window{mornings}, BlockFrom: policy.BlockFrom{At: monday.AddDate(0, 1, 0)}}})
+			Schedule: []schedule.Window{mornings}, BlockFrom: policy.BlockFrom{At: monday.AddDate(0, 1, 0)}}},
+		policy.Rule{Match: policy.Match{Account: []string{"own*"}}, From: monday.AddDate(0, 0, 3),
+			Settings: policy.Settings{Mailbox: "other@contoso.com"}}) // which has no part in a login by the device's own password
 	at := monday.Add(10 * time.Hour)
 	end := monday.AddDate(0, 1, 0)
 	for name, want := range map[string]inventory.Outlook{
 		"new1": {Stage: "bridge", Rule: "default"},
+		"own1": {Stage: "bridge", Rule: "default"},
 		"old1": {Stage: "brownout", Rule: "rules[2]", BlockFrom: &end,
 			Next: &inventory.Turn{At: monday.AddDate(0, 0, 3), Stage: "brownout", Upstream: "online", Moves: true, Rule: "rules[1]"}},
 		"test1": {Stage: "bridge", WouldStage: "brownout", Rule: "rules[2]",
@@ -130,6 +160,46 @@ func TestReplay_ComparesWithWhatWas(t *testing.T) {
 	}
 	if _, err := migration.ParseRecord([]byte("{")); err == nil {
 		t.Error("a torn line is read")
+	}
+}
+
+// TestReplay_ComparesMailboxes: one differs where both are known, and only where the bridge chooses it.
+func TestReplay_ComparesMailboxes(t *testing.T) {
+	byRule := rules(t, policy.Rule{Settings: policy.Settings{Mailbox: "all@contoso.test"}})
+	byAccount := rules(t)
+	for _, r := range []*migration.Rules{&byRule, &byAccount} {
+		r.Known.Tokens = func(upstream string) bool { return upstream == "on-prem" }
+	}
+	byAccount.Known.Listed = func(string) (accounts.Claim, bool) {
+		return accounts.Claim{Account: "fax1", Mailbox: "faxes@contoso.test"}, true
+	}
+	passthrough := byRule
+	passthrough.Known.Tokens = nil
+	for name, c := range map[string]struct {
+		rules                     migration.Rules
+		was, mechanism, would, by string // would: empty where there is no difference
+	}{
+		"by a rule":               {byRule, "fax1", "PLAIN", "all@contoso.test", "rules[0]"},
+		"by the account":          {byAccount, "fax1", "PLAIN", "faxes@contoso.test", policy.Default},
+		"in another case":         {byRule, "All@Contoso.test", "PLAIN", "", ""},
+		"before it was known":     {byRule, "", "PLAIN", "", ""},
+		"with passthrough":        {passthrough, "fax1", "PLAIN", "", ""},
+		"by a token of one's own": {byRule, "fax1", "XOAUTH2", "", ""},
+	} {
+		var p migration.Replay
+		p.Add(c.rules, &migration.Record{Device: "10.20.3.7/fax1", StartedAt: monday, ClaimedAccount: "Fax1", AuthMechanism: c.mechanism,
+			SourceIP: "10.20.3.7", Upstream: "on-prem", Mailbox: c.was, Stage: "bridge"}, time.Time{})
+		p.End()
+		if c.would == "" {
+			if len(p.Differences) != 0 {
+				t.Errorf("%s: %+v", name, p.Differences)
+			}
+			continue
+		}
+		if len(p.Differences) != 1 || !p.Differences[0].Moves || p.Differences[0].Would.Mailbox != c.would || p.Differences[0].Rule != c.by ||
+			p.Differences[0].Was.Mailbox != c.was {
+			t.Errorf("%s: %+v", name, p.Differences)
+		}
 	}
 }
 

@@ -170,7 +170,8 @@ func (h *happening) look(t *testing.T, d *simulated) visit {
 	before, known := h.last[s.Device()]
 	if known && (before.upstream != v.upstream || before.stage != v.stage || before.wouldStage != v.wouldStage) {
 		h.steps = append(h.steps, migration.Step{Device: s.Device(), At: s.StartedAt.UTC(), Stage: v.stage, WouldStage: v.wouldStage,
-			Upstream: v.upstream, Rule: h.rule(t, planned(t, d.name, s.StartedAt).rule), Needs: !d.modern, Moves: before.upstream != v.upstream})
+			Upstream: v.upstream, Mailbox: s.Mailbox, Rule: h.rule(t, planned(t, d.name, s.StartedAt).rule), Needs: !d.modern,
+			Moves: before.upstream != v.upstream})
 	}
 	h.last[s.Device()] = v
 	return v

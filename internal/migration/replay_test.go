@@ -112,6 +112,7 @@ type rewritten struct {
 }
 
 func rewrittenRules() []rewritten {
+	const tickets = "match: {account: \"ticket*@contoso.test\"} # rules[3]\n    upstream: exchange-online\n"
 	at := func(upstream string, stage, would inventory.Stage) migration.Treatment {
 		return migration.Treatment{Upstream: upstream, Stage: stage, WouldStage: would}
 	}
@@ -126,6 +127,11 @@ func rewrittenRules() []rewritten {
 			"fax", "2027-02-15T20:00", "2027-05-01T00:00", at(online, bridged, ""), at(online, bridged, blocked), false, 0},
 		{"those free to go are blocked", "until: 2027-04-01\n    stage: warn", "until: 2027-04-01\n    stage: block",
 			"modern", "2027-02-08T00:00", "2027-04-01T00:00", at(online, warned, ""), at(online, blocked, ""), false, 0},
+		{"mailboxes become one", tickets, tickets + "    mailbox: tickets@contoso.test\n",
+			"ticket", "2027-02-01T00:00", "2027-05-01T00:00", at(online, blocked, ""), at(online, blocked, ""), true, 10},
+		{"those who log in as themselves keep their mailbox", "    block_from: 2027-04-15\n",
+			"    block_from: 2027-04-01\n    mailbox: scans@contoso.test\n",
+			"scan", "2027-04-01T00:00", "2027-04-15T00:00", at(onPrem, warned, ""), at(onPrem, blocked, ""), false, 10},
 	}
 }
 

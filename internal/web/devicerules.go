@@ -31,12 +31,12 @@ func (d *dashboard) rulesOf(dev *inventory.Device) *deviceRules {
 	return r
 }
 
-// askBlock asks before a device that was seen today is blocked, and makes the change where people have said yes. It reports whether it
-// has answered.
+// askBlock asks before a device that was seen today is blocked at once, and makes the change where people have said yes. It reports
+// whether it has answered.
 func (d *dashboard) askBlock(w http.ResponseWriter, r *http.Request, dev *inventory.Device) bool {
 	values := changed(dev, formSettings(r.PostForm))
 	m := move{ids: []string{dev.ID}, values: values, form: r.PostForm, back: deviceURL("/devices/", dev.ID)}
-	if !m.blocks() || m.check() != nil {
+	if !m.decides() || m.check() != nil {
 		return false // what is wrong is told at its field
 	}
 	ask, err := d.mustAsk(r.Context(), &m)

@@ -216,6 +216,9 @@ func (d *dashboard) postDevices(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m, err := readMove(r.PostForm)
+	if err == nil {
+		err = m.check()
+	}
 	ask := false
 	if err == nil {
 		ask, err = d.mustAsk(r.Context(), &m)

@@ -356,7 +356,7 @@ func TestDevices_BulkSet(t *testing.T) {
 	}
 	n := len(m.history)
 	b.want(b.post("/devices", url.Values{"id": form["id"], "deadline": {"soon"}, "back": {"/devices"}}), 422,
-		"Write a date such as 2027-03-01", `aria-label="Select 10.20.0.1/scanner0" checked`)
+		"Is a date such as 2027-03-01", `aria-label="Select 10.20.0.1/scanner0" checked`)
 	b.want(b.post("/devices", url.Values{"deadline": {"2027-01-01"}}), 422, "tick the devices")
 	b.want(b.post("/devices", url.Values{"id": form["id"]}), 422, "choose what to set")
 	b.want(b.post("/devices", url.Values{"id": {"10.9.9.9/gone"}, "owner": {"x"}}), 404)

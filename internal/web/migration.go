@@ -26,6 +26,14 @@ type Migration struct {
 	Replay func(record json.RawMessage) (was, would Treatment, ok bool)
 }
 
+// decide is Decide where the rules are known.
+func (m *Migration) decide(d *inventory.Device, at time.Time) (t Treatment) {
+	if m == nil {
+		return t
+	}
+	return m.Decide(d, at)
+}
+
 // RuleInfo is a rule as people read it.
 type RuleInfo struct {
 	Name        string    // "rules[3]"
@@ -37,9 +45,16 @@ type RuleInfo struct {
 // Treatment is what the rules make of a session.
 type Treatment struct {
 	Upstream   string
+	Mailbox    string // the one that is opened; empty: not known, since a session ended before it was
 	Stage      inventory.Stage
 	WouldStage inventory.Stage   // in a dry run; empty: none
 	Rules      map[string]string // by setting, who gave it: "rules[3]", "device" or "default"
+}
+
+// differs reports whether a session sees a difference between two treatments, or its record one of a dry run.
+func (t *Treatment) differs(u *Treatment) bool {
+	mailbox := t.Mailbox != "" && u.Mailbox != "" && !strings.EqualFold(t.Mailbox, u.Mailbox)
+	return mailbox || t.Upstream != u.Upstream || t.Stage != u.Stage || t.WouldStage != u.WouldStage
 }
 
 // Decided is one setting with its value and who gave it.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
@@ -105,6 +106,23 @@ func TestMigration_PreviewChangesNothingAndApplyCanBeUndone(t *testing.T) {
 	}
 }
 
+// TestMigration_PreviewCountsAnotherMailbox where both are known.
+func TestMigration_PreviewCountsAnotherMailbox(t *testing.T) {
+	m := newMemory(20)
+	for before, text := range map[string]string{"old@contoso.test": "7 would", "New@Contoso.test": "0 would", "": "0 would"} {
+		o := migrating(m)
+		o.Migration = func(set map[string]inventory.Plan) *web.Migration {
+			r := rulesOver(set)
+			r.Replay = func(json.RawMessage) (was, would web.Treatment, ok bool) {
+				return web.Treatment{Mailbox: before}, web.Treatment{Mailbox: "new@contoso.test"}, true
+			}
+			return r
+		}
+		a := browse(t, o).logIn().post("/migration", moving([]string{m.devices[0].ID}, "action", "preview", "stage", "warn"))
+		wantText(t, section(t, a.body, "what"), "Of their 7 sessions of the last 7 days, "+text+" have been treated otherwise.")
+	}
+}
+
 // hidden returns the values of a form's hidden fields.
 func hidden(page, name string) (values []string) {
 	for _, found := range regexp.MustCompile(`<input type="hidden" name="`+name+`" value="([^"]*)">`).FindAllStringSubmatch(page, -1) {
@@ -122,6 +140,7 @@ func TestMigration_BlockAsksFirst(t *testing.T) {
 		"several, here":        func() answer { return b.post("/migration", moving(two, "action", "apply", "stage", "block")) },
 		"several, in the list": func() answer { return b.post("/devices", moving(two, "stage", "block")) },
 		"one seen today":       func() answer { return b.post("/devices", moving(seen, "stage", "block")) },
+		"in capitals":          func() answer { return b.post("/devices", moving(two, "stage", "BLOCK")) },
 		"one seen today, on its page": func() answer {
 			return b.post("/devices/"+seen[0], url.Values{"action": {"set"}, "stage": {"block"}, "owner": {"Kim"}})
 		},
@@ -146,6 +165,80 @@ func TestMigration_BlockAsksFirst(t *testing.T) {
 	}
 	if m.devices[5].Owner != "Kim" {
 		t.Error("what else was set on the device's page is lost")
+	}
+}
+
+// TestMigration_WhatBlocksByTheRulesAsksFirst, also of who sends no confirmation: a deadline that is over, by a rule with block_from, and
+// a stage taken back that kept a device from that.
+func TestMigration_WhatBlocksByTheRulesAsksFirst(t *testing.T) {
+	m := newMemory(20)
+	const over, page = "2026-11-20", "/devices/"
+	m.devices[5].LastSeen, m.devices[6].LastSeen = now.Add(-time.Minute), now.AddDate(0, 0, -3)
+	m.devices[8].LastSeen, m.devices[8].Deadline, m.devices[8].Stage, m.devices[8].StageSet = now, over, inventory.StageWarn, true
+	b := browse(t, migrating(m)).logIn()
+	two, seen, quiet, kept := []string{m.devices[1].ID, m.devices[2].ID}, []string{m.devices[5].ID}, []string{m.devices[6].ID},
+		[]string{m.devices[8].ID}
+	for name, post := range map[string]func() answer{
+		"several, here":        func() answer { return b.post("/migration", moving(two, "action", "apply", "deadline", over)) },
+		"several, in the list": func() answer { return b.post("/devices", moving(two, "deadline", over)) },
+		"one seen today, here": func() answer { return b.post("/migration", moving(seen, "action", "apply", "deadline", over)) },
+		"one seen today":       func() answer { return b.post("/devices", moving(seen, "deadline", over)) },
+		"one seen today, on its page": func() answer {
+			return b.post(page+seen[0], url.Values{"action": {"set"}, "deadline": {over}, "owner": {"Kim"}})
+		},
+		"a stage taken back": func() answer { return b.post("/devices", moving(kept, "stage", "-")) },
+	} {
+		a := post()
+		if a.status != 200 || !strings.Contains(a.body, `name="sure" value="yes" required`) || len(m.history) != 0 {
+			t.Errorf("%s: answered %d without asking, %d changes", name, a.status, len(m.history))
+		}
+	}
+	mixed := append([]string{m.devices[6].ID}, seen...) // of which one is overdue already
+	m.devices[6].Deadline = over
+	b.want(b.post("/migration", moving(mixed, "action", "apply", "deadline", over)), 200, "Yes, block 1 of these devices")
+	m.devices[6].Deadline = ""
+	b.want(b.post("/devices", moving(quiet, "deadline", over)), http.StatusSeeOther)
+	b.want(b.post("/devices", moving(two, "deadline", "2027-03-01")), http.StatusSeeOther)
+	b.want(b.post(page+seen[0], url.Values{"action": {"set"}, "deadline": {over}, "owner": {"Kim"}, "sure": {"yes"}}), 200,
+		"1 device changed.", "Undo")
+	b.want(b.post("/devices", moving(two, "deadline", "soon")), 422, "Is a date such as 2027-03-01")
+	if d := m.devices[5]; d.Deadline != over || d.Owner != "Kim" {
+		t.Errorf("not set though people were sure: %+v", d)
+	}
+	if d := m.devices[6]; d.Deadline != over || m.devices[1].Deadline != "2027-03-01" {
+		t.Errorf("not set though nobody has to be asked: %+v", d)
+	}
+}
+
+// TestMigration_UndoThatBlocksAsksFirst: whoever took two devices out of a block, and takes that back, blocks them again.
+func TestMigration_UndoThatBlocksAsksFirst(t *testing.T) {
+	m := newMemory(20)
+	ids := []string{m.devices[1].ID, m.devices[2].ID}
+	for i := range 3 {
+		m.devices[i].Stage, m.devices[i].StageSet = inventory.StageBlock, true
+	}
+	b := browse(t, migrating(m)).logIn()
+	was := hidden(b.post("/migration", moving(ids, "action", "apply", "stage", "bridge", "deadline", "2027-03-01")).body, "was")
+	changes := len(m.history)
+	a := b.post("/migration", url.Values{"action": {"undo"}, "was": was})
+	b.want(a, 200, "2 devices will be set back", "Yes, block these 2 devices", `name="action" value="undo"`, ids[0], ids[1])
+	if len(m.history) != changes || m.devices[1].Stage != inventory.StageBridge {
+		t.Fatal("it was taken back without asking")
+	}
+	b.want(b.post("/migration", url.Values{"action": {"undo"}, "was": hidden(a.body, "was"), "sure": {"yes"}}), http.StatusSeeOther)
+	if d := m.devices[2]; d.Stage != inventory.StageBlock || d.Deadline != "" || m.devices[1].Stage != inventory.StageBlock {
+		t.Errorf("not set back: %+v", d)
+	}
+}
+
+// TestMigration_NobodyAsksAProgram: whoever writes to the API means it.
+func TestMigration_NobodyAsksAProgram(t *testing.T) {
+	m := newMemory(20)
+	m.devices[5].LastSeen = now.Add(-time.Minute)
+	b := browse(t, migrating(m)).logIn()
+	b.want(b.post("/api/devices/"+m.devices[5].ID, url.Values{"stage": {"block"}}), 200, `"stage":"block"`)
+	if m.devices[5].Stage != inventory.StageBlock {
+		t.Error("not blocked")
 	}
 }
 

@@ -11,15 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"drawbridge/inventory"
-)
-
-// maxPreview is how many sessions of a device a preview decides anew: the latest ones of the last previewDays.
-const (
-	maxPreview  = 25
-	previewDays = 7
 )
 
 // edit is what one device is set to.
@@ -32,8 +25,17 @@ type edit struct {
 type move struct {
 	ids    []string
 	values map[string]string
-	form   url.Values // as sent
+	each   map[string]map[string]string // values by id, where a move is taken back; nil: those of all
+	form   url.Values                   // as sent
 	back   string
+}
+
+// of are the values that a device of the move is set to.
+func (m *move) of(id string) map[string]string {
+	if m.each != nil {
+		return m.each[id]
+	}
+	return m.values
 }
 
 // readMove reads a form of devices and settings. The error says what is wrong with it, for people.
@@ -54,67 +56,84 @@ func readMove(form url.Values) (move, error) {
 	return m, nil
 }
 
-// check refuses values as the Editor would.
+// check refuses values as the Editor would, and makes the others what it keeps: by that is judged whether they block, however they were
+// written.
 func (m *move) check() error {
 	for _, key := range inventory.Settings {
-		if v, asked := m.values[key]; asked {
-			if _, err := inventory.ParseSetting(key, v); err != nil {
-				return err
-			}
+		v, asked := m.values[key]
+		if !asked {
+			continue
 		}
+		kept, err := inventory.ParseSetting(key, v)
+		if err != nil {
+			return err
+		}
+		m.values[key] = kept
 	}
 	return nil
 }
 
-// blocks tells whether a move takes devices their mail by itself.
-func (m *move) blocks() bool { return m.values[inventory.KeyStage] == string(inventory.StageBlock) }
+// decides tells whether a move may change how devices are served.
+func (m *move) decides() bool {
+	return slices.ContainsFunc(m.ids, func(id string) bool {
+		_, stage := m.of(id)[inventory.KeyStage]
+		_, deadline := m.of(id)[inventory.KeyDeadline]
+		return stage || deadline
+	})
+}
+
+// blocks tells whether a move takes the device of an id its mail at once: as it says itself, or as the rules then do, by a deadline that
+// is over or since a stage that was set keeps the device from a rule's block no more.
+func (m *move) blocks(id string, now, then Treatment) bool {
+	return m.of(id)[inventory.KeyStage] == string(inventory.StageBlock) ||
+		then.Stage == inventory.StageBlock && now.Stage != inventory.StageBlock
+}
 
 // sure tells whether people were asked before and said yes.
 func (m *move) sure() bool { return m.form.Get("sure") == "yes" }
 
 // mustAsk tells whether people are asked before a move is made: one that blocks several devices, or one that was seen today.
 func (d *dashboard) mustAsk(ctx context.Context, m *move) (bool, error) {
-	if !m.blocks() || m.sure() {
+	if !m.decides() || m.sure() {
 		return false, nil
 	}
-	if len(m.ids) > 1 {
-		return true, nil
+	devices, now, then, err := d.readMoved(ctx, m)
+	if err != nil {
+		return false, err
 	}
-	dev, err := d.Reader.Device(ctx, m.ids[0])
-	return !dev.LastSeen.Before(startOfDay(d.Now().In(d.Zone))), err
+	at, blocked := d.Now(), 0
+	today := startOfDay(at.In(d.Zone))
+	for i := range devices {
+		if !m.blocks(m.ids[i], now.decide(&devices[i], at), then.decide(&devices[i], at)) {
+			continue
+		}
+		if blocked++; blocked > 1 || !devices[i].LastSeen.Before(today) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
-// plan is what people will have set for a device after a move.
-func (m *move) plan(dev *inventory.Device) inventory.Plan {
+// readMoved reads the devices of a move, with the rules as they are and as they will be after it; nil where they are not known.
+func (d *dashboard) readMoved(ctx context.Context, m *move) (devices []inventory.Device, now, then *Migration, err error) {
+	devices = make([]inventory.Device, len(m.ids))
+	set := make(map[string]inventory.Plan)
+	for i, id := range m.ids {
+		if devices[i], err = d.Reader.Device(ctx, id); err != nil {
+			return nil, nil, nil, err
+		}
+		for _, id := range append([]string{devices[i].ID}, devices[i].MergedIDs...) {
+			set[id] = planAfter(&devices[i], m.of(m.ids[i]))
+		}
+	}
+	return devices, d.rules(nil), d.rules(set), nil
+}
+
+// planAfter is what people will have set for a device once it is set to values too.
+func planAfter(dev *inventory.Device, values map[string]string) inventory.Plan {
 	set := dev.Settings()
-	maps.Copy(set, m.values)
+	maps.Copy(set, values)
 	return inventory.Plan{Stage: inventory.Stage(set[inventory.KeyStage]), Deadline: set[inventory.KeyDeadline]}
-}
-
-// previewPage shows what a move would do, before it is made.
-type previewPage struct {
-	Devices           []previewed
-	Action            string // where the form goes
-	Fields            []pair // of the form
-	Values            []pair // as people read them
-	Back              string
-	Asks              bool // it blocks some at once: a box must be ticked
-	Replayed          bool // the rules are known
-	Sessions, Changed int
-	Days, PerDevice   int
-	Was, Would        []share
-	Needing           int // of the devices
-}
-
-// previewed is one device of a preview.
-type previewed struct {
-	ID                string
-	Readiness         string
-	LastSeen          time.Time
-	Needs             bool
-	Now, Then         Treatment
-	Sessions, Changed int
-	Next              *Step // after the move
 }
 
 // postMigration previews a move, makes it, or takes it back.
@@ -144,136 +163,6 @@ func (d *dashboard) postMigration(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.apply(w, r, &m)
 	}
-}
-
-// preview shows what a move would do. Its form goes to action.
-func (d *dashboard) preview(w http.ResponseWriter, r *http.Request, m *move, action string) {
-	from := sourceOf(r)
-	if !d.enterList(r.Context(), from) {
-		refuseForNow(w, listWait)
-		d.fail(w, r, http.StatusServiceUnavailable, "Other lists and exports are being made: try again in some seconds. Nothing was changed.")
-		return
-	}
-	defer d.lists.Release(from)
-	p, err := d.readPreview(r.Context(), m)
-	if err != nil {
-		d.failReading(w, r, err)
-		return
-	}
-	p.Action, p.Fields, p.Asks = action, m.fields(), p.Asks || m.blocks()
-	d.render(w, r, http.StatusOK, "preview", "Preview", p)
-}
-
-// fields are those of the form that makes a move as it was asked for.
-func (m *move) fields() []pair {
-	action := "apply"
-	if m.form.Get("action") == "set" { // of a device's page
-		action = "set"
-	}
-	fields := []pair{{"action", action}, {"back", m.back}}
-	for _, id := range m.ids {
-		fields = append(fields, pair{"id", id})
-	}
-	for _, key := range append(inventory.Settings[:], "clear") {
-		for _, v := range m.form[key] {
-			fields = append(fields, pair{key, v})
-		}
-	}
-	return fields
-}
-
-// readPreview decides the last week's sessions of the devices anew.
-func (d *dashboard) readPreview(ctx context.Context, m *move) (*previewPage, error) {
-	p := &previewPage{Back: m.back, Days: previewDays, PerDevice: maxPreview, Replayed: d.Migration != nil}
-	for _, key := range inventory.Settings {
-		if v, asked := m.values[key]; asked {
-			p.Values = append(p.Values, pair{label(key), cmp.Or(v, "not set")})
-		}
-	}
-	devices := make([]inventory.Device, len(m.ids))
-	set := make(map[string]inventory.Plan)
-	for i, id := range m.ids {
-		var err error
-		if devices[i], err = d.Reader.Device(ctx, id); err != nil {
-			return nil, err
-		}
-		dev := &devices[i]
-		for _, id := range append([]string{dev.ID}, dev.MergedIDs...) {
-			set[id] = m.plan(dev)
-		}
-	}
-	now, then := d.rules(nil), d.rules(set)
-	was, would := make(map[inventory.Stage]int64), make(map[inventory.Stage]int64)
-	for i := range devices {
-		one := d.previewOf(&devices[i], now, then)
-		if err := d.replay(ctx, &one, then, was, would); err != nil {
-			return nil, err
-		}
-		p.add(&one)
-	}
-	nowhere, class := func(inventory.Stage) string { return "" }, func(s inventory.Stage) string { return "s-" + string(s) }
-	p.Was, p.Would = shares(was, stages[:], nowhere, class), shares(would, stages[:], nowhere, class)
-	return p, nil
-}
-
-func (p *previewPage) add(one *previewed) {
-	p.Devices = append(p.Devices, *one)
-	p.Sessions, p.Changed = p.Sessions+one.Sessions, p.Changed+one.Changed
-	if one.Needs {
-		p.Needing++
-	}
-	if one.Then.Stage == inventory.StageBlock && one.Now.Stage != inventory.StageBlock { // by a deadline that is over, say
-		p.Asks = true
-	}
-}
-
-// rules are those of the configuration if this were set; nil where they are not known.
-func (d *dashboard) rules(set map[string]inventory.Plan) *Migration {
-	if d.Migration == nil {
-		return nil
-	}
-	return d.Migration(set)
-}
-
-func (d *dashboard) previewOf(dev *inventory.Device, now, then *Migration) previewed {
-	one := previewed{ID: dev.ID, Readiness: dev.Readiness, LastSeen: dev.LastSeen, Needs: needsBridge(dev)}
-	if then == nil {
-		return one
-	}
-	at := d.Now()
-	one.Now, one.Then = now.Decide(dev, at), then.Decide(dev, at)
-	if steps := then.Ahead(dev, at, at.AddDate(0, 0, aheadDays)); len(steps) > 0 {
-		one.Next = &steps[0]
-	}
-	return one
-}
-
-// replay decides the latest sessions of a device anew, and counts by stage what they got and what they would have got.
-func (d *dashboard) replay(ctx context.Context, one *previewed, then *Migration, was, would map[inventory.Stage]int64) error {
-	if then == nil {
-		return nil
-	}
-	stored, err := d.Reader.Sessions(ctx, inventory.SessionQuery{Device: one.ID, Limit: maxPreview})
-	if err != nil {
-		return err
-	}
-	since := d.Now().AddDate(0, 0, -previewDays)
-	for _, s := range stored {
-		if s.StartedAt.Before(since) {
-			break // the latest come first
-		}
-		before, after, ok := then.Replay(s.Record)
-		if !ok {
-			continue
-		}
-		one.Sessions++
-		was[before.Stage]++
-		would[after.Stage]++
-		if before.Stage != after.Stage || before.WouldStage != after.WouldStage || before.Upstream != after.Upstream {
-			one.Changed++
-		}
-	}
-	return nil
 }
 
 // showRefusedMove shows the choice of devices again, with what was typed and ticked.
@@ -347,14 +236,26 @@ func backTo(dev *inventory.Device, values map[string]string) string {
 	return string(text)
 }
 
-// undo takes a move back.
+// undo takes a move back. Where that blocks devices it asks like a move.
 func (d *dashboard) undo(w http.ResponseWriter, r *http.Request) {
 	edits, err := readUndo(r.PostForm["was"])
 	if err != nil {
 		d.fail(w, r, http.StatusBadRequest, "This form does not say what to set back. Nothing was changed.")
 		return
 	}
-	if err = d.setAll(r.Context(), edits); err != nil {
+	m := move{each: make(map[string]map[string]string), form: r.PostForm, back: "/migration"}
+	for _, e := range edits {
+		m.ids, m.each[e.ID] = append(m.ids, e.ID), e.Values
+	}
+	ask, err := d.mustAsk(r.Context(), &m)
+	if err == nil && ask {
+		d.preview(w, r, &m, "/migration")
+		return
+	}
+	if err == nil {
+		err = d.setAll(r.Context(), edits)
+	}
+	if err != nil {
 		d.failReading(w, r, err)
 		return
 	}
@@ -375,9 +276,11 @@ func readUndo(was []string) ([]edit, error) {
 			return nil, fmt.Errorf("read what to set back: %w", err)
 		}
 		for key, value := range edits[i].Values {
-			if _, err := inventory.ParseSetting(key, value); err != nil {
+			kept, err := inventory.ParseSetting(key, value)
+			if err != nil {
 				return nil, err
 			}
+			edits[i].Values[key] = kept
 		}
 	}
 	return edits, nil

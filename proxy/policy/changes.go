@@ -21,6 +21,9 @@ func (c *Change) Rule() string {
 	if c.After.Upstream != c.Before.Upstream {
 		return c.After.Rules[SettingUpstream]
 	}
+	if c.After.Mailbox != c.Before.Mailbox && c.After.Stage == c.Before.Stage && c.After.WouldStage == c.Before.WouldStage {
+		return cmp.Or(c.After.Rules[SettingMailbox], c.Before.Rules[SettingMailbox], Default)
+	}
 	if c.After.Stage == inventory.StageBridge && c.After.WouldStage == "" { // what ended
 		if by := c.Before.Decisive(c.At.Add(-time.Nanosecond)); c.After.Rules[SettingStage] == Default || c.After.Given == c.Before.Given {
 			return by

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"time"
 
 	"drawbridge/internal/schedule"
@@ -101,6 +102,16 @@ type Decision struct {
 // Rules tells who gave each setting that somebody gave, and of upstream and stage also where nobody did: "rules[3]", Device or
 // Default.
 type Rules map[string]string
+
+// Without is r without a setting. r itself is not changed.
+func (r Rules) Without(setting string) Rules {
+	if _, ok := r[setting]; !ok {
+		return r
+	}
+	r = maps.Clone(r)
+	delete(r, setting)
+	return r
+}
 
 // effective is the stage of d at that time, but for a dry run.
 func (d *Decision) effective(at time.Time) inventory.Stage {
