@@ -117,7 +117,7 @@ async function bulkAndMerge(page) {
   await page.getByRole("heading", { level: 1, name: "backup@contoso.example" }).waitFor();
   await page.getByRole("heading", { level: 2, name: "2 sessions" }).waitFor();
   await page.goto(url + "/");
-  await page.getByText("left on the bridge if every deadline is kept").waitFor();
+  await page.getByText("every one was kept").waitFor();
   await look(page, "overview-planned");
 }
 
