@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // devicePage is what /devices/ID shows.
@@ -109,9 +110,9 @@ func (p *devicePage) fill() {
 	for _, u := range p.Device.TLSVersions {
 		p.Uses = append(p.Uses, use{u, u.Version != "1.2" && u.Version != "1.3" && u.Version != "none"})
 	}
-	p.Outcomes = shares(p.Device.Outcomes, outcomes[:], func(o inventory.Outcome) string {
+	p.Outcomes = shares(p.Device.Outcomes, order[inventory.Outcome](words.Outcomes()), func(o inventory.Outcome) string {
 		return "/sessions?" + url.Values{"device": {p.Device.ID}, "outcome": {string(o)}}.Encode()
-	}, func(o inventory.Outcome) string { return "o-" + string(o) })
+	}, toneClass[inventory.Outcome])
 }
 
 // SessionsLink leads to the sessions of the device alone.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 const byDashboard = "admin by the dashboard"
@@ -170,11 +171,11 @@ func (p *devicesPage) fillSelects() {
 		p.Selects = append(p.Selects, selection{key, text, list})
 	}
 	at := p.values.Get
-	add("readiness", "Readiness", choices(readinesses[:], at("readiness")))
-	add("next_step", "Next step", choices(steps[:], at("next_step")))
-	add("stage", "Stage", choices(stages[:], at("stage")))
-	add("tls_version", "TLS used", choices(tlsVersions[:], at("tls_version")))
-	add("blocker", "Blocker", choices(blockers[:], at("blocker")))
+	add("readiness", "Readiness", choices(words.Readiness().Words(), at("readiness")))
+	add("next_step", "Next step", choices(words.NextSteps().Words(), at("next_step")))
+	add("stage", "Stage", choices(words.Stages().Words(), at("stage")))
+	add("tls_version", "TLS used", choices(words.TLSVersions().Words(), at("tls_version")))
+	add("blocker", "Blocker", choices(words.Blockers().Words(), at("blocker")))
 	add("category", "Category", choices(inventory.Categories[:], at("category")))
 	add("strangers", "Logged in", []choice{
 		{"none", "Verified logins only", at("strangers") == "none"}, {"only", "Strangers only", at("strangers") == "only"},

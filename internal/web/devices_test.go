@@ -99,7 +99,7 @@ func TestDevices_TellStageNowAndNext(t *testing.T) {
 // stageCells are the texts of the cells of a page's last table that begin with a badge of a stage.
 func stageCells(page string) []string {
 	var cells []string
-	badge, markup := regexp.MustCompile(`(?s)<td[^>]*>(<span class="badge s-.*?)</td>`), regexp.MustCompile(`<[^>]*>`)
+	badge, markup := regexp.MustCompile(`(?s)<td[^>]*>(<span class="badge stage .*?)</td>`), regexp.MustCompile(`<[^>]*>`)
 	for _, m := range badge.FindAllStringSubmatch(page[strings.LastIndex(page, "<tbody>")+1:], -1) {
 		text := markup.ReplaceAllString(m[1], " ")
 		cells = append(cells, html.UnescapeString(strings.Join(strings.Fields(text), " ")))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // Migration is a fleet as the rules of the configuration see it. Its functions ask nobody and are safe for concurrent use.
@@ -365,8 +366,8 @@ func (f *fleet) end(total int) {
 		return strings.Compare(a.Rule+" "+string(a.Stage)+" "+a.Upstream, b.Rule+" "+string(b.Stage)+" "+b.Upstream)
 	})
 	nowhere := func(inventory.Stage) string { return "" }
-	class := func(s inventory.Stage) string { return "s-" + string(s) }
-	f.Now, f.Dry = shares(f.stages, stages[:], nowhere, class), shares(f.dry, stages[:], nowhere, class)
+	class := toneClass[inventory.Stage]
+	f.Now, f.Dry = shares(f.stages, order[inventory.Stage](words.Stages()), nowhere, class), shares(f.dry, order[inventory.Stage](words.Stages()), nowhere, class)
 }
 
 // Hurting counts the rows by which devices lose their mail that cannot do without the bridge.

@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/internal/watch"
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // overviewPage is what / shows.
@@ -147,12 +148,12 @@ func (p *overviewPage) fillShares() {
 	t := p.Totals
 	p.Ready, p.Blocked = t.Readiness[readinessReady], int64(p.Plan.Blocked)
 	p.Open = max(0, t.Devices-p.Blocked)
-	p.Readiness = shares(t.Readiness, readinesses[:], devicesLink[string]("readiness"), func(k string) string { return "r-" + k })
-	p.Versions = shares(t.Versions, []string{"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"}, devicesLink[string]("tls_version"), versionClass)
-	p.Steps = shares(t.Steps, steps[:], devicesLink[inventory.NextStep]("next_step"), func(inventory.NextStep) string { return "step" })
-	p.Categories = shares(t.Categories, inventory.Categories[:], devicesLink[inventory.Category]("category"),
+	p.Readiness = shares(t.Readiness, words.Readiness().Words(), devicesLink[string]("readiness"), toneClass[string])
+	p.Versions = shares(t.Versions, words.TLSVersions().Words(), devicesLink[string]("tls_version"), versionClass)
+	p.Steps = shares(t.Steps, order[inventory.NextStep](words.NextSteps()), devicesLink[inventory.NextStep]("next_step"), func(inventory.NextStep) string { return "step" })
+	p.Categories = shares(t.Categories, order[inventory.Category](words.Categories()), devicesLink[inventory.Category]("category"),
 		func(inventory.Category) string { return "step" })
-	p.Stages = shares(t.Stages, stages[:], devicesLink[inventory.Stage]("stage"), func(k inventory.Stage) string { return "s-" + string(k) })
+	p.Stages = shares(t.Stages, order[inventory.Stage](words.Stages()), devicesLink[inventory.Stage]("stage"), toneClass[inventory.Stage])
 }
 
 // devicesLink returns where a row of figures leads: to the devices it counts, which are those that logged in.

@@ -17,7 +17,7 @@ func TestPages_ShowWhatTheyAreFor(t *testing.T) {
 		"/sessions":               {"Going on: 1", "2.1 KiB / 470 KiB", "Older →", "unknown_ca"},
 		"/certificates":           {"Drawbridge CA bridge-1", "Ends soon", "The CA could not reach port 80", `href="/ca.p7b"`},
 		"/api":                    {"/api/devices/ID", "Sec-Fetch-Site"},
-		"/devices/10.20.0.1/scanner0": {"<h1>scanner0</h1>", "Update or new firmware", "TLS_RSA_WITH_AES_128_CBC_SHA",
+		"/devices/10.20.0.1/scanner0": {"<h1>scanner0</h1>", "Update it", "TLS_RSA_WITH_AES_128_CBC_SHA",
 			"TLS_RSA_WITH_3DES_EDE_CBC_SHA", "Encryption it used",
 			"weak", "OpenSSL 1.0.1", "IMAP ID version", "overdue", `name="owner"`},
 		"/devices/10.20.0.1/scanner0?remove": {"Remove 10.20.0.1/scanner0?"},

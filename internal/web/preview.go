@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // maxPreview is how many sessions of a device a preview decides anew: the latest ones of the last previewDays.
@@ -106,8 +107,8 @@ func (d *dashboard) readPreview(ctx context.Context, m *move) (*previewPage, err
 			p.Blocking++
 		}
 	}
-	nowhere, class := func(inventory.Stage) string { return "" }, func(s inventory.Stage) string { return "s-" + string(s) }
-	p.Was, p.Would = shares(was, stages[:], nowhere, class), shares(would, stages[:], nowhere, class)
+	nowhere, class := func(inventory.Stage) string { return "" }, toneClass[inventory.Stage]
+	p.Was, p.Would = shares(was, order[inventory.Stage](words.Stages()), nowhere, class), shares(would, order[inventory.Stage](words.Stages()), nowhere, class)
 	return p, nil
 }
 

@@ -126,6 +126,7 @@ func (d *dashboard) functions() template.FuncMap {
 		"until":    d.until,
 		"state":    d.certificateState,
 		"label":    label,
+		"tone":     func(word any) string { return toneClass(fmt.Sprint(word)) },
 		"bytes":    byteSize,
 		"number":   number,
 		"join":     strings.Join,

@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/internal/watch"
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // sessionsPerPage is how many stored sessions a page shows.
@@ -133,7 +134,7 @@ func (d *dashboard) showSessions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := &sessionsPage{
-		Rows: sessionRows(stored), Outcomes: choices(outcomes[:], v.Get("outcome")), Device: q.Device, Newest: q.Before.IsZero(),
+		Rows: sessionRows(stored), Outcomes: choices(words.Outcomes().Words(), v.Get("outcome")), Device: q.Device, Newest: q.Before.IsZero(),
 		Reload: "/sessions",
 	}
 	if kept := filterOf(v, "outcome", "device"); len(kept) > 0 {
@@ -182,7 +183,7 @@ func sessionQuery(v url.Values, limit int) (q inventory.SessionQuery, fault stri
 		if o == "" {
 			continue
 		}
-		if !slices.Contains(outcomes[:], inventory.Outcome(o)) {
+		if _, known := words.Outcomes().Find(o); !known {
 			return q, "There is no such outcome: " + inventory.Printable(o[:min(len(o), 40)]) + "."
 		}
 		q.Outcomes = append(q.Outcomes, inventory.Outcome(o))

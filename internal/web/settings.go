@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
 // maxSetting is the longest value that is handed on to the Editor, in bytes; it may have bounds of its own below.
@@ -41,12 +42,12 @@ func (d *dashboard) field(key, value string) field {
 	f := field{Key: key, Label: label(key), Kind: "text", Value: value}
 	switch key {
 	case inventory.KeyStage:
-		f.Kind, f.Choices = "select", append([]choice{{"", "As the rules say", value == ""}}, choices(stages[:], value)...)
+		f.Kind, f.Choices = "select", append([]choice{{"", "As the rules say", value == ""}}, choices(words.Stages().Words(), value)...)
 		f.Hint = d.StageNote
 	case inventory.KeyCategory:
-		f.Kind, f.Choices = "select", append([]choice{{"", "As guessed", value == ""}}, choices(inventory.Categories[:], value)...)
+		f.Kind, f.Choices = "select", append([]choice{{"", "As guessed", value == ""}}, choices(words.Categories().Words(), value)...)
 	case inventory.KeyPriority:
-		f.Kind, f.Choices = "select", append([]choice{{"", "None", value == ""}}, choices(inventory.Priorities[:], value)...)
+		f.Kind, f.Choices = "select", append([]choice{{"", "None", value == ""}}, choices(words.Priorities().Words(), value)...)
 	case inventory.KeyDeadline:
 		f.Kind, f.Hint = "date", "A plan: it blocks nothing by itself."
 		if left := d.until(value); left != "" {

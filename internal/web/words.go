@@ -8,29 +8,29 @@ import (
 	"time"
 
 	"drawbridge/inventory"
+	"drawbridge/inventory/words"
 )
 
-// labels are the words of records as people read them. What is not listed is shown as it is, with spaces.
+// labels are the words that are in none of the vocabularies. What is not listed is shown as it is, with spaces.
 var labels = map[string]string{
-	"ready": "Ready", "legacy": "Legacy TLS", "obsolete": "Obsolete", "unknown": "Unknown", "none": "No handshake",
-	"bridge": "Bridge", "warn": "Warn", "brownout": "Brownout", "block": "Block",
-	"desktop_mail_client": "Desktop mail client", "mobile": "Mobile", "printer_scanner": "Printer or scanner",
-	"iot_alarm": "IoT or alarm", "medical": "Medical", "custom_application": "Custom application",
-	"saas_connector": "SaaS connector", "backup_archive": "Backup or archive",
-	"repoint": "Repoint to Exchange Online", "oauth2": "Move to OAuth2", "enable_tls": "Enable TLS 1.2",
-	"update": "Update or new firmware", "replace": "Replace", "identify": "Find out what it is", "watch": "Watch",
-	"no_tls": "No TLS", "tls_version": "TLS version", "key_exchange": "Key exchange", "signature": "Signature",
-	"password_login": "Password login", "starttls_port": "STARTTLS port",
-	"tls_failed": "TLS failed", "login_failed": "Login failed", "upstream_failed": "Upstream failed", "protocol_error": "Protocol error",
-	"ssl2": "SSL 2.0", "ssl3": "SSL 3.0", "1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3",
-	"local_ca": "Local CA", "acme": "ACME", "file": "File", "implicit": "Implicit TLS", "starttls": "STARTTLS",
-	"critical": "Critical", "high": "High", "normal": "Normal", "low": "Low", "cost": "Cost estimate",
+	"local_ca": "Local CA", "acme": "ACME", "file": "File", "implicit": "Implicit TLS", "starttls": "STARTTLS", "cost": "Cost estimate",
 	"source_mac": "MAC address", "snmp_description": "SNMP description", "imap": "IMAP", "pop3": "POP3",
+}
+
+// vocabularies are those of the contract. A word that several have means the same in each.
+func vocabularies() []words.Vocabulary {
+	return []words.Vocabulary{words.Readiness(), words.Stages(), words.Outcomes(), words.TLSVersions(), words.NextSteps(), words.Categories(),
+		words.Blockers(), words.Priorities()}
 }
 
 // label returns a word of ours as people read it. Any string type will do.
 func label(word any) string {
 	s := inventory.Printable(fmt.Sprint(word))
+	for _, v := range vocabularies() {
+		if w, ok := v.Find(s); ok {
+			return w.Label
+		}
+	}
 	if l, ok := labels[s]; ok {
 		return l
 	}
@@ -144,20 +144,22 @@ func (d *dashboard) daysLeft(date string) (int, bool) {
 
 const readinessReady = "ready"
 
-// The words of the contract that filters offer, in the order in which lists show them.
-var (
-	readinesses = [...]string{readinessReady, "legacy", "obsolete", "unknown"}
-	blockers    = [...]string{"no_tls", "tls_version", "key_exchange", "signature", "password_login", "starttls_port"}
-	tlsVersions = [...]string{"1.3", "1.2", "1.1", "1.0", "ssl3"}
-	stages      = [...]inventory.Stage{inventory.StageBridge, inventory.StageWarn, inventory.StageBrownout, inventory.StageBlock}
-	steps       = [...]inventory.NextStep{inventory.StepRepoint, inventory.StepOAuth2, inventory.StepEnable, inventory.StepUpdate,
-		inventory.StepReplace, inventory.StepIdentify, inventory.StepWatch}
-	outcomes = [...]inventory.Outcome{inventory.OutcomeBridged, inventory.OutcomeCut, inventory.OutcomeTLSFailed, inventory.OutcomeRefused,
-		inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed, inventory.OutcomeProtocolError, inventory.OutcomeAbandoned}
-	// troubles are the outcomes that an administrator can do something about.
-	troubles = [...]inventory.Outcome{inventory.OutcomeTLSFailed, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
-		inventory.OutcomeProtocolError}
-)
+// troubles are the outcomes that an administrator can do something about.
+var troubles = [...]inventory.Outcome{inventory.OutcomeTLSFailed, inventory.OutcomeLoginFailed, inventory.OutcomeUpstreamFailed,
+	inventory.OutcomeProtocolError}
+
+// order are the words of a vocabulary as another type has them.
+func order[T ~string](v words.Vocabulary) []T { return typed[T](v.Words()) }
+
+// toneClass is the class of the style sheet that colours a word.
+func toneClass[T ~string](word T) string {
+	for _, v := range vocabularies() {
+		if w, ok := v.Find(string(word)); ok {
+			return "t-" + string(w.Tone)
+		}
+	}
+	return "t-" + string(words.Plain)
+}
 
 // choice is one option of a form's field.
 type choice struct {

@@ -122,7 +122,7 @@ func technicalColumns() []column {
 		{"listener", text, func(d *inventory.Device) string { return d.Listener }},
 		{"protocol", text, func(d *inventory.Device) string { return d.Protocol }},
 		{"tls_mode", text, func(d *inventory.Device) string { return d.TLSMode }},
-		{"tls_version", text, func(d *inventory.Device) string { return versionNames.of(d.TLSVersion) }},
+		{"tls_version", text, func(d *inventory.Device) string { return versionWords(d.TLSVersion) }},
 		{"tls_cipher", text, func(d *inventory.Device) string { return d.TLSCipher }},
 		{"tls_versions", text, versionsUsed},
 		{"weak_since", plain, func(d *inventory.Device) string { return stamp(weakUse(d).first) }},
@@ -198,7 +198,7 @@ func advice(d *inventory.Device) string {
 func versionsUsed(d *inventory.Device) string {
 	uses := make([]string, len(d.TLSVersions))
 	for i, use := range d.TLSVersions {
-		uses[i] = versionNames.of(use.Version) + ": " + strconv.FormatInt(use.Sessions, 10)
+		uses[i] = versionWords(use.Version) + ": " + strconv.FormatInt(use.Sessions, 10)
 	}
 	return strings.Join(uses, "; ")
 }

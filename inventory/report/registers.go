@@ -77,7 +77,7 @@ func summary(d *inventory.Device) string {
 		parts = append(parts, "not served: "+reason(d))
 	}
 	if d.TLSVersion != "" {
-		parts = append(parts, "by "+versionNames.of(d.TLSVersion))
+		parts = append(parts, "by "+versionWords(d.TLSVersion))
 	}
 	if len(d.Blockers) > 0 {
 		parts = append(parts, "blockers "+strings.Join(d.Blockers, " "))

@@ -175,42 +175,38 @@ func money(currency string, hundredths int64) string {
 	return strings.TrimSpace(currency + " " + sum)
 }
 
-// names are what reports say for the words of the inventory; what is not among them stands for itself.
-type names[T ~string] map[T]string
-
-func (w names[T]) of(word T) string { return cmp.Or(w[word], string(word)) }
-
-var readinessWords = names[string]{
-	"ready": "Encryption ready", "legacy": "Legacy: TLS 1.0 or 1.1, or old ciphers", "obsolete": "Obsolete: SSL only",
-	"unknown": "Not known", "": "Not known",
+func readinessWords(d *inventory.Device) string {
+	return words.Readiness().Label(cmp.Or(d.Readiness, "unknown"))
 }
 
-var stepWords = names[inventory.NextStep]{
-	inventory.StepRepoint: "Point it at Exchange Online", inventory.StepOAuth2: "Move its login to OAuth 2.0",
-	inventory.StepEnable: "Switch TLS 1.2 on", inventory.StepUpdate: "Update its firmware or software",
-	inventory.StepReplace: "Replace it", inventory.StepIdentify: "Find out what it is", inventory.StepWatch: "Watch", "": "Not decided",
+func blockerWords(d *inventory.Device) string {
+	labels := make([]string, len(d.Blockers))
+	for i, b := range d.Blockers {
+		labels[i] = words.Blockers().Label(b)
+	}
+	return strings.Join(labels, ", ")
 }
 
-var categoryWords = names[inventory.Category]{
-	inventory.CategoryDesktop: "Desktop mail client", inventory.CategoryMobile: "Phone or tablet",
-	inventory.CategoryPrinter: "Printer, scanner or fax", inventory.CategoryIoT: "IoT or alarm",
-	inventory.CategoryMedical: "Medical device", inventory.CategoryApplication: "Application",
-	inventory.CategorySaaS: "Cloud service's connector", inventory.CategoryBackup: "Backup or archive",
-	inventory.CategoryUnknown: "Not known", "": "Not known",
+func categoryWords(d *inventory.Device) string {
+	return words.Categories().Label(string(cmp.Or(d.Category, inventory.CategoryUnknown)))
 }
 
-// versionNames name TLS versions so that no spreadsheet takes them for a number or for the first of February.
-var versionNames = names[string]{
-	"ssl2": "SSL 2", "ssl3": "SSL 3", "1.0": "TLS 1.0", "1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3",
+func stepWords(d *inventory.Device) string {
+	return cmp.Or(words.NextSteps().Label(string(d.NextStep)), "Not decided")
 }
+
+// versionWords name a TLS version so that no spreadsheet takes it for a number or for the first of February; nothing for none.
+func versionWords(version string) string { return words.TLSVersions().Label(version) }
+
+const noPriority = "No priority"
 
 func priorityWords(priority string) string {
 	if priority == "" {
-		return "No priority"
+		return noPriority
 	}
-	return capital(priority)
+	return words.Priorities().Label(priority)
 }
 
 func latestVersionWords(d *inventory.Device) string {
-	return cmp.Or(versionNames.of(d.TLSVersion), "No TLS completed")
+	return versionWords(cmp.Or(d.TLSVersion, inventory.NoVersion))
 }

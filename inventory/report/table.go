@@ -30,7 +30,7 @@ func tableColumns() []tableColumn {
 		{"DEVICE", 18, 48, 0, false, func(d *inventory.Device) string { return d.ID }},
 		{"NAME", 10, 28, 6, false, tableName},
 		{"CATEGORY", 10, 19, 7, false, func(d *inventory.Device) string { return string(d.Category) }},
-		{"TLS", 7, 7, 0, false, func(d *inventory.Device) string { return versionNames.of(d.TLSVersion) }},
+		{"TLS", 7, 7, 0, false, func(d *inventory.Device) string { return versionWords(d.TLSVersion) }},
 		{"READINESS", 9, 9, 0, false, func(d *inventory.Device) string { return d.Readiness }},
 		{"BLOCKERS", 11, 40, 8, false, func(d *inventory.Device) string { return strings.Join(d.Blockers, " ") }},
 		{"NEXT STEP", 10, 10, 0, false, func(d *inventory.Device) string { return string(d.NextStep) }},

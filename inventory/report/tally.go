@@ -199,9 +199,9 @@ func (f *figures) countPlan(r *Report, i int, one *tally) {
 
 func (f *figures) countWords(d *inventory.Device, one *tally) {
 	f.versions.of(latestVersionWords(d)).add(one)
-	f.readiness.of(readinessWords.of(d.Readiness)).add(one)
-	f.categories.of(categoryWords.of(d.Category)).add(one)
-	f.steps.of(stepWords.of(d.NextStep)).add(one)
+	f.readiness.of(readinessWords(d)).add(one)
+	f.categories.of(categoryWords(d)).add(one)
+	f.steps.of(stepWords(d)).add(one)
 	f.priorities.of(priorityWords(d.Priority)).add(one)
 	vendor := f.vendors.of(cmp.Or(d.Vendor, "Not known"))
 	vendor.add(one)

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/url"
 
-	"drawbridge/inventory"
 	"drawbridge/inventory/words"
 )
 
@@ -87,13 +86,7 @@ func newView(r *Report) *view {
 	return v
 }
 
-func priorityOrder() []string {
-	order := make([]string, len(inventory.Priorities))
-	for i, priority := range inventory.Priorities {
-		order[i] = priorityWords(priority)
-	}
-	return order
-}
+func priorityOrder() []string { return append(words.Priorities().Labels(), noPriority) }
 
 func newList(r *Report, indexes []int) list {
 	shown := indexes[:min(len(indexes), r.Limit)]
@@ -107,11 +100,9 @@ func newList(r *Report, indexes []int) list {
 }
 
 func breakdowns(f *figures) []breakdown {
-	versions := []string{"No TLS completed", "SSL 2", "SSL 3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"}
-	readiness := []string{readinessWords.of("obsolete"), readinessWords.of("legacy"), readinessWords.of("unknown"), readinessWords.of("ready")}
 	return []breakdown{
-		{"by-version", "By TLS version", "Latest version used", f.versions.inOrder(versions), f.all.Devices},
-		{"by-readiness", "By readiness", "Readiness", f.readiness.inOrder(readiness), f.all.Devices},
+		{"by-version", "By TLS version", "Latest version used", f.versions.inOrder(words.TLSVersions().Labels()), f.all.Devices},
+		{"by-readiness", "By readiness", "Readiness", f.readiness.inOrder(words.Readiness().Labels()), f.all.Devices},
 		{"by-step", "By next step", "Next step", f.steps.largest(20), f.all.Devices},
 		{"by-owner", "By owner", "Owner", f.owners.largest(25), f.all.Devices},
 		{"by-vendor", "By vendor", "Vendor", f.vendors.largest(15), f.all.Devices},

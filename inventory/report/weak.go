@@ -49,7 +49,7 @@ func versionWord(version string) string {
 	if version == "none" {
 		return "no TLS"
 	}
-	return versionNames.of(version)
+	return versionWords(version)
 }
 
 func (u use) String() string { return strings.Join(u.versions, ", ") }
@@ -73,8 +73,8 @@ func newRow(r *Report, d *inventory.Device) row {
 	text := inventory.Printable
 	one := row{
 		ID: text(d.ID), Name: text(d.SourceName), Vendor: text(d.Vendor), Account: text(d.Account), Mailbox: text(d.Mailbox),
-		Category: text(categoryWords.of(d.Category)), Version: text(versionNames.of(d.TLSVersion)), Readiness: text(d.Readiness),
-		Blockers: text(strings.Join(d.Blockers, ", ")), Step: text(stepWords.of(d.NextStep)), Stage: text(stageNow(d)),
+		Category: text(categoryWords(d)), Version: text(versionWords(d.TLSVersion)), Readiness: text(readinessWords(d)),
+		Blockers: text(blockerWords(d)), Step: text(stepWords(d)), Stage: text(stageNow(d)),
 		Deadline: text(d.Deadline), Owner: text(d.Owner), Priority: text(d.Priority), Cost: text(d.Cost), Note: text(d.Note),
 		FirstSeen: r.date(d.FirstSeen), LastSeen: r.date(d.LastSeen), Sessions: words.Number(d.Sessions),
 		Overdue: r.overdue(d), Quiet: r.quiet(d), Due: r.due(d),
