@@ -62,6 +62,9 @@ var mayImport = map[string][]string{
 	"internal/enrich/vendors":    {},
 	"internal/enrich/internal/*": {"internal/enrich/vendors"},
 
+	"internal/licenses":            {},
+	"internal/licenses/internal/*": {"internal/licenses"},
+
 	"internal/sandbox":      {}, // so that the bridge is judged by independent code
 	"internal/postgrestest": {}, // for tests
 }

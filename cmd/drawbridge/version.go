@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"drawbridge/internal/licenses"
 )
 
 // build is what `drawbridge version` tells.
@@ -18,11 +22,16 @@ type build struct {
 }
 
 func newVersion() *cobra.Command {
-	return withJSON(&cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: "  drawbridge version --json",
+	var withLicenses bool
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version, or the licences",
+		Example: `  drawbridge version --json
+  drawbridge version --licenses | less             the licence of Drawbridge and those of the libraries in it`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if withLicenses {
+				return printLicenses(c)
+			}
 			b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
@@ -36,5 +45,25 @@ func newVersion() *cobra.Command {
 				return err
 			})
 		},
+	}
+	c.Flags().BoolVar(&withLicenses, "licenses", false, "print the licences of Drawbridge, of Go and of all libraries in the program")
+	return withJSON(c)
+}
+
+// printLicenses prints each module with its version and the full text of its licences.
+func printLicenses(c *cobra.Command) error {
+	modules, err := licenses.All()
+	if err != nil {
+		return err
+	}
+	return answer(c, modules, func(w io.Writer) error {
+		b := bufio.NewWriter(w)
+		for _, m := range modules {
+			for _, f := range m.Files {
+				title := strings.TrimSpace(m.Path+" "+m.Version) + " " + f.Name
+				fmt.Fprintf(b, "%s\n%s\n\n%s\n\n", title, strings.Repeat("=", 80), strings.TrimSpace(f.Text))
+			}
+		}
+		return b.Flush()
 	})
 }
