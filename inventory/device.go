@@ -43,6 +43,10 @@ type Device struct {
 	Owner    string `json:"owner,omitempty"`
 	Priority string `json:"priority,omitempty"`
 	Cost     string `json:"cost,omitempty"`
+	Location string `json:"location,omitempty"`
+	Model    string `json:"model,omitempty"`
+	AssetTag string `json:"asset_tag,omitempty"`
+	Ticket   string `json:"ticket,omitempty"`
 	Note     string `json:"note,omitempty"`
 	// Outlook is filled in by who knows the rules; nil: they were not asked.
 	Outlook *Outlook `json:"outlook,omitempty"`

@@ -209,19 +209,67 @@ func (d *Device) fillSettings(values map[string]string) {
 	stage, category := Stage(values[KeyStage]), Category(values[KeyCategory])
 	d.Stage, d.StageSet = cmp.Or(stage, d.Stage, StageBridge), stage != ""
 	d.Category, d.CategorySet = cmp.Or(category, CategoryUnknown), category != ""
-	d.Deadline, d.Owner, d.Priority = values[KeyDeadline], values[KeyOwner], values[KeyPriority]
-	d.Cost, d.Note = values[KeyCost], values[KeyNote]
+	for _, key := range Settings {
+		if key != KeyStage && key != KeyCategory {
+			*d.setting(key) = values[key]
+		}
+	}
+}
+
+// setting is where a device has the value of one of Settings; nil: it is none of them.
+func (d *Device) setting(key string) *string {
+	switch key {
+	case KeyStage:
+		return (*string)(&d.Stage)
+	case KeyDeadline:
+		return &d.Deadline
+	case KeyOwner:
+		return &d.Owner
+	case KeyCategory:
+		return (*string)(&d.Category)
+	case KeyPriority:
+		return &d.Priority
+	case KeyCost:
+		return &d.Cost
+	default:
+		return d.assetSetting(key)
+	}
+}
+
+// assetSetting is setting of what asset registers know.
+func (d *Device) assetSetting(key string) *string {
+	switch key {
+	case KeyLocation:
+		return &d.Location
+	case KeyModel:
+		return &d.Model
+	case KeyAssetTag:
+		return &d.AssetTag
+	case KeyTicket:
+		return &d.Ticket
+	case KeyNote:
+		return &d.Note
+	}
+	return nil
+}
+
+// Setting returns the value of one of Settings that holds for the device: where nobody set stage and category, what the rules and the
+// guess say. It is empty for another key.
+func (d *Device) Setting(key string) string {
+	if value := d.setting(key); value != nil {
+		return *value
+	}
+	return ""
 }
 
 // Settings returns the values of Settings that people set for the device, without those that are empty.
 func (d *Device) Settings() map[string]string {
-	values := map[string]string{KeyDeadline: d.Deadline, KeyOwner: d.Owner, KeyPriority: d.Priority, KeyCost: d.Cost, KeyNote: d.Note}
-	if d.StageSet {
-		values[KeyStage] = string(d.Stage)
+	values := make(map[string]string)
+	for _, key := range Settings {
+		guessed := key == KeyStage && !d.StageSet || key == KeyCategory && !d.CategorySet
+		if value := d.Setting(key); value != "" && !guessed {
+			values[key] = value
+		}
 	}
-	if d.CategorySet {
-		values[KeyCategory] = string(d.Category)
-	}
-	maps.DeleteFunc(values, func(_, v string) bool { return v == "" })
 	return values
 }

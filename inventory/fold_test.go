@@ -322,7 +322,8 @@ func TestParseSetting(t *testing.T) {
 		{"cost", "-1", "", "is an amount such as 1200 or 1200.50, without a currency"},
 		{"owner", "  Radiology \r\n second floor ", "Radiology second floor", ""},
 		{"note", "\x1b[31mred", `\u001b[31mred`, ""},
-		{"vendor", "x", "", "is nothing that can be set; there are stage, deadline, owner, category, priority, cost, note"},
+		{"vendor", "x", "", "is nothing that can be set; there are stage, deadline, owner, category, priority, cost, location, model, " +
+			"asset_tag, ticket, note"},
 	} {
 		got, err := inventory.ParseSetting(test.key, test.value)
 		if problem, _ := err.(*inventory.SettingError); got != test.want || (err != nil) != (test.problem != "") ||

@@ -234,14 +234,18 @@ type Change struct {
 	By     string    `json:"by"` // "root by drawbridge device", "admin by the dashboard", "reverse_dns"
 }
 
-// The keys of a Change. The first seven are what people set.
+// The keys of a Change. The first eleven are what people set.
 const (
 	KeyStage    = "stage"    // bridge, warn, brownout or block; empty: as the rules say
 	KeyDeadline = "deadline" // 2027-03-01
 	KeyOwner    = "owner"
-	KeyCategory = "category" // one of Categories; empty: as guessed
-	KeyPriority = "priority" // one of Priorities
-	KeyCost     = "cost"     // an estimate, a decimal number in the owner's currency
+	KeyCategory = "category"  // one of Categories; empty: as guessed
+	KeyPriority = "priority"  // one of Priorities
+	KeyCost     = "cost"      // an estimate, a decimal number in the owner's currency
+	KeyLocation = "location"  // where it stands
+	KeyModel    = "model"     // what it is, where it does not say so itself
+	KeyAssetTag = "asset_tag" // its number in the asset register
+	KeyTicket   = "ticket"    // the order or change by which it is replaced
 	KeyNote     = "note"
 
 	KeyMerge  = "merge"  // New is the device that this one is; empty: it is one of its own again

@@ -9,7 +9,8 @@ import (
 )
 
 // Settings are the keys that people set, in the order in which they are shown.
-var Settings = [...]string{KeyStage, KeyDeadline, KeyOwner, KeyCategory, KeyPriority, KeyCost, KeyNote}
+var Settings = [...]string{KeyStage, KeyDeadline, KeyOwner, KeyCategory, KeyPriority, KeyCost,
+	KeyLocation, KeyModel, KeyAssetTag, KeyTicket, KeyNote}
 
 // Category is what kind of thing a device is.
 type Category string
@@ -43,7 +44,8 @@ func ParseSetting(key, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	parse, ok := map[string]func(string) (string, string){
 		KeyStage: oneOf(stages[:]), KeyCategory: oneOf(Categories[:]), KeyPriority: oneOf(Priorities[:]),
-		KeyDeadline: parseDate, KeyCost: parseCost, KeyOwner: parseText, KeyNote: parseText,
+		KeyDeadline: parseDate, KeyCost: parseCost, KeyOwner: parseText, KeyLocation: parseText, KeyModel: parseText,
+		KeyAssetTag: parseText, KeyTicket: parseText, KeyNote: parseText,
 	}[key]
 	if !ok {
 		return "", &SettingError{key, value, "is nothing that can be set; there are " + strings.Join(Settings[:], ", ")}

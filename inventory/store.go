@@ -13,7 +13,7 @@ var ErrNoDevice = errors.New("the inventory has no such device")
 // Query selects devices. The zero value selects all of them, by id. Values within one field are alternatives, fields
 // hold together.
 type Query struct {
-	Search     string // in id, mailbox, names, MAC, vendor, client ID, owner and note, without case
+	Search     string // in id, mailbox, names, MAC, vendor, client ID, and the texts that people set, without case
 	Readiness  []string
 	Stages     []Stage
 	Categories []Category

@@ -67,7 +67,7 @@ func newDeviceList() *cobra.Command {
 		},
 	})
 	flags := c.Flags()
-	flags.StringVar(&q.Search, "search", "", "only those with `TEXT` in id, names, MAC, vendor, owner or note")
+	flags.StringVar(&q.Search, "search", "", "only those with `TEXT` in id, names, MAC, vendor, or what people set, such as owner or ticket")
 	flags.StringSliceVar(&readiness, "readiness", nil, "only ready, legacy, obsolete, unknown")
 	flags.StringSliceVar(&stages, "stage", nil, "only bridge, warn, brownout, block")
 	flags.StringSliceVar(&categories, "category", nil, "only such as printer_scanner, medical")
@@ -166,15 +166,15 @@ func newDeviceSet() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set ID…",
 		Short: "Set what is planned for devices",
-		Long: `Sets stage, deadline, owner, category, priority, cost estimate and note of one device or several. An empty value clears
-one. A stage that is set comes before all rules: warn tells the device's user, block refuses the device from its next
-login on. A deadline is a plan and blocks nothing.`,
+		Long: `Sets stage, deadline, owner, category, priority, cost estimate, location, model, asset tag, ticket and note of one
+device or several. An empty value clears one. A stage that is set comes before all rules: warn tells the device's user, block
+refuses the device from its next login on. A deadline is a plan and blocks nothing.`,
 		Example: `  drawbridge device set 10.20.3.7/scanner1 --owner Radiology --deadline 2027-03-01 --cost 450
   drawbridge device set 10.20.3.7/scanner1 --stage ""`,
 		Args: atLeastOne("the id of a device"),
 		PreRunE: func(c *cobra.Command, _ []string) error {
 			for key, value := range given {
-				if c.Flags().Changed(key) {
+				if c.Flags().Changed(settingFlag(key)) {
 					set[key] = *value
 				}
 			}
@@ -185,7 +185,7 @@ login on. A deadline is a plan and blocks nothing.`,
 		},
 	}
 	for key, help := range settingHelp {
-		given[key] = c.Flags().String(key, "", help)
+		given[key] = c.Flags().String(settingFlag(key), "", help)
 	}
 	return onStock(c, func(c *cobra.Command, args []string, s control.Stock) error {
 		return each(c, args, "is set", func(id string) error { return s.Set(c.Context(), id, set, editedBy()) })
@@ -200,8 +200,15 @@ var settingHelp = map[string]string{
 	inventory.KeyCategory: "what it is, such as printer_scanner or medical; empty: as guessed",
 	inventory.KeyPriority: "critical, high, normal or low",
 	inventory.KeyCost:     "what its replacement is estimated to cost, such as 450",
+	inventory.KeyLocation: "where it stands, such as 3rd floor, room 3.14",
+	inventory.KeyModel:    "what it is, such as LaserJet 4250",
+	inventory.KeyAssetTag: "its number in the asset register",
+	inventory.KeyTicket:   "the order or change by which it is replaced, such as CHG0031337",
 	inventory.KeyNote:     "anything else, in one line",
 }
+
+// settingFlag is the flag of one of inventory.Settings.
+func settingFlag(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
 func newDeviceMerge() *cobra.Command {
 	var undo bool
@@ -266,6 +273,10 @@ func showDevice(w io.Writer, d inventory.Device, history []inventory.Change) err
 	t.row("owner", d.Owner)
 	t.row("priority", d.Priority)
 	t.row("cost", d.Cost)
+	t.row("location", d.Location)
+	t.row("model", d.Model)
+	t.row("asset tag", d.AssetTag)
+	t.row("ticket", d.Ticket)
 	t.row("note", d.Note)
 	t.row("seen", span(d.FirstSeen, d.LastSeen))
 	t.row("sessions", fmt.Sprint(d.Sessions), "of which bridged", fmt.Sprint(d.Outcomes[inventory.OutcomeBridged]))

@@ -21,9 +21,9 @@ func newDeviceImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Read an export back that was edited in Excel",
 		Long: `Reads a CSV export back that people edited: drawbridge inventory --format csv, edited and saved in Excel, in any of its CSV
-forms. What differs is set: stage, deadline, owner, category, priority, cost and note; other columns are not read. A value
-that was changed in the file and here since the export is a conflict: nothing is imported until --ours or --theirs says
-which one counts. Rows that cannot be read are told with their line, and then nothing is imported either.`,
+forms. What differs is set: stage, deadline, owner, category, priority, cost, location, model, asset_tag, ticket and note; other
+columns are not read. A value that was changed in the file and here since the export is a conflict: nothing is imported until
+--ours or --theirs says which one counts. Rows that cannot be read are told with their line, and then nothing is imported either.`,
 		Example: `  drawbridge inventory --format csv > devices.csv
   drawbridge device import devices.csv --dry-run
   drawbridge device import devices.csv`,

@@ -33,7 +33,7 @@ var endpoints = [...]endpoint{
 	{"GET", "/api/devices", "limit (100, at most 1000), offset, sort, desc, and the filters of the list",
 		`{"devices":[…],"total":N}`},
 	{"GET", "/api/devices/ID", "", "the device, with history"},
-	{"POST", "/api/devices/ID", "stage, deadline, owner, category, priority, cost, note as JSON or as a form; empty takes a value back",
+	{"POST", "/api/devices/ID", strings.Join(inventory.Settings[:], ", ") + " as JSON or as a form; empty takes a value back",
 		"the device, with history"},
 	{"GET", "/api/sessions", "device, outcome (repeatable), before (RFC 3339) and before_id to go on after a session, " +
 		"limit (100, at most 1000)",

@@ -84,7 +84,8 @@ func (d *dashboard) readDevices(ctx context.Context, given url.Values) (*devices
 	p.fillColumns()
 	p.fillSelects()
 	p.Bulk = d.bulkForm(func(string) string { return "" }, nil)
-	p.Clear = choices([]string{inventory.KeyOwner, inventory.KeyDeadline, inventory.KeyCost, inventory.KeyNote}, "")
+	p.Clear = choices([]string{inventory.KeyOwner, inventory.KeyDeadline, inventory.KeyCost, inventory.KeyLocation, inventory.KeyModel,
+		inventory.KeyAssetTag, inventory.KeyTicket, inventory.KeyNote}, "")
 	return p, nil
 }
 
@@ -194,6 +195,7 @@ func (d *dashboard) bulkForm(typed func(string) string, err error) form {
 	var f form
 	for _, key := range [...]string{
 		inventory.KeyStage, inventory.KeyDeadline, inventory.KeyOwner, inventory.KeyCategory, inventory.KeyPriority,
+		inventory.KeyLocation, inventory.KeyModel, inventory.KeyTicket,
 	} {
 		one := d.field(key, typed(key))
 		one.Hint = ""

@@ -75,7 +75,7 @@ func identityColumns() []column {
 func settingColumns() []column {
 	columns := make([]column, 0, len(inventory.Settings)+2)
 	for _, key := range inventory.Settings {
-		columns = append(columns, column{key, settingKind(key), func(d *inventory.Device) string { return shown(d, key) }})
+		columns = append(columns, column{key, settingKind(key), func(d *inventory.Device) string { return d.Setting(key) }})
 	}
 	return append(columns,
 		column{"stage_set", plain, func(d *inventory.Device) string { return yes(d.StageSet) }},
@@ -158,33 +158,12 @@ func usageColumns() []column {
 		column{"bytes_to_device", plain, func(d *inventory.Device) string { return strconv.FormatInt(d.BytesTo, 10) }})
 }
 
-// shown is what the column of a setting says of a device.
-func shown(d *inventory.Device, key string) string {
-	switch key {
-	case inventory.KeyStage:
-		return string(d.Stage)
-	case inventory.KeyDeadline:
-		return d.Deadline
-	case inventory.KeyOwner:
-		return d.Owner
-	case inventory.KeyCategory:
-		return string(d.Category)
-	case inventory.KeyPriority:
-		return d.Priority
-	case inventory.KeyCost:
-		return d.Cost
-	case inventory.KeyNote:
-		return d.Note
-	}
-	return ""
-}
-
 // set is what people set of a device: not what rules and guesses say.
 func set(d *inventory.Device, key string) string {
 	if key == inventory.KeyStage && !d.StageSet || key == inventory.KeyCategory && !d.CategorySet {
 		return ""
 	}
-	return shown(d, key)
+	return d.Setting(key)
 }
 
 func advice(d *inventory.Device) string {

@@ -152,7 +152,7 @@ func (p Planner) planValue(plan *Plan, v value, device *inventory.Device) {
 	unedited := func(s string) bool {
 		return v.base != "" && tag(device.ID, v.key, comparison(v.key, s)) == v.base
 	}
-	ours := comparison(v.key, shown(device, v.key))
+	ours := comparison(v.key, device.Setting(v.key))
 	if unedited(v.cell) || comparison(v.key, v.cell) == ours {
 		return
 	}
@@ -170,7 +170,7 @@ func (p Planner) planValue(plan *Plan, v value, device *inventory.Device) {
 	old := set(device, v.key)
 	switch {
 	case theirs == old || theirs != "" && comparison(v.key, theirs) == ours:
-	case v.base != "" && !unedited(shown(device, v.key)):
+	case v.base != "" && !unedited(device.Setting(v.key)):
 		plan.Conflicts = append(plan.Conflicts, Conflict{v.line, device.ID, v.key, theirs, old})
 	default:
 		plan.Changes = append(plan.Changes, Change{v.line, device.ID, v.key, old, theirs})

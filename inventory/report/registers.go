@@ -21,7 +21,9 @@ func serviceNowColumns() []column {
 		{"mac_address", plain, func(d *inventory.Device) string { return d.SourceMAC }},
 		{"fqdn", plain, func(d *inventory.Device) string { return d.SourceName }},
 		{"manufacturer", plain, func(d *inventory.Device) string { return d.Vendor }},
-		{"model_id", plain, func(d *inventory.Device) string { return d.Description }},
+		{"model_id", plain, model},
+		{"asset_tag", plain, func(d *inventory.Device) string { return d.AssetTag }},
+		{"location", plain, func(d *inventory.Device) string { return d.Location }},
 		{"category", plain, func(d *inventory.Device) string { return string(d.Category) }},
 		{"owned_by", plain, func(d *inventory.Device) string { return d.Owner }},
 		{"assigned_to", plain, func(d *inventory.Device) string { return d.Owner }},
@@ -34,7 +36,8 @@ func serviceNowColumns() []column {
 	}
 }
 
-// lansweeperColumns are fields of Lansweeper's tblAssets and tblAssetCustom; Custom1 to Custom7 are free there.
+// lansweeperColumns are fields of Lansweeper's tblAssets and tblAssetCustom; Custom1 to Custom9 are free there, and docs/registers.md says
+// what they have.
 func lansweeperColumns() []column {
 	return []column{
 		{"AssetName", plain, registerName},
@@ -42,7 +45,8 @@ func lansweeperColumns() []column {
 		{"IPAddress", plain, address},
 		{"Mac", plain, func(d *inventory.Device) string { return d.SourceMAC }},
 		{"Manufacturer", plain, func(d *inventory.Device) string { return d.Vendor }},
-		{"Model", plain, func(d *inventory.Device) string { return d.Description }},
+		{"Model", plain, model},
+		{"Location", plain, func(d *inventory.Device) string { return d.Location }},
 		{"Contact", plain, func(d *inventory.Device) string { return d.Owner }},
 		{"Comments", plain, func(d *inventory.Device) string { return d.Note }},
 		{"Firstseen", plain, func(d *inventory.Device) string { return clock(d.FirstSeen) }},
@@ -54,6 +58,8 @@ func lansweeperColumns() []column {
 		{"Custom5", plain, func(d *inventory.Device) string { return string(d.StageNow()) }},
 		{"Custom6", plain, func(d *inventory.Device) string { return d.Deadline }},
 		{"Custom7", plain, func(d *inventory.Device) string { return d.Cost }},
+		{"Custom8", plain, func(d *inventory.Device) string { return d.AssetTag }},
+		{"Custom9", plain, func(d *inventory.Device) string { return d.Ticket }},
 	}
 }
 
@@ -67,6 +73,9 @@ func address(d *inventory.Device) string {
 	}
 	return d.Source
 }
+
+// model is what people say that a device is, else what it says itself.
+func model(d *inventory.Device) string { return cmp.Or(d.Model, d.Description) }
 
 func summary(d *inventory.Device) string {
 	parts := []string{"Reads mail through Drawbridge as " + d.Account}
@@ -84,6 +93,9 @@ func summary(d *inventory.Device) string {
 	}
 	if d.Deadline != "" {
 		parts = append(parts, "deadline "+d.Deadline)
+	}
+	if d.Ticket != "" {
+		parts = append(parts, "ticket "+d.Ticket)
 	}
 	return strings.Join(parts, "; ")
 }

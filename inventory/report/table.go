@@ -39,6 +39,7 @@ func tableColumns() []tableColumn {
 		{"NEXT", 30, 48, 3, false, tableNext},
 		{"DEADLINE", 10, 10, 0, false, func(d *inventory.Device) string { return d.Deadline }},
 		{"OWNER", 10, 24, 4, false, func(d *inventory.Device) string { return d.Owner }},
+		{"LOCATION", 10, 24, 9, false, func(d *inventory.Device) string { return d.Location }},
 		{"LAST SEEN", 10, 10, 0, false, func(d *inventory.Device) string { return dayOf(d.LastSeen) }},
 		{"SESSIONS", 8, 12, 5, true, func(d *inventory.Device) string { return strconv.FormatInt(d.Sessions, 10) }},
 	}

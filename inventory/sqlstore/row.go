@@ -95,6 +95,6 @@ func words(list []string) string {
 // searchText is what a search looks at, without case: by Go's idea of it, for SQLite's ends with ASCII.
 func searchText(d *inventory.Device) string {
 	parts := append([]string{d.ID, d.Mailbox, d.ClaimedAccount, d.SourceIP, d.SourceName, d.SourceMAC, d.Vendor, d.Description,
-		string(d.ClientID), d.Owner, d.Note}, d.MergedIDs...)
+		string(d.ClientID), d.Owner, d.Location, d.Model, d.AssetTag, d.Ticket, d.Note}, d.MergedIDs...)
 	return strings.ToLower(strings.Join(parts, "\n"))
 }
