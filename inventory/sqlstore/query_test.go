@@ -23,7 +23,9 @@ func fleet() []inventory.Line {
 	stranger := session("4", "192.0.2.4/-", 180)
 	stranger.Session.Account, stranger.Session.ClaimedAccount = "", "root"
 	return []inventory.Line{printer, camera, fax, stranger,
-		change("192.0.2.1/printer", "owner", "radiology", 1), change("192.0.2.1/printer", "cost", "1200", 1),
+		change("192.0.2.1/printer", "owner", "radiology", 1), change("192.0.2.1/printer", "ticket", "CHG0031337", 1),
+		change("192.0.2.1/printer", "location", "Ward 3", 1), change("192.0.2.2/camera", "asset_tag", "00417", 1),
+		change("192.0.2.2/camera", "model", "P3245", 1), change("192.0.2.1/printer", "cost", "1200", 1),
 		change("192.0.2.1/printer", "priority", "low", 1), change("192.0.2.1/printer", "deadline", "2027-03-01", 1),
 		change("192.0.2.2/camera", "owner", "Facilities", 1), change("192.0.2.2/camera", "cost", "99.50", 1),
 		change("192.0.2.2/camera", "priority", "critical", 1), change("192.0.2.2/camera", "stage", "warn", 1),
@@ -45,6 +47,10 @@ func TestQueries(t *testing.T) {
 		"search mailbox":                 {inventory.Query{Search: "sCANS@"}, "printer"},
 		"search beyond ASCII":            {inventory.Query{Search: "ärzte"}, "fax"},
 		"search owner":                   {inventory.Query{Search: "RADIO"}, "printer"},
+		"search ticket":                  {inventory.Query{Search: "chg003"}, "printer"},
+		"search location":                {inventory.Query{Search: "ward 3"}, "printer"},
+		"search asset tag":               {inventory.Query{Search: "00417"}, "camera"},
+		"search model":                   {inventory.Query{Search: "p3245"}, "camera"},
 		"search claimed":                 {inventory.Query{Search: "root"}, "-"},
 		"search percent":                 {inventory.Query{Search: "%"}, "camera"},
 		"search percent and more":        {inventory.Query{Search: "0% d"}, "camera"},
